@@ -1,0 +1,1 @@
+"""Benchmarks: this engine, the real Dagu and ninja, side by side in one run."""

@@ -1,0 +1,53 @@
+"""Runs one command and says how long it took and how much memory it held."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+#: the kernel counts the peak in kilobytes, on macOS in bytes
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measured command: wall seconds and the peak resident bytes of its largest process."""
+
+    seconds: float
+    peak: int
+
+
+class Failed(Exception):
+    """A contestant did not do the work."""
+
+
+def measure(argv: Sequence[str], home: Path) -> Sample:
+    """Run `argv` with `home` as its empty DAGU_HOME. Raises Failed unless it exits 0."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("DAGU_")}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    env["DAGU_HOME"] = str(home)
+    with tempfile.TemporaryFile() as said:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            argv, env=env, cwd=home, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = code = os.waitstatus_to_exitcode(status)
+        if code != 0:
+            said.seek(0)
+            tail = said.read()[-2000:].decode(errors="replace")
+            raise Failed(f"{' '.join(argv)}: exit code {code}\n{tail}")
+    return Sample(seconds, usage.ru_maxrss * _RSS_UNIT)
+
+
+def middle(samples: Sequence[Sample]) -> Sample:
+    """The median of each figure."""
+    return Sample(median(s.seconds for s in samples), int(median(s.peak for s in samples)))

@@ -1,0 +1,66 @@
+"""The base of every model a user writes into a file."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+_REFERENCE = re.compile(r"\$\{[^}]*\}|\$[A-Za-z0-9_]+|`[^`]+`")
+
+
+def fold(key: str) -> str:
+    """The spelling-free form of a key: `maxActiveRuns`, `max_active_runs` and `MAXACTIVERUNS`
+    are one key."""
+    return key.replace("_", "").lower()
+
+
+def is_reference(value: object) -> bool:
+    """Whether a value stands for another one that only the run knows: `${NAME}`, backticks."""
+    return isinstance(value, str) and bool(_REFERENCE.search(value))
+
+
+class Config(BaseModel):
+    """A contributed model: strict about unknown keys and types, lenient in spelling.
+
+    Keys are accepted in camelCase, snake_case and any case. When a definition is read
+    (validation context `{"phase": "read"}`) references pass; they are checked with their real
+    value when the step starts. Every field needs a description.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        alias_generator=to_camel,
+        hide_input_in_errors=True,
+    )
+    #: other spellings of a field: folded key -> field name
+    spellings: ClassVar[dict[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _any_spelling(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        known = _known_keys(cls)
+        return {known.get(fold(key), key) if isinstance(key, str) else str(key): data[key] for key in data}
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _references_wait(cls, value: Any, check: Any, info: ValidationInfo) -> Any:
+        if info.context and info.context.get("phase") == "read" and is_reference(value):
+            return value
+        return check(value)
+
+
+@lru_cache(maxsize=None)
+def _known_keys(model: type[Config]) -> dict[str, str]:
+    keys = {fold(name): field.alias or name for name, field in model.model_fields.items()}
+    aliases = {name: field.alias or name for name, field in model.model_fields.items()}
+    return keys | {key: aliases[name] for key, name in model.spellings.items()}

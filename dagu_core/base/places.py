@@ -1,0 +1,57 @@
+"""Where a value stands in a text, and the one form of a finding about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dagu_core.base.errors import DaguError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A position in a text; `line` and `column` count from 1, columns count characters."""
+
+    line: int = 1
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding about a file: where, what, and what to do.
+
+    `code` is stable (`D001` ...), `length` the number of characters the caret line underlines.
+    """
+
+    message: str
+    place: Place = Place()
+    code: str = "D001"
+    hint: str = ""
+    length: int = 1
+    severity: Literal["error", "warning", "info"] = "error"
+
+    def render(self, file: str, text: str = "") -> str:
+        """`file:line:col: severity CODE message`, the source line with a caret, then the hint."""
+        head = f"{file}:{self.place.line}:{self.place.column}: {self.severity} {self.code} {self.message}"
+        lines = [head]
+        source = text.splitlines()
+        if 0 < self.place.line <= len(source) and (line := source[self.place.line - 1].rstrip()):
+            start = max(0, self.place.column - 61)
+            shown = line[start : start + 120].replace("\t", " ")
+            lines.append(f"    {shown}")
+            lines.append("    " + " " * (self.place.column - 1 - start) + "^" * max(1, min(self.length, 60)))
+        if self.hint:
+            lines.append(f"    {self.hint}")
+        return "\n".join(lines)
+
+
+class InvalidDefinition(DaguError):
+    """The DAG definition is not valid."""
+
+    code = "bad_request"
+
+    def __init__(self, problems: Sequence[Problem], *, file: str, text: str = "") -> None:
+        self.problems = tuple(sorted(problems, key=lambda p: p.place))
+        self.file = file
+        super().__init__("\n".join(problem.render(file, text) for problem in self.problems))

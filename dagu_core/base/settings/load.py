@@ -1,0 +1,286 @@
+"""File, environment and flags become one validated object."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from dagu_core.base.errors import Invalid
+from dagu_core.base.settings.document import Node, read_document
+from dagu_core.base.settings.folders import Home, Paths, find_home
+from dagu_core.base.settings.section import Declared, SettingsSection, declarations, folded
+from dagu_core.base.settings.sections import (
+    CoreSettings,
+    PathSettings,
+    PluginSettings,
+    QueuesSettings,
+    SchedulerSettings,
+)
+from dagu_core.base.settings.services import (
+    AuthSettings,
+    CoordinatorSettings,
+    MonitoringSettings,
+    PeerSettings,
+    ServerSettings,
+    UISettings,
+    WorkerSettings,
+)
+
+S = TypeVar("S", bound=SettingsSection)
+
+OUR_SECTIONS: tuple[type[SettingsSection], ...] = (
+    CoreSettings,
+    PathSettings,
+    QueuesSettings,
+    SchedulerSettings,
+    PluginSettings,
+    ServerSettings,
+    UISettings,
+    AuthSettings,
+    CoordinatorSettings,
+    WorkerSettings,
+    PeerSettings,
+    MonitoringSettings,
+)
+
+
+class Settings:
+    """Everything that is configured; flag > environment > file > default.
+
+    A section is validated when it is first asked for, so that a mistake in one that a command
+    does not need cannot stop the command.
+    """
+
+    def __init__(
+        self, home: Home, document: Node, environ: Mapping[str, str], flags: Mapping[str, Any], file: Path | None
+    ) -> None:
+        self.environ = environ
+        #: the configuration file in use, None when there is none
+        self.file = file
+        self._home = home
+        self._document = document
+        self._flags = {folded(name): value for name, value in flags.items() if value is not None}
+        self._sections: dict[type[SettingsSection], SettingsSection] = {}
+        self._sources: dict[str, str] = {}
+        self._told = list(home.warnings)
+        self._refuse_unknown_flags(flags)
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        environ: Mapping[str, str],
+        config: str | None = None,
+        home: str | None = None,
+        flags: Mapping[str, Any] | None = None,
+    ) -> Settings:
+        """Read what is configured.
+
+        `environ` is the whole environment, `config` the path of a file that must exist, `home`
+        stands above DAGU_HOME, `flags` maps keys (`port`, `paths.dagsDir`) to values given on the
+        command line; None = not given. Raises Invalid for a file that cannot be used.
+        """
+        place = find_home(environ, home)
+        file = Path(config).expanduser().absolute() if config else place.config / "config.yaml"
+        if config and not file.is_file():
+            raise Invalid(f"there is no configuration file {file}", hint="check --config")
+        document, found = Node(), None
+        for path in (file, place.config / "admin.yaml"):
+            if path.is_file():
+                document.merge(read_document(path, environ))
+                found = found or path
+        return cls(place, document, environ, flags or {}, found)
+
+    @property
+    def home(self) -> Path | None:
+        """The folder that holds everything (DAGU_HOME), None with the XDG layout."""
+        return self._home.root
+
+    @property
+    def core(self) -> CoreSettings:
+        """What every command needs to know."""
+        return self.section(CoreSettings)
+
+    @property
+    def queues(self) -> QueuesSettings:
+        """The queues."""
+        return self.section(QueuesSettings)
+
+    @property
+    def scheduler(self) -> SchedulerSettings:
+        """The scheduler service."""
+        return self.section(SchedulerSettings)
+
+    @property
+    def server(self) -> ServerSettings:
+        """The REST API and the UI's server."""
+        return self.section(ServerSettings)
+
+    @property
+    def ui(self) -> UISettings:
+        """How the UI looks."""
+        return self.section(UISettings)
+
+    @property
+    def auth(self) -> AuthSettings:
+        """Who may come in."""
+        return self.section(AuthSettings)
+
+    @property
+    def plugins(self) -> PluginSettings:
+        """Which plugins are loaded."""
+        return self.section(PluginSettings)
+
+    @cached_property
+    def paths(self) -> Paths:
+        """Where things are, absolute."""
+        return Paths.of(self.section(PathSettings), self._home, self.environ)
+
+    @property
+    def store(self) -> str:
+        """URL of the state store."""
+        return self.core.store or f"sqlite:///{self.paths.data / 'dagu.db'}"
+
+    @property
+    def durability(self) -> str:
+        """`normal` or `full`."""
+        return self.core.durability
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Old spellings in use, values not understood, keys nobody knows; validates our sections."""
+        for model in OUR_SECTIONS:
+            self.section(model)
+        return (*self._told, *self._unknown())
+
+    def section(self, model: type[S]) -> S:
+        """The validated section; a plugin's model is read from the same sources.
+
+        Raises Invalid with `file:line:col`, or the variable's or flag's name.
+        """
+        known = self._sections.get(model)
+        if known is None:
+            known = self._sections[model] = self._validate(model)
+        assert isinstance(known, model)
+        return known
+
+    def explain(self) -> list[tuple[str, Any, str]]:
+        """(key, value, source) of every setting; secrets are shown as ***."""
+        rows = []
+        for model in dict.fromkeys((*OUR_SECTIONS, *self._sections)):
+            section = self.section(model)
+            for item in declarations(model):
+                value = getattr(section, item.name)
+                rows.append((item.key, shown(value), self._sources.get(item.key, "default")))
+        return rows
+
+    def _validate(self, model: type[S]) -> S:
+        values: dict[str, Any] = {}
+        nodes: dict[str, Node] = {}
+        for item in declarations(model):
+            found = self._find(item)
+            if found is not None:
+                values[item.name], self._sources[item.key], node = found
+                if node:
+                    nodes[item.name] = node
+        lenient = {item.name for item in declarations(model) if item.lenient}
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            problems = []
+            for problem in error.errors(include_url=False, include_context=False, include_input=False):
+                name, *rest = problem["loc"] or ("",)
+                item = next((each for each in declarations(model) if each.name == name), None)
+                key = item.key if item else model.section
+                node = nodes.get(str(name))
+                where = node.deepest(rest).where if node else self._sources.get(key, "")
+                detail = ".".join(str(word) for word in (key, *rest))
+                reason = problem["msg"].removeprefix("Value error, ")
+                problems.append((str(name), f"{where}: {detail}: {reason}"))
+            if not all(name in lenient for name, _ in problems):
+                lines = [line for name, line in problems if name not in lenient]
+                raise Invalid("\n".join(lines), hint="see `dagu config` for every setting") from None
+            for name, line in problems:
+                self._told.append(f"{line}; the default is used")
+                values.pop(name, None)
+                self._sources.pop(next(i.key for i in declarations(model) if i.name == name), None)
+            return model.model_validate(values)
+
+    def _find(self, item: Declared) -> tuple[Any, str, Node | None] | None:
+        """The value that wins, where it comes from, its node."""
+        for key in (item.key, *item.old_keys):
+            if (value := self._flags.get(folded(key))) is not None:
+                return value, f"flag {item.key}", None
+        # an empty variable counts as not set, as everywhere else in this language
+        for name in item.env:
+            if value := self.environ.get(name):
+                return value, name, None
+        for name in item.old_env:
+            if value := self.environ.get(name):
+                now = item.env[0] if item.env else item.key
+                self._told.append(f"environment variable {name} is deprecated, use {now}")
+                return value, name, None
+        for key in (item.key, *item.old_keys):
+            node = self._document.find(folded(key))
+            if node is None or node.data is None:
+                continue
+            if key != item.key:
+                self._told.append(f"{node.where}: key `{key}` is deprecated, use `{item.key}`")
+            return node.data, node.where, node
+        return None
+
+    def _unknown(self) -> list[str]:
+        items = [item for model in (*OUR_SECTIONS, *self._sections) for item in declarations(model)]
+        spellings = {folded(key): key for item in items for key in (item.key, *item.old_keys)}
+        sections = {path[:length] for path in spellings for length in range(1, len(path))}
+        lines = []
+        for path, node in self._document.leaves():
+            if any(path[:length] in spellings for length in range(1, len(path) + 1)):
+                continue
+            if path in sections and not node.data:
+                continue
+            hint = _did_you_mean(path, spellings)
+            lines.append(f"{node.where}: unknown key `{self._spelled(path)}`{hint}")
+        return lines
+
+    def _spelled(self, path: Sequence[str]) -> str:
+        nodes = [self._document.find(path[: length + 1]) for length in range(len(path))]
+        return ".".join(node.key for node in nodes if node)
+
+    def _refuse_unknown_flags(self, flags: Mapping[str, Any]) -> None:
+        known = {
+            folded(key)
+            for model in OUR_SECTIONS
+            for item in declarations(model)
+            for key in (item.key, *item.old_keys)
+        }
+        for name in flags:
+            if folded(name) not in known:
+                raise Invalid(f"there is no setting {name!r}")
+
+
+def shown(value: Any) -> Any:
+    """`value` as plain data, secrets as ***."""
+    match value:
+        case SecretStr():
+            return "***" if value.get_secret_value() else ""
+        case BaseModel():
+            return {name: shown(getattr(value, name)) for name in type(value).model_fields}
+        case list() | tuple():
+            return [shown(item) for item in value]
+        case dict():
+            return {key: shown(item) for key, item in value.items()}
+        case os.PathLike():
+            return str(value)
+    return value
+
+
+def _did_you_mean(path: tuple[str, ...], spellings: Mapping[tuple[str, ...], str]) -> str:
+    near = difflib.get_close_matches(".".join(path), [".".join(known) for known in spellings], n=1, cutoff=0.75)
+    return f". Did you mean `{spellings[tuple(near[0].split('.'))]}`?" if near else ""

@@ -1,0 +1,140 @@
+"""The sections of the core itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import field_validator
+
+from dagu_core.base.settings.section import Duration, SettingsItem, SettingsSection, Words, setting
+
+
+class CoreSettings(SettingsSection):
+    """What every command needs to know."""
+
+    section: ClassVar[str] = ""
+    debug: bool = setting(False, "Say more in the log.")
+    log_format: Literal["text", "json"] = setting("text", "Form of log lines.", lenient=True)
+    tz: str = setting("", "IANA time zone of schedules and times shown; empty = the system's.")
+    default_shell: str = setting("", "Shell of steps that name none; empty = $SHELL, else sh.")
+    skip_examples: bool = setting(False, "Do not fill an empty DAGs folder with examples.")
+    work_dir: str = setting("", "Folder a run starts in when its DAG names none; empty = the DAG's folder.")
+    cache: Literal["low", "normal", "high"] = setting("normal", "How much is kept in memory.", lenient=True)
+    store: str = setting("", "URL of the state store; empty = SQLite in the data folder.")
+    durability: Literal["normal", "full"] = setting(
+        "normal", "When a step's transition must be on the disk: within 100 ms, or at once (full)."
+    )
+
+    @field_validator("tz")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name:
+            from zoneinfo import ZoneInfo
+
+            try:
+                ZoneInfo(name)
+            except (ValueError, OSError, KeyError):
+                raise ValueError(f"unknown time zone {name!r}") from None
+        return name
+
+
+class PathSettings(SettingsSection):
+    """Where things are; an empty value stands for the place in the home folder."""
+
+    section: ClassVar[str] = "paths"
+    dags: str = setting(
+        "",
+        "DAG files.",
+        key="dagsDir",
+        env=("DAGU_DAGS_DIR", "DAGU_DAGS"),
+        old_keys=("dagsDir", "dags", "paths.dags"),
+    )
+    logs: str = setting("", "Logs of runs.", key="logDir", env="DAGU_LOG_DIR", old_keys=("logDir",))
+    data: str = setting(
+        "",
+        "State of runs.",
+        key="dataDir",
+        env="DAGU_DATA_DIR",
+        old_keys=("dataDir",),
+        old_env=("DAGU__DATA",),
+    )
+    suspend: str = setting(
+        "",
+        "Flags of suspended DAGs.",
+        key="suspendFlagsDir",
+        env="DAGU_SUSPEND_FLAGS_DIR",
+        old_keys=("suspendFlagsDir",),
+        old_env=("DAGU__SUSPEND_FLAGS_DIR",),
+    )
+    admin_logs: str = setting(
+        "",
+        "Logs of the services.",
+        key="adminLogsDir",
+        env="DAGU_ADMIN_LOG_DIR",
+        old_keys=("adminLogsDir",),
+        old_env=("DAGU__ADMIN_LOGS_DIR",),
+    )
+    base_config: str = setting(
+        "",
+        "The DAG merged under every DAG.",
+        key="baseConfig",
+        env="DAGU_BASE_CONFIG",
+        old_keys=("baseConfig",),
+    )
+    executable: str = setting(
+        "", "The program that runs DAGs.", env="DAGU_EXECUTABLE", old_keys=("executable",)
+    )
+    dag_runs: str = setting("", "Files of runs.", key="dagRunsDir", env="DAGU_DAG_RUNS_DIR")
+    queue: str = setting("", "Files of queues.", key="queueDir", env="DAGU_QUEUE_DIR")
+    proc: str = setting("", "Locks of live processes.", key="procDir", env="DAGU_PROC_DIR")
+    service_registry: str = setting(
+        "", "Who serves what.", key="serviceRegistryDir", env="DAGU_SERVICE_REGISTRY_DIR"
+    )
+    users: str = setting("", "Users.", key="usersDir", env="DAGU_USERS_DIR")
+    api_keys: str = setting("", "API keys.", key="apiKeysDir", env="")
+    webhooks: str = setting("", "Webhooks.", key="webhooksDir", env="")
+
+
+class QueueSettings(SettingsItem):
+    """One named queue."""
+
+    name: str
+    max_concurrency: int = 1
+    max_active_runs: int | None = None
+
+    @property
+    def limit(self) -> int:
+        """How many of its runs may be active at once; at least 1."""
+        return max(1, self.max_concurrency if self.max_active_runs is None else self.max_active_runs)
+
+
+class QueuesSettings(SettingsSection):
+    """The queues."""
+
+    section: ClassVar[str] = "queues"
+    enabled: bool = setting(True, "Whether runs may be queued.", env="DAGU_QUEUE_ENABLED")
+    config: list[QueueSettings] = setting([], "Queues with a limit of their own.", env="")
+
+    def limit(self, name: str) -> int | None:
+        """The limit of the queue `name`, None when it is not configured."""
+        return next((queue.limit for queue in self.config if queue.name == name), None)
+
+
+class SchedulerSettings(SettingsSection):
+    """The scheduler service."""
+
+    section: ClassVar[str] = "scheduler"
+    port: int = setting(8090, "Port of the health page; 0 or less = none.", le=65535)
+    lock_stale_threshold: Duration = setting(30.0, "A leader silent for so long is replaced.")
+    lock_retry_interval: Duration = setting(5.0, "How often a stand-by tries to lead.")
+    zombie_detection_interval: Duration = setting(45.0, "How often lost runs are looked for; 0 = never.")
+
+
+class PluginSettings(SettingsSection):
+    """Which plugins are loaded."""
+
+    section: ClassVar[str] = "plugins"
+    disabled: Words = setting(
+        [], "Plugins that are never imported.", env="DAGU_PLUGINS_DISABLED", old_keys=("plugins.disable",)
+    )
+    allow: Words = setting([], "When not empty: only these plugins are imported.")

@@ -1,0 +1,90 @@
+"""Text for people and for programs: tables, JSON, CSV, durations, widths of characters."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dagu_core.cli.excerpt import printable
+
+
+def say(text: str = "") -> None:
+    """Print a line on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def tell(text: str = "") -> None:
+    """Print a line on stderr."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def as_json(value: Any) -> str:
+    """Indented JSON; characters beyond ASCII stay as they are."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def as_csv(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Comma-separated values with a heading line."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(headings)
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def as_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns two blanks apart, as wide as their widest cell; control characters are dropped."""
+    lines = [list(headings), *([printable(cell.replace("\n", " ")) for cell in row] for row in rows)]
+    widths = [max(width(line[column]) for line in lines) for column in range(len(headings))]
+    return "\n".join(
+        "  ".join(pad(cell, size) for cell, size in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )
+
+
+def pad(text: str, columns: int) -> str:
+    """`text` filled with blanks up to so many columns."""
+    return text + " " * (columns - width(text))
+
+
+def duration(seconds: float) -> str:
+    """A short form, cut to tenths of a second: `0s`, `2.0s`, `1m 0s`, `2h 5m`."""
+    tenths = max(0, int(seconds * 10))
+    if tenths == 0:
+        return "0s"
+    if tenths < 600:
+        return f"{tenths / 10:.1f}s"
+    minutes, rest = divmod(tenths // 10, 60)
+    if minutes < 60:
+        return f"{minutes}m {rest}s"
+    return f"{minutes // 60}h {minutes % 60}m"
+
+
+def clock_time(seconds: float) -> str:
+    """`MM:SS`, or `H:MM:SS` from an hour on."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
+def use_lenient_streams() -> None:
+    """Make stdout and stderr take any text, whatever the encoding of the terminal."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,20 @@
+"""Verbs a plugin adds to the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A verb: its name, one line of help, and a function that builds the click command when the
+    verb is used (so that listing verbs imports nothing).."""
+
+    name: str
+    help: str
+    load: Callable[[], click.Command]

@@ -1,0 +1,130 @@
+"""How a step is done."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+from dagu_core.base.config import Config
+from dagu_core.contracts.part import Part
+from dagu_core.model.plan.plan import Call, PlannedStep, Shell
+from dagu_core.model.run.events import Outcome
+from dagu_core.model.run.run import RunRef
+
+C_co = TypeVar("C_co", bound=Config, covariant=True)
+C = TypeVar("C", bound=Config)
+
+Capability = Literal["command", "commands", "script", "shell", "container", "call", "workerSelector"]
+Expansion = Literal["shell", "full", "none"]
+
+
+class Writer(Protocol):
+    """A step's output stream: bytes written here are masked and land in the step's log."""
+
+    async def write(self, data: bytes) -> None:
+        """Append `data`."""
+        ...
+
+
+class Children(Protocol):
+    """Starts and finds the sub-DAG runs of an attempt."""
+
+    async def run(self, call: Call) -> Outcome:
+        """Run the called DAG (once, or once an item) and report as the step's outcome."""
+        ...
+
+
+class Attempt(Protocol[C_co]):
+    """One try of one step, everything expanded. `env` is the whole environment of the step.
+
+    `commands`, `exec`, `script` and `call` stand as in the plan, after expansion in the mode the
+    executor asked for; `arguments` are the positional parameters. `scratch` is a private folder
+    that is removed when the run ends. `grace` seconds pass between `stop_signal` and a kill.
+    """
+
+    @property
+    def run(self) -> RunRef: ...
+    @property
+    def step(self) -> PlannedStep: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def config(self) -> C_co: ...
+    @property
+    def commands(self) -> Sequence[str]: ...
+    @property
+    def exec(self) -> Sequence[str]: ...
+    @property
+    def script(self) -> str: ...
+    @property
+    def arguments(self) -> Sequence[str]: ...
+    @property
+    def call(self) -> Call | None: ...
+    @property
+    def shell(self) -> Shell: ...
+    @property
+    def shell_is_own(self) -> bool: ...
+    @property
+    def env(self) -> Mapping[str, str]: ...
+    @property
+    def working_dir(self) -> Path: ...
+    @property
+    def scratch(self) -> Path: ...
+    @property
+    def stop_signal(self) -> int: ...
+    @property
+    def grace(self) -> float: ...
+    @property
+    def dag_fields(self) -> Mapping[str, Any]: ...
+    @property
+    def stdout(self) -> Writer: ...
+    @property
+    def stderr(self) -> Writer: ...
+    @property
+    def children(self) -> Children: ...
+
+    async def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+        """Run a local process under the step's supervisor and return its exit code.
+
+        Output goes straight to the step's logs; the process survives a dead engine and is found
+        again by `reattach`. On cancellation the whole process tree is stopped within `grace`.
+        Raises OSError (with the path) when the program cannot be started at all.
+        """
+        ...
+
+    async def reattach(self) -> int | None:
+        """The exit code of the process an earlier engine spawned for this very attempt.
+
+        Waits for it when it still runs. None when the outcome cannot be known.
+        """
+        ...
+
+
+class Executor(Part, ABC, Generic[C]):
+    """A step type. One instance serves one attempt.
+
+    `capabilities` names the step fields this type understands; others are refused when the file
+    is read. `expansion` says how texts are prepared: "shell" keeps plain references for the
+    step's POSIX shell to read from its environment, "full" replaces everything, "none" nothing.
+    `reattaches` promises that `reattach` finds an attempt again after the engine died.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    expansion: ClassVar[Expansion] = "full"
+    reattaches: ClassVar[bool] = False
+
+    @abstractmethod
+    async def run(self, attempt: Attempt[C]) -> Outcome:
+        """Do the step. A failed step is an `Outcome`, never an exception.
+
+        On CancelledError: ask, wait `attempt.grace` seconds, then force; always re-raise.
+        """
+
+    async def reattach(self, attempt: Attempt[C]) -> Outcome:
+        """Take over an attempt that another process started; called instead of `run`.
+
+        The default says honestly that the outcome is unknown.
+        """
+        return Outcome(exit_code=None, ended="lost", message="the engine died during the attempt")

@@ -1,0 +1,27 @@
+"""What must hold around an attempt: a lock, a rate, limits, a container."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar
+
+from dagu_core.base.config import Config
+from dagu_core.contracts.executor import Attempt
+from dagu_core.contracts.part import Part
+
+
+class Guard(Part, ABC):
+    """Owns the step key `name`; entered around every attempt of a step that uses the key.
+
+    Guards are entered by rising `order` and left in reverse.
+    """
+
+    order: ClassVar[int] = 100
+
+    @abstractmethod
+    def hold(self, config: Config, attempt: Attempt[Any]) -> AbstractAsyncContextManager[None]:
+        """Wait until what `config` asks for holds, keep it while the attempt runs, let it go.
+
+        Raise DaguError to fail the attempt with its message.
+        """

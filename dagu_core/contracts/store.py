@@ -1,0 +1,200 @@
+"""Where runs are kept. A new backend is one class, proven by one inherited suite."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from dagu_core.model.plan.plan import Source
+from dagu_core.model.run.events import Event
+from dagu_core.model.run.run import RunRef, RunSummary, StepRun
+from dagu_core.model.run.signals import Signal
+from dagu_core.model.status import RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one commit writes: the run's row, the touched steps by node name, the events.
+
+    `durable` asks that the commit reaches the disk before it is acknowledged.
+    """
+
+    summary: RunSummary
+    steps: Mapping[str, StepRun] = field(default_factory=dict)
+    events: Sequence[Event] = ()
+    durable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run as it was last committed. Steps that never started have no entry."""
+
+    summary: RunSummary
+    steps: Mapping[str, StepRun]
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Which runs to list, newest first. Times in epoch seconds; empty = no restriction.
+
+    `run_id` matches a part of the id unless `exact`. `roots_only` leaves sub-DAG runs out.
+    `tags`: all of them. `queue` restricts to that queue; `engine` to one owner.
+    """
+
+    dag: str = ""
+    run_id: str = ""
+    exact: bool = False
+    statuses: tuple[RunStatus, ...] = ()
+    since: float | None = None
+    until: float | None = None
+    tags: tuple[str, ...] = ()
+    root: RunRef | None = None
+    roots_only: bool = True
+    queue: str = ""
+    limit: int = 100
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A value of the key-value primitive; `version` starts at 1 and grows with every put."""
+
+    value: Any
+    version: int
+
+
+class StateStore(ABC):
+    """Runs, their events and signals; leases; versioned key-value pairs.
+
+    Chosen by the scheme of a URL in the settings. Every method may raise Unavailable. Once a
+    writing method returns, a new process reads what was written.
+    """
+
+    scheme: ClassVar[str]
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect, creating or migrating what is stored. Raises Unavailable when the stored
+        schema is newer than this code."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Flush and disconnect; a second call is a no-op."""
+
+    # -- runs -----------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def create(self, change: Change, definition: Source) -> None:
+        """Add a run with its first events, or raise AlreadyExists and change nothing.
+
+        The definition is stored once however many runs share it, under `summary.definition`
+        (see `definition_key`).
+        """
+
+    @abstractmethod
+    async def commit(self, change: Change) -> None:
+        """Write the change, all of it or nothing.
+
+        Raises Conflict when the stored fence is newer than `change.summary.fence` or the stored
+        run is over and the change is not a retry (a RunReset or RunStarted event), NotFound when
+        the run was deleted.
+        """
+
+    @abstractmethod
+    async def load(self, ref: RunRef) -> StoredRun:
+        """The run as last committed. Raises NotFound. A damaged record comes back with status
+        NOT_STARTED and `summary.reason == "record_damaged"`, and what can still be read."""
+
+    @abstractmethod
+    async def find(self, query: RunQuery) -> list[RunSummary]:
+        """The runs that match, newest (created) first. Damaged records are listed, see `load`."""
+
+    @abstractmethod
+    async def definition(self, key: str) -> Source:
+        """The stored definition. Raises NotFound."""
+
+    @abstractmethod
+    async def events(self, ref: RunRef, after: int = 0, limit: int = 1000) -> list[tuple[int, Event]]:
+        """(sequence number, event) of the run with numbers above `after`, in order."""
+
+    @abstractmethod
+    async def adopt(self, ref: RunRef, *, fence: int, engine: str, host: str) -> int:
+        """Make `engine` the owner if the stored fence still is `fence`; return the new fence.
+
+        Raises Conflict when somebody else was faster, NotFound when there is no such run.
+        """
+
+    @abstractmethod
+    async def delete(self, refs: Sequence[RunRef]) -> int:
+        """Remove runs with their steps, events, signals and sub-DAG runs; active ones stay.
+        Returns how many root or named runs were removed."""
+
+    # -- signals --------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def leave_signal(self, ref: RunRef, signal: Signal) -> None:
+        """Put a signal where the run's owner finds it. Raises NotFound."""
+
+    @abstractmethod
+    async def signals(self, refs: Sequence[RunRef]) -> dict[RunRef, list[Signal]]:
+        """Take (read and remove) the waiting signals of these runs, in order left."""
+
+    # -- claims ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def claim(self, queue: str, *, engine: str, host: str, limit: int = 1) -> list[RunRef]:
+        """Take up to `limit` queued runs (highest priority, then oldest) for `engine`.
+
+        A claimed run is RUNNING with a new fence and in nobody else's hands. "" = any queue.
+        """
+
+    # -- leases ---------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def acquire(self, key: str, owner: str, ttl: float) -> int | None:
+        """Hold the lease `key` for `ttl` seconds; the fence number, which only ever grows, or
+        None while another owner holds it. Acquiring one's own lease renews it, same fence."""
+
+    @abstractmethod
+    async def release(self, key: str, owner: str) -> None:
+        """Give the lease back; a no-op when it is not held by `owner`."""
+
+    # -- key-value ------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def get(self, namespace: str, key: str) -> Versioned | None:
+        """The value, or None when there is none or it has expired."""
+
+    @abstractmethod
+    async def put(
+        self,
+        namespace: str,
+        key: str,
+        value: Any,
+        *,
+        expected: int | None = None,
+        ttl: float | None = None,
+    ) -> int:
+        """Store a JSON value, return its new version. `expected` = the version it must have now
+        (0 = it must not exist), else Conflict."""
+
+    @abstractmethod
+    async def remove(self, namespace: str, key: str) -> bool:
+        """Forget the pair; whether there was one."""
+
+    @abstractmethod
+    async def scan(self, namespace: str, prefix: str = "", limit: int = 1000) -> list[tuple[str, Versioned]]:
+        """The pairs whose key starts with `prefix`, in key order."""
+
+
+def definition_key(source: Source) -> str:
+    """The content address of a definition: equal definitions share one stored row."""
+    import hashlib
+
+    parts = (source.text, source.path, str(source.document), source.base)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]

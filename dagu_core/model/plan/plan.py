@@ -1,0 +1,233 @@
+"""What will be done: a frozen plan, with `${...}` still inside. The engine never sees YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from dagu_core.model.plan.policies import (
+    Condition,
+    ContinueOn,
+    HandlerKind,
+    LogOutput,
+    OnCrash,
+    Repeat,
+    Retry,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvEntry:
+    """One `NAME=value` of an `env` block, the value unexpanded; order matters."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One parameter as written. `name` is "" for a positional one.
+
+    `command` tells that the value is the text between backticks, to be run for its output.
+    """
+
+    name: str
+    value: str
+    command: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParamsSpec:
+    """The parameters of a DAG: defaults in order, and the JSON Schema they must meet, if any.
+
+    `schema` is an inline schema (a mapping), or the path or URL of one, or None.
+    """
+
+    defaults: tuple[Param, ...] = ()
+    schema: Mapping[str, Any] | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A value kept elsewhere: `provider` finds it under `key`."""
+
+    name: str
+    provider: str
+    key: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The program a command line is given to, e.g. ("bash", "-e"). `direct` = no shell at all."""
+
+    argv: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+
+    @property
+    def is_direct(self) -> bool:
+        return self.argv[:1] == ("direct",)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """Capture stdout into the variable `name`; `key` names it in outputs.json unless `omit`."""
+
+    name: str
+    key: str = ""
+    omit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parallel:
+    """Run the called DAG once an item. `items` are texts or mappings; `source` is one text that
+    is expanded and then split into items. Exactly one of the two is given."""
+
+    items: tuple[Any, ...] = ()
+    source: str = ""
+    max_concurrent: int = 10
+    allow_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A sub-DAG step: `target` is a local document, a DAG name or a path; `params` unexpanded:
+    text in the parameter grammar, or (name, value) pairs whose values are texts or JSON data."""
+
+    target: str
+    params: str | tuple[tuple[str, Any], ...] = ""
+    parallel: Parallel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step (or handler) of a plan. Times in seconds; texts unexpanded.
+
+    `index` is the position in `Plan.nodes`; `depends` and `Plan.dependents` hold such indexes.
+    `executor` is a registered word; `config` what stands under it, as data.
+    """
+
+    index: int
+    name: str
+    id: str = ""
+    description: str = ""
+    depends: tuple[int, ...] = ()
+    executor: str = "command"
+    config: Mapping[str, Any] = field(default_factory=dict)
+    commands: tuple[str, ...] = ()
+    exec: tuple[str, ...] = ()
+    script: str = ""
+    shell: Shell | None = None
+    working_dir: str = ""
+    env: tuple[EnvEntry, ...] = ()
+    stdout: str = ""
+    stderr: str = ""
+    log_output: LogOutput | None = None
+    output: OutputSpec | None = None
+    preconditions: tuple[Condition, ...] = ()
+    continue_on: ContinueOn = ContinueOn()
+    retry: Retry | None = None
+    repeat: Repeat | None = None
+    timeout: float = 0.0
+    signal_on_stop: str = ""
+    mail_on_error: bool = False
+    on_crash: OnCrash = OnCrash.FAIL
+    detach: bool = False
+    call: Call | None = None
+    worker_selector: Mapping[str, str] = field(default_factory=dict)
+    guards: Mapping[str, Any] = field(default_factory=dict)
+    handler: HandlerKind | None = None
+
+    @property
+    def commands_shown(self) -> tuple[str, ...]:
+        """What people see of this step in trees and lists; a script's text is not shown."""
+        return (" ".join(self.exec),) if self.exec else self.commands
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text a plan was read from, kept with every run so that retry is honest.
+
+    `path` is the absolute file name ("" for a definition that never was a file), `document` the
+    index in a multi-document file, `base` the text of base.yaml at that time.
+    """
+
+    text: str
+    path: str = ""
+    document: int = 0
+    base: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A DAG ready to run. Times in seconds, sizes in bytes.
+
+    `nodes` holds the steps in file order and then the handlers. `local` maps the names of the
+    further documents of the file to their plans' sources. `fields` holds the validated DAG-level
+    values of plugins, `settings` everything that is only shown or used by other floors.
+    """
+
+    name: str
+    nodes: tuple[PlannedStep, ...] = ()
+    step_count: int = 0
+    source: Source = Source("")
+    local: Mapping[str, Source] = field(default_factory=dict)
+    description: str = ""
+    group: str = ""
+    tags: tuple[str, ...] = ()
+    type: str = "chain"
+    schedule: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    skip_if_successful: bool = False
+    env: tuple[EnvEntry, ...] = ()
+    dotenv: tuple[str, ...] = (".env",)
+    secrets: tuple[SecretRef, ...] = ()
+    params: ParamsSpec = ParamsSpec()
+    working_dir: str = ""
+    shell: Shell | None = None
+    log_dir: str = ""
+    log_output: LogOutput = LogOutput.SEPARATE
+    preconditions: tuple[Condition, ...] = ()
+    timeout: float = 0.0
+    delay: float = 0.0
+    step_stagger: float = 0.0
+    restart_wait: float = 0.0
+    history_days: int = 30
+    max_active_runs: int = 1
+    max_active_steps: int = 0
+    stop_grace: float = 5.0
+    max_output_size: int = 1_048_576
+    queue: str = ""
+    worker_selector: Mapping[str, str] = field(default_factory=dict)
+    run_config: Mapping[str, bool] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> tuple[PlannedStep, ...]:
+        """The steps without the handlers."""
+        return self.nodes[: self.step_count]
+
+    @cached_property
+    def handlers(self) -> Mapping[HandlerKind, PlannedStep]:
+        """The handlers by kind."""
+        return {node.handler: node for node in self.nodes[self.step_count :] if node.handler}
+
+    @cached_property
+    def dependents(self) -> tuple[tuple[int, ...], ...]:
+        """For each step, the steps that wait for it."""
+        waiting: list[list[int]] = [[] for _ in self.nodes]
+        for node in self.steps:
+            for before in node.depends:
+                waiting[before].append(node.index)
+        return tuple(tuple(indexes) for indexes in waiting)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, int]:
+        """Index of each node by name."""
+        return {node.name: node.index for node in self.nodes}
+
+    @cached_property
+    def by_id(self) -> Mapping[str, int]:
+        """Index of each step that has an id."""
+        return {node.id: node.index for node in self.nodes if node.id}

@@ -1,0 +1,215 @@
+"""What can happen to a run: a closed union. Every event is data, with its time in epoch seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dagu_core.model.status import RunStatus, StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionResult:
+    """How one precondition came out; `error` says why it was not met, "" when it was."""
+
+    condition: str
+    expected: str = ""
+    negate: bool = False
+    error: str = ""
+
+    @property
+    def met(self) -> bool:
+        return not self.error
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRef:
+    """A sub-DAG run started by a step."""
+
+    dag: str
+    run_id: str
+    params: str = ""
+
+
+EndedAs = Literal["exited", "skipped", "timeout", "stopped", "lost", "error"]
+StopReason = Literal["stop", "run_timeout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt of a step ended, with every fact `evolve` needs to judge it.
+
+    `exit_code` is None when no process ended (lost, never started). `ended` tells why it ended:
+    by itself, by an unmet precondition, by its timeout, by a stop, unknown after a crash, or by an
+    error before anything ran. `status` overrides the verdict for executors that know better
+    (a partially succeeded child). `output` is the captured value, secrets replaced by their
+    references; `output_matched` and `repeat_met` answer continueOn.output and the repeat
+    condition. `details` is free for the executor and shown to users.
+    """
+
+    exit_code: int | None = 0
+    message: str = ""
+    ended: EndedAs = "exited"
+    status: StepStatus | None = None
+    output: str | None = None
+    output_matched: bool = False
+    repeat_met: bool | None = None
+    conditions: tuple[ConditionResult, ...] = ()
+    warnings: tuple[str, ...] = ()
+    usage: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def succeeded(self) -> bool:
+        if self.status is not None:
+            return self.status.is_success
+        return self.ended == "exited" and self.exit_code == 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """An engine began (a new attempt of) the run."""
+
+    at: float
+    attempt_id: str
+    params: tuple[tuple[str, str], ...] = ()
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunReset:
+    """A retry put these steps back to not started; `only` = nothing else may start."""
+
+    at: float
+    steps: tuple[str, ...]
+    only: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecovered:
+    """Another process took the run over after its owner died."""
+
+    at: float
+    owner: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionsChecked:
+    """The preconditions of the DAG were evaluated."""
+
+    at: float
+    results: tuple[ConditionResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """An attempt of a step is about to start; recorded before anything is spawned."""
+
+    at: float
+    step: str
+    number: int
+    stdout: str = ""
+    stderr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """The attempt came to an end."""
+
+    at: float
+    step: str
+    number: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStopping:
+    """The attempt was told to stop."""
+
+    at: float
+    step: str
+    why: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class ChildStarted:
+    """The step started (or found again) a sub-DAG run."""
+
+    at: float
+    step: str
+    child: ChildRef
+
+
+@dataclass(frozen=True, slots=True)
+class StepSettled:
+    """A step ended without running; `reason` is a code of `reasons`, `detail` a sentence."""
+
+    at: float
+    step: str
+    status: StepStatus
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """Somebody asked the run to stop. `force` = kill now, no more handlers."""
+
+    at: float
+    by: str
+    signal: str = "SIGTERM"
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunTimedOut:
+    """The run outlived its timeout."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """Initialisation failed, or the engine gave up; no step and no handler will start."""
+
+    at: float
+    error: str
+    reason: str = "initialisation"
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something worth telling that changes nothing: a kill, a warning, a repaired file."""
+
+    at: float
+    code: str
+    message: str
+    step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The run is over; nothing changes after this, except by a retry."""
+
+    at: float
+    status: RunStatus
+
+
+Event = (
+    RunStarted
+    | RunReset
+    | RunRecovered
+    | ConditionsChecked
+    | AttemptStarted
+    | AttemptEnded
+    | AttemptStopping
+    | ChildStarted
+    | StepSettled
+    | StopRequested
+    | RunTimedOut
+    | RunFailed
+    | Noted
+    | RunEnded
+)

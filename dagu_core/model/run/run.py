@@ -1,0 +1,162 @@
+"""What has happened: the state of one run, and of each of its steps."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from dagu_core.model.plan.plan import Plan
+from dagu_core.model.plan.policies import HandlerKind
+from dagu_core.model.run.events import ChildRef, ConditionResult, StopReason
+from dagu_core.model.status import RunStatus, StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """Names one run: `DAG:RUNID`."""
+
+    dag: str
+    run_id: str
+
+    def __str__(self) -> str:
+        return f"{self.dag}:{self.run_id}"
+
+    @classmethod
+    def parse(cls, text: str) -> RunRef:
+        """Split at the first colon; ValueError when there is none."""
+        dag, colon, run_id = text.partition(":")
+        if not (colon and dag and run_id):
+            raise ValueError(f"invalid run reference {text!r}: expected NAME:RUNID")
+        return cls(dag, run_id)
+
+
+@dataclass(slots=True)
+class StepRun:
+    """How one step stands. Times in epoch seconds, None = not yet.
+
+    `attempts` counts executions ever begun, `retry_count` and `done_count` are the counters API
+    clients know. `tolerated` = it failed and its continueOn accepts that. `reason` is a code,
+    `error` the sentence for people. `wake_at` is when the next retry or repetition is due.
+    `output` is the captured value with secrets replaced by references.
+    """
+
+    status: StepStatus = StepStatus.NOT_STARTED
+    attempts: int = 0
+    retry_count: int = 0
+    done_count: int = 0
+    repeated: bool = False
+    started_at: float | None = None
+    finished_at: float | None = None
+    retried_at: float | None = None
+    wake_at: float | None = None
+    exit_code: int | None = None
+    error: str = ""
+    reason: str = ""
+    tolerated: bool = False
+    stopping: bool = False
+    running: bool = False
+    stdout: str = ""
+    stderr: str = ""
+    output: str | None = None
+    children: list[ChildRef] = field(default_factory=list)
+    children_repeated: list[ChildRef] = field(default_factory=list)
+    conditions: list[ConditionResult] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RunSummary:
+    """The row of a run: everything lists and searches need. Times in epoch seconds.
+
+    `fence` grows with every owner; a commit with an older one is refused. `engine` names the
+    process that drives it ("" = nobody), `host` its machine. `definition` is the key of the
+    stored source. `recoveries` counts how often the run was adopted from a dead engine.
+    """
+
+    ref: RunRef
+    status: RunStatus = RunStatus.NOT_STARTED
+    root: RunRef | None = None
+    parent: RunRef | None = None
+    parent_step: str = ""
+    attempt_id: str = ""
+    queue: str = ""
+    priority: int = 0
+    created_at: float = 0.0
+    queued_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    wake_at: float | None = None
+    params: tuple[tuple[str, str], ...] = ()
+    params_given: str = ""
+    tags: tuple[str, ...] = ()
+    error: str = ""
+    reason: str = ""
+    log: str = ""
+    log_dir: str = ""
+    definition: str = ""
+    engine: str = ""
+    host: str = ""
+    worker: str = "local"
+    fence: int = 0
+    seq: int = 0
+    recoveries: int = 0
+    hidden: bool = False
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Run:
+    """The state of a run in memory, changed only by `evolve`, in O(out-degree) an event.
+
+    `steps` is aligned with `Plan.nodes`. The fields after `only` are an index over the steps, so
+    that nothing ever walks all of them: `blockers` counts unfinished predecessors, `ready` holds
+    the steps that may start (in file order of becoming so), `doomed` the ones whose fate a
+    predecessor sealed, `active` the running nodes, `sleeping` those that wait for a retry or
+    repetition (with `timers`, a heap of the same), `to_stop` the active ones to be told to stop,
+    `unfinished` the number of steps not over, `tally` how many steps ended in which way.
+    """
+
+    plan: Plan
+    summary: RunSummary
+    steps: list[StepRun]
+    conditions: list[ConditionResult] = field(default_factory=list)
+    conditions_checked: bool = False
+    stopping: bool = False
+    stop_signal: str = ""
+    forced: bool = False
+    timed_out: bool = False
+    failed: bool = False
+    only: frozenset[int] | None = None
+    blockers: list[int] = field(default_factory=list)
+    ready: deque[int] = field(default_factory=deque)
+    doomed: deque[tuple[int, StepStatus, str, str]] = field(default_factory=deque)
+    active: set[int] = field(default_factory=set)
+    sleeping: dict[int, float] = field(default_factory=dict)
+    timers: list[tuple[float, int]] = field(default_factory=list)
+    to_stop: dict[int, StopReason] = field(default_factory=dict)
+    unfinished: int = 0
+    tally: Counter[str] = field(default_factory=Counter)
+    last_start: float | None = None
+    touched: set[int] = field(default_factory=set)
+
+    @property
+    def ref(self) -> RunRef:
+        return self.summary.ref
+
+    @property
+    def is_over(self) -> bool:
+        return self.summary.status.is_over
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether no further step may start: stopped, a precondition unmet, onInit failed."""
+        init = self.handler(HandlerKind.INIT)
+        return (
+            self.stopping
+            or any(not result.met for result in self.conditions)
+            or (init is not None and init.status in (StepStatus.FAILED, StepStatus.ABORTED))
+        )
+
+    def handler(self, kind: HandlerKind) -> StepRun | None:
+        """How the handler of this kind stands; None when the plan has none."""
+        node = self.plan.handlers.get(kind)
+        return None if node is None else self.steps[node.index]

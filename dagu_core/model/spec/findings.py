@@ -1,0 +1,61 @@
+"""The problems of one text, collected while it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from dagu_core.base.places import InvalidDefinition, Place, Problem
+
+# A file that is wrong in ten thousand places is not read better with all of them listed.
+MAX_PROBLEMS = 200
+
+
+class Findings:
+    """Each problem once, errors and warnings, every place inside the text."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.text = text
+        self.file = file
+        self._problems: dict[Problem, None] = {}
+        self._line_lengths: list[int] | None = None
+
+    def error(self, message: str, place: Place, *, code: str = "D002", hint: str = "", length: int = 1) -> None:
+        """Add an error."""
+        self.add(Problem(message, place, code, hint, length))
+
+    def warning(self, message: str, place: Place, *, code: str, hint: str = "") -> None:
+        """Add a warning; the definition stays valid."""
+        self.add(Problem(message, place, code, hint, severity="warning"))
+
+    def add(self, problem: Problem) -> None:
+        """Add a problem, unless it is known already or there are too many."""
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems[replace(problem, place=self._inside(problem.place))] = None
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """What makes the definition invalid."""
+        return tuple(self._of("error"))
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """The rest, in the order of the text."""
+        return tuple(sorted((p for p in self._problems if p.severity != "error"), key=lambda p: p.place))
+
+    def raise_errors(self) -> None:
+        """Raise InvalidDefinition with all problems, if one of them is an error."""
+        if self.errors:
+            raise InvalidDefinition(tuple(self._problems), file=self.file, text=self.text)
+
+    def _of(self, severity: str) -> Iterable[Problem]:
+        return (problem for problem in self._problems if problem.severity == severity)
+
+    def _inside(self, place: Place) -> Place:
+        # The parser points behind the last line when something is missing at the end.
+        if self._line_lengths is None:
+            self._line_lengths = [len(line) for line in self.text.splitlines()] or [0]
+        line = min(max(place.line, 1), len(self._line_lengths))
+        if line < place.line:
+            return Place(line, self._line_lengths[line - 1] + 1)
+        return Place(line, min(max(place.column, 1), self._line_lengths[line - 1] + 1))

@@ -1,0 +1,174 @@
+"""The base of the models of the language: any spelling of a key, unknown keys refused, places kept."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, ValidationInfo, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from dagu_core.base.config import Config, fold
+from dagu_core.base.places import Place
+from dagu_core.model.spec.findings import Findings
+from dagu_core.model.spec.located import Map
+from dagu_core.model.spec.suggest import suggestion
+from dagu_core.model.spec.vocabulary import Vocabulary
+
+
+class Reading:
+    """What the models need while they read one text: the words of plugins, a place for problems."""
+
+    def __init__(self, vocabulary: Vocabulary, findings: Findings) -> None:
+        self.vocabulary = vocabulary
+        self.findings = findings
+        self.dag_keys = {fold(key): key for key in vocabulary.dag_keys}
+        self.step_keys = {fold(key): key for key in vocabulary.step_keys}
+        self.owners = {fold(key): package for key, package in vocabulary.owners.items()}
+
+    def missing_plugin(self, word: str, place: Place) -> bool:
+        """Report a word whose plugin is not installed; False when no plugin is known for it."""
+        package = self.owners.get(fold(word))
+        if package is None:
+            return False
+        self.findings.error(
+            f"`{word}` needs the plugin {package}",
+            place,
+            code="D014",
+            hint=f"install it with: pip install {package}",
+            length=len(word),
+        )
+        return True
+
+
+class SpecModel(BaseModel):
+    """A mapping of the language. A null value counts as not given.
+
+    Validation needs a `Reading` as its context. `raw` is the mapping as written, `extras` the
+    values of plugin keys by the plugin's spelling.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        validate_by_name=True,
+        validate_by_alias=False,
+        alias_generator=to_camel,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+    )
+    #: other spellings of a field: folded key -> field name
+    spellings: ClassVar[dict[str, str]] = {}
+    #: what error messages call such a mapping
+    noun: ClassVar[str] = ""
+    _raw: Map = PrivateAttr()
+    _extras: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def raw(self) -> Map:
+        """The mapping as the user wrote it, with places."""
+        return self._raw
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """The values of plugin keys, by the plugin's spelling of the key."""
+        return self._extras
+
+    @classmethod
+    def plugin_key(cls, key: str, raw: Map, reading: Reading) -> str | None:
+        """The canonical spelling of a plugin's key; "" when the key was dealt with; None = unknown."""
+        return None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        if not isinstance(data, Map):
+            raise refused(f"must be a mapping, not {describe(data)}")
+        reading: Reading = info.context
+        known = known_keys(cls)
+        values: dict[str, Any] = {}
+        extras: dict[str, Any] = {}
+        for key, value in data.items():
+            name = known.get(key) or known.get(fold(key))
+            if name is None:
+                name = cls.plugin_key(key, data, reading)
+                if name is None:
+                    report_unknown_key(key, data, cls, reading)
+                elif name:
+                    extras[name] = value
+                continue
+            if (first := data.fields.get(name)) not in (None, key) and first in data:
+                report_both_spellings(str(first), key, data, reading.findings)
+                continue
+            data.fields[name] = key
+            if value is not None:
+                values[name] = value
+        spec = handler(values)
+        spec._raw = data
+        if extras:
+            spec._extras = extras
+        return spec
+
+
+@lru_cache(maxsize=None)
+def known_keys(model: type[BaseModel]) -> dict[str, str]:
+    """Every accepted key of a model, folded and in its main spelling -> the field's name."""
+    keys = {fold(name): name for name in model.model_fields}
+    keys |= {to_camel(name): name for name in model.model_fields}
+    return keys | getattr(model, "spellings", {})
+
+
+def shown_keys(model: type[BaseModel]) -> list[str]:
+    """The keys of a model as documentation spells them."""
+    return [field.alias or to_camel(name) for name, field in model.model_fields.items()]
+
+
+def report_unknown_key(key: str, raw: Map, model: type[BaseModel], reading: Reading) -> None:
+    """Add the error for a key nobody knows."""
+    noun = getattr(model, "noun", "")
+    known = shown_keys(model)
+    if noun == "DAG":
+        known += reading.vocabulary.dag_keys
+    if noun == "step":
+        known += reading.vocabulary.step_keys
+    where = f" in {noun}" if noun else ""
+    hint = suggestion(key, known) or (f"known keys: {', '.join(sorted(known))}" if len(known) <= 12 else "")
+    reading.findings.error(
+        f"unknown key `{key[:80]}`{where}", raw.key_place(key), code="D003", hint=hint, length=len(key)
+    )
+
+
+def report_both_spellings(first: str, second: str, raw: Map, findings: Findings) -> None:
+    """Add the error for one key given twice in two spellings."""
+    findings.error(
+        f"`{first}` and `{second}` are two spellings of one key",
+        raw.key_place(second),
+        code="D011",
+        hint="keep one of the two",
+        length=len(second),
+    )
+
+
+def refused(message: str, *at: str | int, code: str = "D002", hint: str = "") -> PydanticCustomError:
+    """The error a validator raises: `message` continues the user's key (``must be ...``).
+
+    `at` leads from the validated value to the part that is wrong.
+    """
+    return PydanticCustomError("refused", "{message}", {"message": message, "at": at, "code": code, "hint": hint})
+
+
+def describe(value: object) -> str:
+    """A value in words, for messages: `a number (5)`, `a list`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return f"a boolean ({str(value).lower()})"
+    if isinstance(value, int | float):
+        return f"a number ({getattr(value, 'text', value)})"
+    if isinstance(value, str):
+        return f"a text ({value[:40]!r})"
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+__all__ = ["Config", "Reading", "SpecModel", "describe", "known_keys", "refused"]

@@ -1,0 +1,34 @@
+"""The words plugins add to the language, as the reader needs to know them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dagu_core.base.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class StepType:
+    """A registered executor: its word, the model of its config, the step fields it understands."""
+
+    name: str
+    config: type[Config]
+    capabilities: frozenset[str] = frozenset()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Every word of the language that is not the core's own.
+
+    `step_types` by name and alias; `step_keys` are guards, `dag_keys` notifiers and DAG fields,
+    `providers` the secret providers. `owners` maps words nobody registered to the package that
+    would bring them, so that a file that uses them gets told what to install.
+    """
+
+    step_types: Mapping[str, StepType] = field(default_factory=dict)
+    step_keys: Mapping[str, type[Config]] = field(default_factory=dict)
+    dag_keys: Mapping[str, type[Config]] = field(default_factory=dict)
+    providers: frozenset[str] = frozenset()
+    owners: Mapping[str, str] = field(default_factory=dict)
