@@ -36,11 +36,9 @@ $(READY): pyproject.toml requirements-dev.txt constraints.txt
 	@touch $@
 
 demo: $(READY) ## run an example workflow that does something real
-	@mkdir -p $(DEMO)/home
-	@DAGU_HOME="$(CURDIR)/$(DEMO)/home" REPORT_DIR="$(CURDIR)/$(DEMO)/report" \
-	  $(BIN)/dagu start docs/examples/report.yaml
-	@echo
-	@echo "The report is $(DEMO)/report/report.md. To look at the run:"
+	@DAGU_HOME="$(CURDIR)/$(DEMO)/home" \
+	  $(BIN)/dagu start docs/examples/report.yaml -- "DIR=$(CURDIR)/$(DEMO)"
+	@echo "The report is $(DEMO)/report.md. To look at the run:"
 	@echo
 	@echo "  export DAGU_HOME=\"$(CURDIR)/$(DEMO)/home\" PATH=\"$(CURDIR)/$(BIN):\$$PATH\""
 	@echo "  dagu status report       # the latest run: its tree, its times, its logs"

@@ -1,0 +1,143 @@
+"""The public surface: what plugins and servers may import. Names are loaded when first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+# type checkers know this name without its import, which would cost more than all the rest here
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from dagu_core.base.clock import Clock, SystemClock
+    from dagu_core.base.config import Config
+    from dagu_core.base.errors import (
+        AlreadyExists,
+        AlreadyRunning,
+        Conflict,
+        DaguError,
+        Invalid,
+        NotFound,
+        NotRunning,
+        PluginError,
+        Unavailable,
+        UsageError,
+    )
+    from dagu_core.base.masking import Masker
+    from dagu_core.base.places import InvalidDefinition, Place, Problem
+    from dagu_core.base.settings import Settings, SettingsItem, SettingsSection, setting
+    from dagu_core.contracts.command import Command
+    from dagu_core.contracts.executor import Attempt, Capability, Executor, Expansion, Writer
+    from dagu_core.contracts.guard import Guard
+    from dagu_core.contracts.hookspecs import API_VERSION, hookimpl
+    from dagu_core.contracts.notifier import Notice, Notifier
+    from dagu_core.contracts.observer import Observer
+    from dagu_core.contracts.part import NoConfig, Part
+    from dagu_core.contracts.secrets import SecretProvider, SecretScope
+    from dagu_core.contracts.store import Change, RunQuery, StateStore, StoredRun, Versioned
+    from dagu_core.contracts.trigger import ClockTrigger, Fire, Trigger
+    from dagu_core.model.plan.plan import Call, Plan, PlannedStep, SecretRef, Shell, Source
+    from dagu_core.model.run.events import Event, Outcome
+    from dagu_core.model.run.run import RunRef, RunSummary, StepRun
+    from dagu_core.model.run.signals import Signal
+    from dagu_core.model.status import RunStatus, StepStatus
+
+_HOMES = {
+    "base.clock": "Clock SystemClock",
+    "base.config": "Config",
+    "base.errors": "AlreadyExists AlreadyRunning Conflict DaguError Invalid NotFound NotRunning "
+    "PluginError Unavailable UsageError",
+    "base.masking": "Masker",
+    "base.places": "InvalidDefinition Place Problem",
+    "base.settings": "Settings SettingsItem SettingsSection setting",
+    "contracts.command": "Command",
+    "contracts.executor": "Attempt Capability Executor Expansion Writer",
+    "contracts.guard": "Guard",
+    "contracts.hookspecs": "API_VERSION hookimpl",
+    "contracts.notifier": "Notice Notifier",
+    "contracts.observer": "Observer",
+    "contracts.part": "NoConfig Part",
+    "contracts.secrets": "SecretProvider SecretScope",
+    "contracts.store": "Change RunQuery StateStore StoredRun Versioned",
+    "contracts.trigger": "ClockTrigger Fire Trigger",
+    "model.plan.plan": "Call Plan PlannedStep SecretRef Shell Source",
+    "model.run.events": "Event Outcome",
+    "model.run.run": "RunRef RunSummary StepRun",
+    "model.run.signals": "Signal",
+    "model.status": "RunStatus StepStatus",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "API_VERSION",
+    "AlreadyExists",
+    "AlreadyRunning",
+    "Attempt",
+    "Call",
+    "Capability",
+    "Change",
+    "Clock",
+    "ClockTrigger",
+    "Command",
+    "Config",
+    "Conflict",
+    "DaguError",
+    "Event",
+    "Executor",
+    "Expansion",
+    "Fire",
+    "Guard",
+    "Invalid",
+    "InvalidDefinition",
+    "Masker",
+    "NoConfig",
+    "NotFound",
+    "NotRunning",
+    "Notice",
+    "Notifier",
+    "Observer",
+    "Outcome",
+    "Part",
+    "Place",
+    "Plan",
+    "PlannedStep",
+    "PluginError",
+    "Problem",
+    "RunQuery",
+    "RunRef",
+    "RunStatus",
+    "RunSummary",
+    "SecretProvider",
+    "SecretRef",
+    "SecretScope",
+    "Settings",
+    "SettingsItem",
+    "SettingsSection",
+    "Shell",
+    "Signal",
+    "Source",
+    "StateStore",
+    "StepRun",
+    "StepStatus",
+    "StoredRun",
+    "SystemClock",
+    "Trigger",
+    "Unavailable",
+    "UsageError",
+    "Versioned",
+    "Writer",
+    "hookimpl",
+    "setting",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

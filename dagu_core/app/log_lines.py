@@ -71,7 +71,11 @@ def _lines(event: Event, view: RunView) -> Iterator[Line]:
             yield "INFO", "Sub-DAG run started", facts
         case StepSettled(step=step, status=status, reason=reason, detail=detail):
             facts = {"step": step, "status": status.label, "reason": reason}
-            yield "INFO", f"Step {status.label.replace('_', ' ')}", facts | ({"err": detail} if detail else {})
+            yield (
+                "INFO",
+                f"Step {status.label.replace('_', ' ')}",
+                facts | ({"err": detail} if detail else {}),
+            )
         case StopRequested(by=by, signal=signal, force=force):
             yield "INFO", "Stop requested", {"by": by, "signal": signal} | ({"force": True} if force else {})
         case RunTimedOut():

@@ -108,7 +108,6 @@ def _children(
             yield "│"
         for position, block in enumerate(group):
             final = number == len(groups) - 1 and position == len(group) - 1
-            # Commands hang their further lines two columns in, as do outputs; errors and a last command four.
             hang = "    " if final else "│   "
             yield ("└─" if final else "├─") + block[0]
             yield from (hang + line for line in block[1:])
@@ -135,9 +134,10 @@ def _child(run_id: str, params: str) -> str:
 
 
 def _error(state: StepRun, room: int) -> list[str]:
-    if state.status is not StepStatus.FAILED or not state.error:
+    # The end of stderr that comes with some errors is shown by its own block already.
+    lines = state.error.partition("\nrecent stderr")[0].strip().splitlines()
+    if state.status is not StepStatus.FAILED or not lines:
         return []
-    lines = state.error.partition("\nrecent stderr")[0].splitlines()
     return [piece for line in [f"error: {lines[0]}", *lines[1:]] for piece in wrap(printable(line), room)]
 
 

@@ -97,9 +97,13 @@ class Attempt(Protocol[C_co]):
     async def reattach(self) -> int | None:
         """The exit code of the process an earlier engine spawned for this very attempt.
 
-        Waits for it when it still runs. None when the outcome cannot be known.
+        Waits for it when it still runs. None when the outcome cannot be known, or when
+        `never_started` proves that the earlier engine died before it spawned anything.
         """
         ...
+
+    @property
+    def never_started(self) -> bool: ...
 
 
 class Executor(Part, ABC, Generic[C]):

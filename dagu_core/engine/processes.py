@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dagu_core.engine.supervisor import Fate, Story, is_held, read_story
+from dagu_core.engine.supervisor import Fate, Story, is_locked, read_story
 
 #: seconds to wait for children that still hold the step's output after its main process ended
 DRAIN = 2.0
@@ -103,7 +103,7 @@ class Supervised:
 
     def lives(self) -> bool:
         """Whether anything of the attempt, apart from a reaped supervisor, still lives."""
-        return is_held(self.status) or _group_lives(self.pid)
+        return is_locked(self.status) or _group_lives(self.pid)
 
     def members(self) -> list[int]:
         """Pids of what is left, for messages."""
@@ -189,10 +189,15 @@ async def _exit_of(pid: int, ours: bool, status: Path) -> dict[str, float]:
     elif ours:
         return await asyncio.to_thread(_reap, pid)
     else:
-        while is_held(status) and read_story(status).exit_code is None:
+        while is_locked(status) and read_story(status).exit_code is None:
             await asyncio.sleep(0.1)
         return {}
     return _reap(pid) if ours else {}
+
+
+async def wait_for_child(pid: int) -> None:
+    """Wait for a child that has no status file (a filter) and reap it."""
+    await _exit_of(pid, True, Path())
 
 
 def _wake(ended: asyncio.Future[None]) -> None:

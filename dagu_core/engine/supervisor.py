@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import resource
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,10 @@ STATUS_FD = 9
 # The traps keep a signal to the whole group from killing the supervisor before it can tell how
 # the command ended; the command itself gets the default dispositions back. The shell's own
 # remarks ("Terminated") stay out of the step's stderr, and `cd` must not leak its OLDPWD.
+# The engine may have raised its own limit of descriptors; steps get the one it was given.
+_DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 SCRIPT = (
+    f"ulimit -Sn {_DESCRIPTORS}; "
     "trap : TERM INT HUP QUIT USR1 USR2 ALRM; "
     f'echo "started $$" >&{STATUS_FD}; '
     f'cd -- "$1" || {{ echo "exited 126" >&{STATUS_FD}; exit; }}; shift; unset OLDPWD; '
@@ -137,8 +141,9 @@ def read_story(status: Path) -> Story:
         os.close(descriptor)
 
 
-def is_held(status: Path) -> bool:
-    """Whether anything that the step started still lives (and kept its descriptors)."""
+def is_locked(status: Path) -> bool:
+    """Whether the file is locked: something that the step started still lives (and kept its
+    descriptors)."""
     try:
         descriptor = os.open(status, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

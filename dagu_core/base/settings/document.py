@@ -15,13 +15,16 @@ from dagu_core.base.places import Place
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
+_START = Place()
+
+
 @dataclass(slots=True)
 class Node:
     """A value of a file: a scalar, or children by folded key (a list: by index as text)."""
 
     key: str = ""
     file: str = ""
-    place: Place = Place()
+    place: Place = _START
     scalar: Any = None
     children: dict[str, Node] = field(default_factory=dict)
     is_list: bool = False
@@ -87,7 +90,7 @@ def read_document(path: Path, environ: Mapping[str, str]) -> Node:
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     try:
         root = loader.get_single_node()
-        if root is None:
+        if root is None or root.tag == "tag:yaml.org,2002:null":
             return Node(file=str(path))
         if not isinstance(root, yaml.MappingNode):
             raise Invalid(f"{path}:1:1: a configuration file is a mapping of keys to values")

@@ -33,7 +33,9 @@ def find_home(environ: Mapping[str, str], home: str | None = None) -> Home:
         return Home(root, root, root, user)
     old = user / ".dagu"
     if old.is_dir():
-        warning = f"{old} is used because it exists; set DAGU_HOME={old} to keep it, or move it to the XDG folders"
+        warning = (
+            f"{old} is used because it exists; set DAGU_HOME={old} to keep it, or move it to the XDG folders"
+        )
         return Home(old, old, old, user, (warning,))
     state = Path(environ.get("XDG_DATA_HOME") or user / ".local" / "share") / "dagu"
     return Home(None, user / ".config" / "dagu", state, user)

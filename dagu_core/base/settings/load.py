@@ -31,6 +31,7 @@ from dagu_core.base.settings.services import (
     UISettings,
     WorkerSettings,
 )
+from dagu_core.deprecated import old_key, old_variable
 
 S = TypeVar("S", bound=SettingsSection)
 
@@ -58,7 +59,12 @@ class Settings:
     """
 
     def __init__(
-        self, home: Home, document: Node, environ: Mapping[str, str], flags: Mapping[str, Any], file: Path | None
+        self,
+        home: Home,
+        document: Node,
+        environ: Mapping[str, str],
+        flags: Mapping[str, Any],
+        file: Path | None,
     ) -> None:
         self.environ = environ
         #: the configuration file in use, None when there is none
@@ -68,7 +74,7 @@ class Settings:
         self._flags = {folded(name): value for name, value in flags.items() if value is not None}
         self._sections: dict[type[SettingsSection], SettingsSection] = {}
         self._sources: dict[str, str] = {}
-        self._told = list(home.warnings)
+        self._told = dict.fromkeys(home.warnings)
         self._refuse_unknown_flags(flags)
 
     @classmethod
@@ -154,9 +160,10 @@ class Settings:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Old spellings in use, values not understood, keys nobody knows; validates our sections."""
+        """Old spellings in use, keys nobody knows, and odd values of the sections used so far."""
         for model in OUR_SECTIONS:
-            self.section(model)
+            for item in declarations(model):
+                self._find(item)
         return (*self._told, *self._unknown())
 
     def section(self, model: type[S]) -> S:
@@ -174,9 +181,9 @@ class Settings:
         """(key, value, source) of every setting; secrets are shown as ***."""
         rows = []
         for model in dict.fromkeys((*OUR_SECTIONS, *self._sections)):
-            section = self.section(model)
+            section = self.paths if model is PathSettings else self.section(model)
             for item in declarations(model):
-                value = getattr(section, item.name)
+                value = self.store if item.key == "store" else getattr(section, item.name)
                 rows.append((item.key, shown(value), self._sources.get(item.key, "default")))
         return rows
 
@@ -193,23 +200,22 @@ class Settings:
         try:
             return model.model_validate(values)
         except ValidationError as error:
+            keys = {item.name: item.key for item in declarations(model)}
             problems = []
             for problem in error.errors(include_url=False, include_context=False, include_input=False):
-                name, *rest = problem["loc"] or ("",)
-                item = next((each for each in declarations(model) if each.name == name), None)
-                key = item.key if item else model.section
-                node = nodes.get(str(name))
-                where = node.deepest(rest).where if node else self._sources.get(key, "")
+                first, *rest = problem["loc"] or ("",)
+                name = str(first)
+                key = keys.get(name, model.section)
+                where = nodes[name].deepest(rest).where if name in nodes else self._sources.get(key, key)
                 detail = ".".join(str(word) for word in (key, *rest))
-                reason = problem["msg"].removeprefix("Value error, ")
-                problems.append((str(name), f"{where}: {detail}: {reason}"))
+                problems.append((name, f"{where}: {detail}: {problem['msg'].removeprefix('Value error, ')}"))
             if not all(name in lenient for name, _ in problems):
                 lines = [line for name, line in problems if name not in lenient]
                 raise Invalid("\n".join(lines), hint="see `dagu config` for every setting") from None
             for name, line in problems:
-                self._told.append(f"{line}; the default is used")
+                self._tell(f"{line}; the default is used")
                 values.pop(name, None)
-                self._sources.pop(next(i.key for i in declarations(model) if i.name == name), None)
+                self._sources.pop(keys[name], None)
             return model.model_validate(values)
 
     def _find(self, item: Declared) -> tuple[Any, str, Node | None] | None:
@@ -224,16 +230,19 @@ class Settings:
         for name in item.old_env:
             if value := self.environ.get(name):
                 now = item.env[0] if item.env else item.key
-                self._told.append(f"environment variable {name} is deprecated, use {now}")
+                self._tell(str(old_variable(name, now)))
                 return value, name, None
         for key in (item.key, *item.old_keys):
             node = self._document.find(folded(key))
             if node is None or node.data is None:
                 continue
             if key != item.key:
-                self._told.append(f"{node.where}: key `{key}` is deprecated, use `{item.key}`")
+                self._tell(f"{node.where}: {old_key(key, item.key)}")
             return node.data, node.where, node
         return None
+
+    def _tell(self, warning: str) -> None:
+        self._told[warning] = None
 
     def _unknown(self) -> list[str]:
         items = [item for model in (*OUR_SECTIONS, *self._sections) for item in declarations(model)]
@@ -243,7 +252,7 @@ class Settings:
         for path, node in self._document.leaves():
             if any(path[:length] in spellings for length in range(1, len(path) + 1)):
                 continue
-            if path in sections and not node.data:
+            if not node.data and (not path or path in sections):
                 continue
             hint = _did_you_mean(path, spellings)
             lines.append(f"{node.where}: unknown key `{self._spelled(path)}`{hint}")
@@ -282,5 +291,10 @@ def shown(value: Any) -> Any:
 
 
 def _did_you_mean(path: tuple[str, ...], spellings: Mapping[tuple[str, ...], str]) -> str:
-    near = difflib.get_close_matches(".".join(path), [".".join(known) for known in spellings], n=1, cutoff=0.75)
-    return f". Did you mean `{spellings[tuple(near[0].split('.'))]}`?" if near else ""
+    """A key of the same section with a like name, else the same name in another section."""
+    beside = {known[-1]: key for known, key in spellings.items() if known[:-1] == path[:-1]}
+    near = difflib.get_close_matches(path[-1], beside, n=1, cutoff=0.7)
+    meant = (
+        beside[near[0]] if near else next((k for known, k in spellings.items() if known[-1] == path[-1]), "")
+    )
+    return f". Did you mean `{meant}`?" if meant else ""

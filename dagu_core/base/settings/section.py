@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -81,7 +81,7 @@ def setting(
     dotted keys and `old_env` variables that still work with a warning. With `lenient` a bad value
     is told and the default taken. A mutable default is copied for each instance.
     """
-    facts = {
+    facts: dict[str, Any] = {
         "key": key,
         "env": [env] if isinstance(env, str) else env,
         "old_keys": list(old_keys),
@@ -118,7 +118,7 @@ def folded(dotted: str) -> tuple[str, ...]:
     return tuple(fold(word) for word in dotted.split("."))
 
 
-@lru_cache(maxsize=None)
+@cache
 def declarations(model: type[SettingsSection]) -> tuple[Declared, ...]:
     """The settings a section declares, in order."""
     return tuple(_declared(model.section, name, field) for name, field in model.model_fields.items())

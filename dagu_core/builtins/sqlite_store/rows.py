@@ -23,7 +23,7 @@ from dagu_core.model.status import RunStatus
 RECORD_DAMAGED = "record_damaged"
 RUN_COLUMNS = "dag, run_id, status, fence, seq, engine, host, created_at, body, crc"
 STATUSES = {status.value: status for status in RunStatus}
-_NEWEST_FIRST = "created_at DESC, id DESC"
+_COLUMN_TYPES = [int, int, str, str]  # fence, seq, engine, host
 
 
 def checksum(text: str) -> int:
@@ -75,16 +75,19 @@ def to_summary(row: Sequence[Any]) -> RunSummary:
     """The summary in a row of RUN_COLUMNS; a damaged one as the contract of `load` describes it."""
     dag, run_id, status, fence, seq, engine, host, created_at, body, crc = row
     try:
-        if not is_sound(body, crc):
-            raise Damaged("checksum")
+        if not is_sound(body, crc) or [type(value) for value in row[3:7]] != _COLUMN_TYPES:
+            raise Damaged("not what was written")
         summary = decode_summary(body)
         summary.status = STATUSES[status]
     except (Damaged, KeyError):
         known = salvage_summary(body) if isinstance(body, str) else {}
-        known |= {"ref": RunRef(str(dag), str(run_id)), "created_at": _number(created_at)}
+        known |= {
+            "ref": RunRef(str(dag), str(run_id)),
+            "created_at": created_at if isinstance(created_at, float) else 0.0,
+        }
         summary = RunSummary(**known)
         mark_damaged(summary, status)
-        fence, seq = int(_number(fence)), int(_number(seq))
+        fence, seq, engine, host = whole(fence), whole(seq), str(engine), str(host)
     summary.fence, summary.seq, summary.engine, summary.host = fence, seq, engine, host
     return summary
 
@@ -112,62 +115,69 @@ def to_event(body: Any) -> Event:
         return Noted(at=0.0, code=RECORD_DAMAGED, message=f"an event of this run cannot be read: {error}")
 
 
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else 0.0
+def whole(value: Any) -> int:
+    """A number of a column that may be damaged."""
+    return value if isinstance(value, int) else 0
 
 
 def find_statement(query: RunQuery) -> tuple[str, list[Any]]:
     """The SELECT for a list, with its values.
 
-    Exactly one condition, the first that applies, may use an index; it gives the order as well. A
-    `+` keeps the others from tempting the planner into sorting the whole history.
+    At most one condition, the first that applies, may use an index; that index gives the order as
+    well. A `+` keeps the others from tempting the planner into sorting the whole history.
     """
-    table, order, conditions = "runs", _NEWEST_FIRST, []
-    if query.run_id and query.exact:
-        conditions.append(("run_id = ?", [query.run_id]))
-    if query.root is not None:
-        conditions.append(("root = ? AND root <> ''", [str(query.root)]))
-    if query.dag:
-        conditions.append(("dag = ?", [query.dag]))
-    if query.queue:
-        conditions.append(("queue = ? AND queue <> ''", [query.queue]))
-    if query.statuses:
-        marks = ", ".join("?" * len(query.statuses))
-        conditions.append((f"status IN ({marks})", [int(status) for status in query.statuses]))
-    roots_only = query.roots_only and query.root is None
+    conditions = _indexed(query)
     by_tag = bool(query.tags) and not conditions
-    if by_tag:
-        table = "run_tags JOIN runs ON id = run"
-        order = "run_tags.created_at DESC, run DESC"
-    by_status = len(conditions) == 1 and bool(query.statuses)
     # Several ended statuses match most of the history: walking by time finds a page sooner.
-    if by_status and len(query.statuses) > 1 and any(status.is_over for status in query.statuses):
-        by_status = False
-        lead: list[tuple[str, list[Any]]] = []
-    else:
-        lead, conditions = conditions[:1], conditions[1:]
-    wheres = [sql for sql, _ in lead]
-    values = [value for _, given in lead for value in given]
-    for sql, given in conditions:
-        wheres.append("+" + sql.split(" AND ")[0])
+    by_time = (
+        len(conditions) == 1
+        and len(query.statuses) > 1
+        and any(status.is_over or status is RunStatus.NOT_STARTED for status in query.statuses)
+    )
+    wheres: list[str] = []
+    values: list[Any] = []
+    for column, test, guard, given in conditions:
+        leads = not wheres and not by_time
+        wheres.append(f"{column} {test}{guard}" if leads else f"+{column} {test}")
         values += given
+    table, order, time = "runs", "runs.created_at DESC, id DESC", "runs.created_at"
+    tags = list(query.tags)
     if by_tag:
+        table, order = "run_tags JOIN runs ON id = run", "run_tags.created_at DESC, run DESC"
+        time = "run_tags.created_at"
         wheres.append("tag = ?")
-        values.append(query.tags[0])
-    for tag in query.tags[1:] if by_tag else query.tags:
-        wheres.append("EXISTS (SELECT 1 FROM run_tags t WHERE t.tag = ? AND t.created_at = runs.created_at AND t.run = id)")
+        values.append(tags.pop(0))
+    for tag in tags:
+        wheres.append("EXISTS (SELECT 1 FROM run_tags t WHERE t.run = id AND t.tag = ?)")
         values.append(tag)
+    if query.roots_only and query.root is None:
+        by_index = by_time or not wheres
+        wheres.append("child = 0" if by_index else "+child = 0")
     if query.run_id and not query.exact:
         wheres.append("instr(run_id, ?) > 0")
         values.append(query.run_id)
-    time = "run_tags.created_at" if by_tag else "created_at"
     for sign, limit in ((">=", query.since), ("<", query.until)):
         if limit is not None:
             wheres.append(f"{time} {sign} ?")
             values.append(limit)
-    if roots_only:
-        wheres.append("child = 0" if not (lead or by_tag) else "+child = 0")
     columns = RUN_COLUMNS.replace("created_at", "runs.created_at")
     where = f" WHERE {' AND '.join(wheres)}" if wheres else ""
     values += [max(query.limit, 0), max(query.offset, 0)]
     return f"SELECT {columns} FROM {table}{where} ORDER BY {order} LIMIT ? OFFSET ?", values
+
+
+def _indexed(query: RunQuery) -> list[tuple[str, str, str, list[Any]]]:
+    """(column, test, what its partial index asks for, values), the most selective first."""
+    found: list[tuple[str, str, str, list[Any]]] = []
+    if query.run_id and query.exact:
+        found.append(("run_id", "= ?", "", [query.run_id]))
+    if query.root is not None:
+        found.append(("root", "= ?", " AND root <> ''", [str(query.root)]))
+    if query.dag:
+        found.append(("dag", "= ?", "", [query.dag]))
+    if query.queue:
+        found.append(("queue", "= ?", " AND queue <> ''", [query.queue]))
+    if query.statuses:
+        marks = ", ".join("?" * len(query.statuses))
+        found.append(("status", f"IN ({marks})", "", [int(status) for status in query.statuses]))
+    return found

@@ -35,6 +35,7 @@ CREATE TABLE run_tags (
     tag TEXT NOT NULL, created_at REAL NOT NULL, run INTEGER NOT NULL,
     PRIMARY KEY (tag, created_at, run)
 ) WITHOUT ROWID;
+CREATE INDEX run_tags_by_run ON run_tags (run);
 CREATE TABLE steps (
     run INTEGER NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, crc INTEGER NOT NULL,
     PRIMARY KEY (run, name)

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
-from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -24,6 +23,7 @@ from dagu_core.model.run.signals import Signal, StopSignal
 T = TypeVar("T")
 Encode = Callable[[Any], Any]
 Decode = Callable[[Any], Any]
+Shape = tuple[list[tuple[str, Any, Encode | None]], dict[str, Decode]]
 
 
 class Damaged(ValueError):
@@ -37,6 +37,7 @@ def _refuse(constant: str) -> Any:
 _dump = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode
 _parse = json.JSONDecoder(parse_constant=_refuse).decode
 _EVENTS: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(events.Event)}
+_SHAPES: dict[type[Any], Shape] = {}
 _SIGNALS: dict[str, type[Any]] = {"StopSignal": StopSignal}
 
 
@@ -161,8 +162,7 @@ def _tagged(kinds: dict[str, type[Any]], data: Any) -> Any:
     return _as(kind, data)
 
 
-@cache
-def _shape(kind: type[Any]) -> tuple[list[tuple[str, Any, Encode | None]], dict[str, Decode]]:
+def _read_shape(kind: type[Any]) -> Shape:
     hints = get_type_hints(kind)
     encoders: list[tuple[str, Any, Encode | None]] = []
     for field in fields(kind):
@@ -171,6 +171,13 @@ def _shape(kind: type[Any]) -> tuple[list[tuple[str, Any, Encode | None]], dict[
             default = field.default_factory()
         encoders.append((field.name, default, _encoder(hints[field.name])))
     return encoders, {name: _decoder(hints[name]) for name, _, _ in encoders}
+
+
+def _shape(kind: type[Any]) -> Shape:
+    shape = _SHAPES.get(kind)
+    if shape is None:
+        shape = _SHAPES[kind] = _read_shape(kind)
+    return shape
 
 
 def _encoder(hint: Any) -> Encode | None:

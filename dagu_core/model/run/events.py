@@ -105,13 +105,17 @@ class ConditionsChecked:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """An attempt of a step is about to start; recorded before anything is spawned."""
+    """An attempt of a step is about to start; recorded before anything is spawned.
+
+    `offset` is where this attempt's part of the stdout log begins, in bytes.
+    """
 
     at: float
     step: str
     number: int
     stdout: str = ""
     stderr: str = ""
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

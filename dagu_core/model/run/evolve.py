@@ -134,7 +134,7 @@ def _attempt_started(plan: Plan, run: Run, event: AttemptStarted) -> None:
         step.retried_at = event.at
     else:
         step.started_at = event.at
-    step.attempts = event.number
+    step.attempts, step.offset = event.number, event.offset
     step.status, step.running, step.wake_at = StepStatus.RUNNING, True, None
     step.reason = step.error = ""
     step.stdout, step.stderr = event.stdout or step.stdout, event.stderr or step.stderr

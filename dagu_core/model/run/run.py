@@ -37,7 +37,8 @@ class StepRun:
     `attempts` counts executions ever begun, `retry_count` and `done_count` are the counters API
     clients know. `tolerated` = it failed and its continueOn accepts that. `reason` is a code,
     `error` the sentence for people. `wake_at` is when the next retry or repetition is due.
-    `output` is the captured value with secrets replaced by references.
+    `offset` is where the last attempt's part of the stdout log begins, in bytes. `output` is the
+    captured value with secrets replaced by references.
     """
 
     status: StepStatus = StepStatus.NOT_STARTED
@@ -57,6 +58,7 @@ class StepRun:
     running: bool = False
     stdout: str = ""
     stderr: str = ""
+    offset: int = 0
     output: str | None = None
     children: list[ChildRef] = field(default_factory=list)
     children_repeated: list[ChildRef] = field(default_factory=list)

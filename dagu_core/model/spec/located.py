@@ -18,7 +18,7 @@ class Map(dict[str, Any]):
 
     __slots__ = ("fields", "place", "spots")
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place = Place()) -> None:
         super().__init__()
         self.place = place
         self.spots: dict[str, tuple[int, int, int, int]] = {}
@@ -71,9 +71,7 @@ def locate(data: object, path: Sequence[object]) -> tuple[Place, str]:
     shown = ""
     for part in path:
         if isinstance(data, Map):
-            # A number on a mapping is the position of a step in `steps` written as a mapping.
-            key = list(data)[part] if isinstance(part, int) and part < len(data) else data.written(part)
-            if key is not None:
+            if (key := data.written(part)) is not None:
                 place, data = data.value_place(key), data[key]
                 shown += f".{key}" if shown else key
         elif isinstance(data, Seq) and isinstance(part, int) and part < len(data):

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, PrivateAttr, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
 
-from dagu_core.base.config import Config, fold
+from dagu_core.base.config import fold
 from dagu_core.base.places import Place
+from dagu_core.model.spec.explain import explain
 from dagu_core.model.spec.findings import Findings
+from dagu_core.model.spec.keys import known_keys, shown_keys
 from dagu_core.model.spec.located import Map
+from dagu_core.model.spec.refusal import describe, refused
 from dagu_core.model.spec.suggest import suggestion
 from dagu_core.model.spec.vocabulary import Vocabulary
 
@@ -45,7 +54,8 @@ class Reading:
 class SpecModel(BaseModel):
     """A mapping of the language. A null value counts as not given.
 
-    Validation needs a `Reading` as its context. `raw` is the mapping as written, `extras` the
+    Validation needs a `Reading` as its context and never fails: what is wrong goes into its
+    findings, and the model comes without the wrong fields. `raw` is the mapping as written, `extras` the
     values of plugin keys by the plugin's spelling.
     """
 
@@ -63,7 +73,8 @@ class SpecModel(BaseModel):
     #: what error messages call such a mapping
     noun: ClassVar[str] = ""
     _raw: Map = PrivateAttr()
-    _extras: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _extras: dict[str, Any] | None = PrivateAttr(None)
+    _broken: frozenset[str] | None = PrivateAttr(None)
 
     @property
     def raw(self) -> Map:
@@ -73,7 +84,12 @@ class SpecModel(BaseModel):
     @property
     def extras(self) -> dict[str, Any]:
         """The values of plugin keys, by the plugin's spelling of the key."""
-        return self._extras
+        return self._extras or {}
+
+    @property
+    def broken(self) -> frozenset[str]:
+        """The fields that were given but refused."""
+        return self._broken or frozenset()
 
     @classmethod
     def plugin_key(cls, key: str, raw: Map, reading: Reading) -> str | None:
@@ -82,7 +98,7 @@ class SpecModel(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+    def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self | None:
         if not isinstance(data, Map):
             raise refused(f"must be a mapping, not {describe(data)}")
         reading: Reading = info.context
@@ -104,24 +120,29 @@ class SpecModel(BaseModel):
             data.fields[name] = key
             if value is not None:
                 values[name] = value
-        spec = handler(values)
-        spec._raw = data
-        if extras:
-            spec._extras = extras
+        spec = cls._lenient(values, handler, data, reading.findings)
+        if spec is not None:
+            spec._raw = data
+            spec._extras = extras or None
         return spec
 
-
-@lru_cache(maxsize=None)
-def known_keys(model: type[BaseModel]) -> dict[str, str]:
-    """Every accepted key of a model, folded and in its main spelling -> the field's name."""
-    keys = {fold(name): name for name in model.model_fields}
-    keys |= {to_camel(name): name for name in model.model_fields}
-    return keys | getattr(model, "spellings", {})
-
-
-def shown_keys(model: type[BaseModel]) -> list[str]:
-    """The keys of a model as documentation spells them."""
-    return [field.alias or to_camel(name) for name, field in model.model_fields.items()]
+    @classmethod
+    def _lenient(
+        cls, values: dict[str, Any], handler: ModelWrapValidatorHandler[Self], data: Map, findings: Findings
+    ) -> Self | None:
+        """Report every field that is wrong and go on without it, so that one mistake hides no
+        other; None when a required field is left."""
+        try:
+            return handler(values)
+        except ValidationError as error:
+            explain(error, data, findings, noun=cls.noun)
+            broken = frozenset(str(item["loc"][0]) for item in error.errors())
+        values = {key: value for key, value in values.items() if key not in broken}
+        if any(field.is_required() and name not in values for name, field in cls.model_fields.items()):
+            return None
+        spec = handler(values)
+        spec._broken = broken
+        return spec
 
 
 def report_unknown_key(key: str, raw: Map, model: type[BaseModel], reading: Reading) -> None:
@@ -148,27 +169,3 @@ def report_both_spellings(first: str, second: str, raw: Map, findings: Findings)
         hint="keep one of the two",
         length=len(second),
     )
-
-
-def refused(message: str, *at: str | int, code: str = "D002", hint: str = "") -> PydanticCustomError:
-    """The error a validator raises: `message` continues the user's key (``must be ...``).
-
-    `at` leads from the validated value to the part that is wrong.
-    """
-    return PydanticCustomError("refused", "{message}", {"message": message, "at": at, "code": code, "hint": hint})
-
-
-def describe(value: object) -> str:
-    """A value in words, for messages: `a number (5)`, `a list`."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return f"a boolean ({str(value).lower()})"
-    if isinstance(value, int | float):
-        return f"a number ({getattr(value, 'text', value)})"
-    if isinstance(value, str):
-        return f"a text ({value[:40]!r})"
-    return "a list" if isinstance(value, list) else "a mapping"
-
-
-__all__ = ["Config", "Reading", "SpecModel", "describe", "known_keys", "refused"]

@@ -24,7 +24,8 @@ class Vocabulary:
 
     `step_types` by name and alias; `step_keys` are guards, `dag_keys` notifiers and DAG fields,
     `providers` the secret providers. `owners` maps words nobody registered to the package that
-    would bring them, so that a file that uses them gets told what to install.
+    would bring them, so that a file that uses them gets told what to install; `broken` maps a
+    package that is installed but did not load to the reason.
     """
 
     step_types: Mapping[str, StepType] = field(default_factory=dict)
@@ -32,3 +33,4 @@ class Vocabulary:
     dag_keys: Mapping[str, type[Config]] = field(default_factory=dict)
     providers: frozenset[str] = frozenset()
     owners: Mapping[str, str] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)

@@ -39,7 +39,9 @@ def parse_dotenv(text: str) -> list[tuple[str, str]]:
         entry = _ENTRY.match(text, at)
         if entry is None:
             line = text.count("\n", 0, at) + 1
-            raise Invalid(f"line {line} of the dotenv file is not NAME=value", hint="Write NAME=value.", line=line)
+            raise Invalid(
+                f"line {line} of the dotenv file is not NAME=value", hint="Write NAME=value.", line=line
+            )
         known[entry["name"]] = value = _value(entry, known)
         entries.append((entry["name"], value))
         at = entry.end()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 from typing import Any
 
 from dagu_core.model.values.text import decimal_text, json_text
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_STEP = re.compile(rf"\.(?P<name>[A-Za-z_]\w*)|\.?\[\s*(?P<index>-?\d{{1,15}}|{_QUOTED})\s*\]|\.(?P<quoted>{_QUOTED})", re.ASCII)
+_STEP = re.compile(
+    rf"\.(?P<name>[A-Za-z_]\w*)|\.?\[\s*(?P<index>-?\d{{1,15}}|{_QUOTED})\s*\]|\.(?P<quoted>{_QUOTED})",
+    re.ASCII,
+)
 _FUNCTION = re.compile(r"(length|keys)\b")
+_BAR = re.compile(r"\s*(?:\|\s*(?=\S)|$)")
 _IDENTITY = re.compile(r"\.(?=\s*(?:\||$))")
 
 
@@ -56,7 +61,7 @@ def _follow(value: Any, path: str) -> Any:
                 value, at = _child(value, step), step.end()
             if at == start:
                 raise _Unsupported(path)
-        bar = re.compile(r"\s*(\|\s*(?=\S)|$)").match(path, at)
+        bar = _BAR.match(path, at)
         if bar is None:
             raise _Unsupported(path)
         at = bar.end()
@@ -102,7 +107,7 @@ def _call(function: str, value: Any) -> Any:
 def _with_jq(data: Any, path: str) -> str | None:
     """What the `jq` package, when it is installed, makes of a path that is a whole program."""
     try:
-        import jq
+        jq = import_module("jq")
     except ImportError:
         return None
     try:

@@ -1,0 +1,114 @@
+"""The work on signals, leases and key-value pairs, inside a transaction of the caller."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from dagu_core.base.errors import Conflict
+from dagu_core.builtins.sqlite_store.runs import run_number
+from dagu_core.contracts.store import Versioned
+from dagu_core.model.run.codec import Damaged, decode_signal, encode_signal, load_json
+from dagu_core.model.run.run import RunRef
+from dagu_core.model.run.signals import Signal
+
+DB = sqlite3.Connection
+# Expired pairs stay a while, so that a late writer meets a version that has moved on.
+KEEP_EXPIRED = 86_400.0
+
+
+def leave_signal(db: DB, ref: RunRef, signal: Signal) -> None:
+    """Put a signal where the owner of the run finds it."""
+    db.execute("INSERT INTO signals (run, body) VALUES (?, ?)", (run_number(db, ref), encode_signal(signal)))
+
+
+def any_signal(db: DB) -> bool:
+    """Whether any run has a signal waiting."""
+    return db.execute("SELECT 1 FROM signals LIMIT 1").fetchone() is not None
+
+
+def take_signals(db: DB, refs: Sequence[RunRef]) -> dict[RunRef, list[Signal]]:
+    """Read and remove the signals of these runs."""
+    taken: dict[RunRef, list[Signal]] = {}
+    for ref in dict.fromkeys(refs):
+        rows = db.execute(
+            "SELECT s.id, s.body FROM runs r JOIN signals s ON s.run = r.id"
+            " WHERE r.run_id = ? AND r.dag = ? ORDER BY s.id",
+            (ref.run_id, ref.dag),
+        ).fetchall()
+        for number, body in rows:
+            db.execute("DELETE FROM signals WHERE id = ?", (number,))
+            try:
+                taken.setdefault(ref, []).append(decode_signal(body))
+            except Damaged:
+                continue
+    return {ref: signals for ref, signals in taken.items() if signals}
+
+
+def acquire(db: DB, key: str, owner: str, ttl: float, now: float) -> int | None:
+    """Hold or renew a lease."""
+    row = db.execute("SELECT owner, fence, expires_at FROM leases WHERE key = ?", (key,)).fetchone()
+    holder, fence, expires_at = row or ("", 0, 0.0)
+    if expires_at > now and holder != owner:
+        return None
+    if expires_at <= now:
+        fence += 1
+    db.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", (key, owner, fence, now + ttl))
+    return int(fence)
+
+
+def release(db: DB, key: str, owner: str) -> None:
+    """Give a lease back; its fence is remembered."""
+    db.execute("UPDATE leases SET owner = '', expires_at = 0 WHERE key = ? AND owner = ?", (key, owner))
+
+
+def get(db: DB, namespace: str, key: str, now: float) -> Versioned | None:
+    """The value, unless there is none or it has expired."""
+    row = db.execute(
+        "SELECT value, version FROM pairs WHERE namespace = ? AND key = ?"
+        " AND (expires_at IS NULL OR expires_at > ?)",
+        (namespace, key, now),
+    ).fetchone()
+    return None if row is None else Versioned(load_json(row[0]), row[1])
+
+
+def put(
+    db: DB, namespace: str, key: str, text: str, expected: int | None, expires_at: float | None, now: float
+) -> int:
+    """Store a value under the version after the last one."""
+    row = db.execute(
+        "SELECT version, expires_at FROM pairs WHERE namespace = ? AND key = ?", (namespace, key)
+    ).fetchone()
+    last, until = row or (0, None)
+    version = 0 if until is not None and until <= now else last
+    if expected is not None and expected != version:
+        raise Conflict(f"{namespace}/{key} has version {version}, not {expected}", version=version)
+    db.execute(
+        "INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?)", (namespace, key, text, last + 1, expires_at)
+    )
+    if expires_at is not None:
+        db.execute("DELETE FROM pairs WHERE expires_at < ?", (now - KEEP_EXPIRED,))
+    return int(last) + 1
+
+
+def remove(db: DB, namespace: str, key: str, now: float) -> bool:
+    """Forget a pair; whether there was one."""
+    there = get(db, namespace, key, now) is not None
+    db.execute("DELETE FROM pairs WHERE namespace = ? AND key = ?", (namespace, key))
+    return there
+
+
+def scan(db: DB, namespace: str, prefix: str, limit: int, now: float) -> list[tuple[str, Versioned]]:
+    """The pairs whose key starts with `prefix`, in key order."""
+    rows: Any = db.execute(
+        "SELECT key, value, version FROM pairs WHERE namespace = ? AND key >= ?"
+        " AND (expires_at IS NULL OR expires_at > ?) ORDER BY key",
+        (namespace, prefix, now),
+    )
+    found: list[tuple[str, Versioned]] = []
+    for key, value, version in rows:
+        if len(found) >= limit or not key.startswith(prefix):
+            break
+        found.append((key, Versioned(load_json(value), version)))
+    return found

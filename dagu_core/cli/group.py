@@ -1,0 +1,149 @@
+"""The table of verbs; a verb's module is imported when the verb is used, not before."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dagu_core.base.errors import DaguError
+from dagu_core.cli.invocation import Invocation
+from dagu_core.cli.options import unquoted
+
+if TYPE_CHECKING:
+    from dagu_core.contracts.command import Command
+
+VERBS: Mapping[str, str] = {
+    "start": "Run a DAG here and now.",
+    "exec": "Run one command as a DAG run.",
+    "enqueue": "Put a run into a queue.",
+    "dequeue": "Take a run out of a queue.",
+    "stop": "Stop running runs of a DAG.",
+    "restart": "Stop a run and run it again under a new id.",
+    "retry": "Run the failed steps of a run again, or from one step on.",
+    "status": "Show how a run stands.",
+    "history": "List past runs.",
+    "why": "Tell why steps were skipped, wait or never started.",
+    "dry": "Show what a run would do, without doing it.",
+    "validate": "Check a DAG file and list all its problems.",
+    "recover": "Take over the runs whose process died, and end them.",
+    "cleanup": "Delete old runs of a DAG.",
+    "schema": "Print the JSON Schema of the language.",
+    "plugins": "List plugins, and what each one brings.",
+    "config": "Show every setting and where its value comes from.",
+    "completion": "Print the completion script of a shell.",
+    "version": "Print the version.",
+    "help": "Show the help of a verb.",
+}
+#: verbs of packages that can be installed
+ELSEWHERE: Mapping[str, str] = {
+    "server": "it comes with the server: pip install 'dagu[server]'",
+    "start-all": "it comes with the server: pip install 'dagu[server]'",
+}
+#: flags without a value; any other flag before the verb takes the next word along
+SWITCHES = frozenset(
+    ("-h", "--help", "-q", "--quiet", "--cpu-profile", "--json", "-y", "--yes", "--dry-run", "--force")
+)
+
+
+class VerbGroup(click.Group):
+    """All verbs: ours from the table, then those of plugins."""
+
+    @cached_property
+    def plugin_commands(self) -> Mapping[str, Command]:
+        """The verbs plugins bring, by name; ours cannot be replaced."""
+        invocation = click.get_current_context().find_object(Invocation) or Invocation()
+        try:
+            commands = invocation.host.catalog.commands
+        except DaguError:
+            # A broken configuration file must not take the help away.
+            return {}
+        return {name: command for name, command in commands.items() if name not in VERBS}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every verb, ours first."""
+        return [*VERBS, *sorted(self.plugin_commands)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb, imported now; None when there is none of that name."""
+        if cmd_name in VERBS:
+            command = import_module(f"dagu_core.cli.verbs.{cmd_name}").command
+        elif cmd_name in self.plugin_commands:
+            command = self.plugin_commands[cmd_name].load()
+        else:
+            return None
+        return with_common_options(command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click, with a suggestion for a word that is no verb."""
+        command = self.get_command(ctx, args[0])
+        if command is None:
+            ctx.fail(self._unknown(ctx, args[0]))
+        return args[0], command, args[1:]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let flags stand before the verb too."""
+        return super().parse_args(ctx, verb_first(args))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs, written from the table: nothing is imported for it."""
+        more = {name: command.help for name, command in sorted(self.plugin_commands.items())}
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+        if more:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(list(more.items()))
+
+    def _unknown(self, ctx: click.Context, word: str) -> str:
+        message = f'unknown command "{word}" for "dagu"'
+        if word in ELSEWHERE:
+            return f"{message}; {ELSEWHERE[word]}"
+        near = difflib.get_close_matches(word, self.list_commands(ctx), n=1, cutoff=0.6)
+        return f"{message}\nDid you mean `{near[0]}`?" if near else message
+
+
+def verb_first(args: list[str]) -> list[str]:
+    """`args` with what stands before the verb moved right behind it."""
+    at = 0
+    while at < len(args) and args[at].startswith("-") and args[at] not in {"-", "--"}:
+        takes_next = "=" not in args[at] and args[at] not in SWITCHES
+        at += 2 if takes_next else 1
+    if at >= len(args) or args[at] == "--":
+        return args
+    return [args[at], *args[:at], *args[at + 1 :]]
+
+
+def with_common_options(command: click.Command) -> click.Command:
+    """Give a verb the flags that every verb takes, unless it has one of that name itself."""
+    taken = {flag for param in command.params for flag in param.opts}
+    for option in _common_options():
+        option.opts = [flag for flag in option.opts if flag not in taken]
+        if option.opts:
+            command.params.append(option)
+    command.context_settings.setdefault("help_option_names", ["-h", "--help"])
+    return command
+
+
+def _common_options() -> list[click.Option]:
+    def keep(field: str) -> Any:
+        def callback(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+            if value not in (None, False):
+                setattr(ctx.ensure_object(Invocation), field, unquoted(value) if value is not True else True)
+
+        return callback
+
+    def option(*names: str, field: str, **more: Any) -> click.Option:
+        return click.Option(names, expose_value=False, callback=keep(field), **more)
+
+    return [
+        option("-c", "--config", field="config", metavar="FILE", help="Configuration file."),
+        option("--dagu-home", field="home", metavar="FOLDER", help="Home folder for this call."),
+        option("-q", "--quiet", field="quiet", is_flag=True, help="No log lines and no tree."),
+        option("--cpu-profile", field="cpu_profile", is_flag=True, help="Write cpu.pprof to this folder."),
+    ]

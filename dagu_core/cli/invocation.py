@@ -1,0 +1,91 @@
+"""One call of the command line: its common flags, its settings, and the app behind it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from dagu_core.base.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+    from dagu_core.base.settings import Settings
+    from dagu_core.contracts.host import PluginHost
+
+T = TypeVar("T")
+
+
+@dataclass
+class Invocation:
+    """The flags every verb takes, and what follows from them; `ctx.obj` of every click context."""
+
+    config: str | None = None
+    home: str | None = None
+    quiet: bool = False
+    cpu_profile: bool = False
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings, read once. Home and time zone reach child processes by the environment."""
+        from dagu_core.base.settings import Settings
+
+        settings = Settings.load(environ=dict(os.environ), config=self.config, home=self.home)
+        if self.home and settings.home:
+            os.environ["DAGU_HOME"] = str(settings.home)
+        if (zone := settings.core.tz) and os.environ.get("TZ") != zone:
+            os.environ["TZ"] = zone
+            time.tzset()
+        return settings
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The clock shown durations are measured with."""
+        return SystemClock()
+
+    @cached_property
+    def host(self) -> PluginHost:
+        """The plugins, loaded without opening a store."""
+        from dagu_core.contracts.host import PluginHost
+
+        chosen = self.settings.plugins
+        return PluginHost.load(disabled=chosen.disabled, allow=chosen.allow)
+
+    def run(self, work: Callable[[App], Awaitable[T]]) -> T:
+        """Open the app, await `work` with it, close it; measured with `--cpu-profile`."""
+        import asyncio
+
+        from dagu_core.app.app import App
+
+        async def with_app() -> T:
+            async with App.open(self.settings) as app:
+                return await work(app)
+
+        if not self.cpu_profile:
+            return asyncio.run(with_app())
+        import cProfile
+
+        profile = cProfile.Profile()
+        try:
+            return profile.runcall(asyncio.run, with_app())
+        finally:
+            profile.dump_stats("cpu.pprof")
+
+
+pass_invocation = click.make_pass_decorator(Invocation, ensure=True)
+
+
+def on_terminal(stream: Any) -> bool:
+    """Whether the stream is a terminal a person looks at."""
+    return bool(stream) and stream.isatty()
+
+
+def in_colour() -> bool:
+    """Whether stdout may be coloured."""
+    return on_terminal(sys.stdout) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

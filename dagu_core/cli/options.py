@@ -1,0 +1,95 @@
+"""Options and arguments that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from dagu_core.cli.invocation import Invocation
+from dagu_core.model.run.run import RunRef
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class VerbWithWords(click.Command):
+    """A verb that hands everything after `--` to the run, as the parameter `words`.
+
+    `words` is None when there was no `--`.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Cut the arguments at the first `--`."""
+        words: tuple[str, ...] | None = None
+        if "--" in args:
+            at = args.index("--")
+            args, words = args[:at], tuple(args[at + 1 :])
+        rest = super().parse_args(ctx, args)
+        ctx.params["words"] = words
+        return rest
+
+
+def unquoted(text: str) -> str:
+    """`text`; one pair of quotes around all of it is taken away."""
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]
+    return text[1:-1] if quoted else text
+
+
+def _clean(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(unquoted, value))
+    return value if value is None else unquoted(value)
+
+
+def _reference(ctx: click.Context, param: click.Parameter, value: str | None) -> RunRef | None:
+    if value is None:
+        return None
+    try:
+        return RunRef.parse(unquoted(value))
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+def text_option(*names: str, help: str, default: str | None = "", **more: Any) -> Callable[[F], F]:
+    """An option that takes a text."""
+    if more.get("multiple") or more.get("required"):
+        return click.option(*names, callback=_clean, help=help, **more)
+    return click.option(*names, default=default, callback=_clean, help=help, **more)
+
+
+def reference_option(*names: str, help: str) -> Callable[[F], F]:
+    """An option that takes a run, written NAME:RUNID."""
+    return click.option(*names, default=None, callback=_reference, metavar="NAME:RUNID", help=help)
+
+
+def _dag_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    invocation = ctx.find_object(Invocation) or Invocation()
+    folder = invocation.settings.paths.dags
+    if not folder.is_dir():
+        return []
+    files = (file for file in folder.iterdir() if file.suffix in {".yaml", ".yml"})
+    return sorted(file.stem for file in files if file.stem.startswith(incomplete))
+
+
+def dag_argument(*, required: bool = True, metavar: str = "DAG") -> Callable[[F], F]:
+    """The DAG a verb is about: a name, or the path of a file; "" when it may be left out and is."""
+    if required:
+        return click.argument("dag", metavar=metavar, shell_complete=_dag_names)
+    return click.argument("dag", required=False, default="", metavar=metavar, shell_complete=_dag_names)
+
+
+run_id_option = text_option("-r", "--run-id", metavar="ID", help="Id of the run (default: the latest).")
+new_run_id_option = text_option("-r", "--run-id", metavar="ID", help="Id of the new run (default: made up).")
+params_option = text_option(
+    "-p",
+    "--params",
+    default=None,
+    metavar="PARAMS",
+    help="Parameters: `a=1 b='x y' word`, or JSON; words after `--` win.",
+)
+name_option = text_option("-N", "--name", metavar="NAME", help="Give the DAG another name.")
+working_dir_option = text_option(
+    "--default-working-dir", metavar="FOLDER", help="Working folder of a DAG that names none."
+)
+json_option = click.option("--json", "in_json", is_flag=True, help="Print JSON.")

@@ -1,0 +1,43 @@
+"""`dagu config`: every setting, its value and where that comes from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from dagu_core.cli.invocation import Invocation, pass_invocation
+from dagu_core.cli.options import json_option
+from dagu_core.cli.output import as_json, as_table, say, tell
+
+
+@click.command("config", short_help="Show every setting and where its value comes from.")
+@json_option
+@pass_invocation
+def command(invocation: Invocation, /, in_json: bool) -> int:
+    """Show every setting, its value and where that comes from; secrets are hidden."""
+    settings = invocation.settings
+    for model in invocation.host.catalog.settings:
+        settings.section(model)
+    rows = settings.explain()
+    places = {field.name: str(getattr(settings.paths, field.name)) for field in fields(settings.paths)}
+    home, file = str(settings.home or ""), str(settings.file or "")
+    if in_json:
+        listed = [{"key": key, "value": value, "source": source} for key, value, source in rows]
+        document = {"home": home, "file": file, "store": settings.store, "paths": places, "settings": listed}
+        say(as_json(document | {"warnings": list(settings.warnings)}))
+        return 0
+    say(as_table(("KEY", "VALUE", "SOURCE"), [(key, shown(value), source) for key, value, source in rows]))
+    say()
+    general = [("home", home or "(XDG folders)"), ("configuration file", file or "(none)")]
+    say(as_table(("PLACE", "PATH"), [*general, *places.items()]))
+    for warning in settings.warnings:
+        tell(f"Warning: {warning}")
+    return 0
+
+
+def shown(value: Any) -> str:
+    """A value in one cell of the table."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

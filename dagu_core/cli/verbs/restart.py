@@ -1,0 +1,29 @@
+"""`dagu restart`: stop a run and run it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dagu_core.cli.invocation import Invocation, pass_invocation
+from dagu_core.cli.options import dag_argument, run_id_option
+from dagu_core.cli.watching import finish, watching
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+    from dagu_core.app.views import RunView
+
+
+@click.command("restart", short_help="Stop a run and run it again under a new id.")
+@dag_argument()
+@run_id_option
+@pass_invocation
+def command(invocation: Invocation, /, dag: str, run_id: str) -> int:
+    """Stop a running run, then run the same definition with the same parameters under a new id."""
+
+    async def work(app: App) -> RunView:
+        with watching(invocation) as watch:
+            return await app.runs.restart(dag, run_id, watch=watch)
+
+    return finish(invocation, invocation.run(work))

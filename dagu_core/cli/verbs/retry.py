@@ -1,0 +1,40 @@
+"""`dagu retry`: a new attempt of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dagu_core.base.errors import UsageError
+from dagu_core.cli.invocation import Invocation, pass_invocation
+from dagu_core.cli.options import dag_argument, text_option
+from dagu_core.cli.watching import finish, watching
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+    from dagu_core.app.views import RunView
+
+
+@click.command("retry", short_help="Run the failed steps of a run again.")
+@dag_argument()
+@text_option("-r", "--run-id", metavar="ID", required=True, help="Id of the run. Required.")
+@text_option("--step", metavar="NAME", help="Only this step.")
+@click.option("--downstream", is_flag=True, help="With --step: and every step that depends on it.")
+@text_option("--worker-id", default="local", metavar="ID", help="Who carries the run out.")
+@pass_invocation
+def command(
+    invocation: Invocation, /, dag: str, run_id: str, step: str, downstream: bool, worker_id: str
+) -> int:
+    """Run a run again under the same id, with the definition it had.
+
+    Failed, aborted and rejected steps start again, and every step that depends on them.
+    """
+    if downstream and not step:
+        raise UsageError("--downstream needs --step")
+
+    async def work(app: App) -> RunView:
+        with watching(invocation) as watch:
+            return await app.runs.retry(dag, run_id, step, downstream, watch=watch)
+
+    return finish(invocation, invocation.run(work))

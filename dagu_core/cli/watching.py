@@ -1,0 +1,67 @@
+"""What a person or a log collector sees while a run goes on, and when it is over."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dagu_core.cli.excerpt import read_excerpt
+from dagu_core.cli.invocation import Invocation, in_colour, on_terminal
+from dagu_core.cli.output import say, tell
+from dagu_core.cli.tree import render_tree
+
+if TYPE_CHECKING:
+    from dagu_core.app.views import RunView
+    from dagu_core.model.run.events import Event
+
+Watch = Callable[["RunView", "Event"], None]
+
+
+@contextmanager
+def watching(invocation: Invocation) -> Iterator[Watch | None]:
+    """What to call after every commit: a live display on a terminal, log lines elsewhere, None
+    with `-q`."""
+    if invocation.quiet:
+        yield None
+    elif on_terminal(sys.stderr) and not os.environ.get("DISABLE_PROGRESS"):
+        from dagu_core.cli.live import live_display
+
+        with live_display(invocation.clock) as display:
+            yield display
+    else:
+        yield log_lines_to_stderr(invocation.settings.core.log_format)
+
+
+def log_lines_to_stderr(form: str) -> Watch:
+    """Tell every event of a run as a line on stderr."""
+    from dagu_core.app.log_lines import log_line
+
+    def watch(view: RunView, event: Event) -> None:
+        if line := log_line(event, view, form):
+            tell(line)
+
+    return watch
+
+
+def finish(invocation: Invocation, view: RunView, *, expanded: bool = True) -> int:
+    """Print the tree of a run that is over, unless quiet; return the exit code."""
+    if not invocation.quiet:
+        say(tree(invocation, view, expanded=expanded) + "\n")
+    return view.exit_code
+
+
+def tree(invocation: Invocation, view: RunView, *, expanded: bool = True) -> str:
+    """The tree of a run as this stdout can show it; `expanded` = with values in command lines."""
+    from dagu_core.cli.commands_shown import with_values
+
+    escape = on_terminal(sys.stdout)
+    return render_tree(
+        view,
+        now=invocation.clock.now(),
+        colour=in_colour(),
+        read=lambda path: read_excerpt(path, escape=escape),
+        show_command=with_values(view) if expanded else None,
+    )

@@ -1,0 +1,143 @@
+"""Name -> class, per kind: everything the loaded plugins offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dagu_core.base.config import Config, fold
+from dagu_core.base.errors import NotFound
+from dagu_core.contracts.offers import Offer, first_line
+from dagu_core.model.spec.vocabulary import StepType, Vocabulary
+
+if TYPE_CHECKING:
+    from dagu_core.base.settings import SettingsSection
+    from dagu_core.contracts.command import Command
+    from dagu_core.contracts.executor import Executor
+    from dagu_core.contracts.guard import Guard
+    from dagu_core.contracts.notifier import Notifier
+    from dagu_core.contracts.observer import Observer
+    from dagu_core.contracts.secrets import SecretProvider
+    from dagu_core.contracts.store import StateStore
+    from dagu_core.contracts.trigger import ClockTrigger, Trigger
+
+T = TypeVar("T")
+
+_OUR_PACKAGES = {
+    "dagu-docker": ("docker", "container", "registryAuths", "build"),
+    "dagu-k8s": ("k8s", "kubernetes"),
+    "dagu-ssh": ("ssh",),
+    "dagu-http": ("http", "webhook", "webhooks"),
+    "dagu-mail": ("mail", "smtp", "mailOn", "errorMail", "infoMail", "waitMail", "mailOnError"),
+    "dagu-jq": ("jq",),
+    "dagu-archive": ("archive",),
+    "dagu-sql": ("sql", "postgres", "sqlite", "mysql", "database"),
+    "dagu-ftp": ("ftp", "ftps", "sftp"),
+    "dagu-blob": ("s3", "gcs", "azblob"),
+    "dagu-locks": ("lock", "locks", "semaphore", "rate", "rates", "rateLimit"),
+    "dagu-resources": ("resources", "quota", "limits"),
+    "dagu-otel": ("otel",),
+    "dagu-cron": ("cron",),
+    "dagu-filewatch": ("watch", "fileWatch"),
+    "dagu-sun": ("sun", "sunrise", "sunset"),
+    "dagu-calendar": ("calendar", "calendars", "holidays"),
+    "dagu-secrets": ("vault", "aws", "gcp", "azure", "awsSecretsManager", "secretRefs"),
+    "dagu-templates": ("template",),
+}
+
+#: words of the language that a package of ours brings (any spelling means the same) -> the package
+OWNERS: Mapping[str, str] = {word: package for package, words in _OUR_PACKAGES.items() for word in words}
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What is offered, after doubles were refused.
+
+    Executors, guards, triggers, notifiers and providers are found by name and alias, stores by
+    URL scheme. `broken` maps a package or plugin that did not load to the reason.
+    """
+
+    executors: Mapping[str, type[Executor[Any]]]
+    guards: Mapping[str, type[Guard]]
+    triggers: Mapping[str, type[Trigger] | type[ClockTrigger]]
+    stores: Mapping[str, type[StateStore]]
+    notifiers: Mapping[str, type[Notifier]]
+    providers: Mapping[str, type[SecretProvider]]
+    observers: Mapping[str, type[Observer]]
+    dag_fields: Mapping[str, type[Config]]
+    settings: tuple[type[SettingsSection], ...]
+    commands: Mapping[str, Command]
+    broken: Mapping[str, str]
+
+    @classmethod
+    def of(cls, offers: Iterable[Offer], broken: Mapping[str, str] | None = None) -> Catalog:
+        """The catalog of offers whose words differ."""
+        kinds: dict[str, dict[str, Any]] = {}
+        for offer in offers:
+            for word in offer.words:
+                kinds.setdefault(offer.kind, {})[word] = offer.thing
+
+        def kind(name: str) -> Mapping[str, Any]:
+            return kinds.get(name, {})
+
+        return cls(
+            executors=kind("executor"),
+            guards=kind("guard"),
+            triggers=kind("trigger"),
+            stores=kind("store"),
+            notifiers=kind("notifier"),
+            providers=kind("secret provider"),
+            observers=kind("observer"),
+            dag_fields=kind("DAG field"),
+            settings=tuple(kind("settings section").values()),
+            commands=kind("command"),
+            broken=broken or {},
+        )
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The words plugins add to the language."""
+        step_types = {
+            word: StepType(each.name, each.Config, frozenset(each.capabilities), first_line(each))
+            for word, each in self.executors.items()
+        }
+        notifiers = {word: each.Config for word, each in self.notifiers.items()}
+        taken = step_types.keys() | self.guards.keys() | notifiers.keys() | self.dag_fields.keys()
+        return Vocabulary(
+            step_types=step_types,
+            step_keys={word: each.Config for word, each in self.guards.items()},
+            dag_keys=notifiers | dict(self.dag_fields),
+            providers=frozenset(self.providers),
+            owners={word: package for word, package in OWNERS.items() if word not in taken},
+            broken=self.broken,
+        )
+
+    def executor(self, name: str) -> type[Executor[Any]]:
+        """The step type `name`. Raises NotFound, saying which package has it or why it is broken."""
+        return self._get(self.executors, name, "step type")
+
+    def provider(self, name: str) -> type[SecretProvider]:
+        """The secret provider `name`. Raises NotFound."""
+        return self._get(self.providers, name, "secret provider")
+
+    def store(self, url: str) -> type[StateStore]:
+        """The state store for a URL, by its scheme. Raises NotFound."""
+        return self._get(self.stores, url.partition(":")[0], "state store")
+
+    def _get(self, kind: Mapping[str, T], word: str, noun: str) -> T:
+        if (found := kind.get(word)) is not None:
+            return found
+        package = (
+            "dagu-db"
+            if noun == "state store"
+            else next((p for known, p in OWNERS.items() if fold(known) == fold(word)), "")
+        )
+        if package in self.broken:
+            hint = f"the plugin {package} is installed but did not load: {self.broken[package]}"
+        elif package:
+            hint = f"install it with: pip install {package}"
+        else:
+            hint = f"known: {', '.join(sorted(kind))}"
+        raise NotFound(f"there is no {noun} `{word}`", hint=hint)

@@ -1,0 +1,298 @@
+"""stevedore finds, pluggy calls, the host reports. The only file that loads or calls plugins."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pluggy
+
+from dagu_core.base.errors import PluginError
+from dagu_core.contracts import hookspecs
+from dagu_core.contracts.catalog import Catalog
+from dagu_core.contracts.discovery import GROUP, EntryPoint, installed
+from dagu_core.contracts.offers import Offer, offers_of
+
+if TYPE_CHECKING:
+    from dagu_core.base.places import Problem
+    from dagu_core.model.plan.plan import Plan
+
+BUILTINS = (
+    "dagu_core.builtins.shell",
+    "dagu_core.builtins.subdag",
+    "dagu_core.builtins.stores",
+    "dagu_core.builtins.secrets",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PluginReport:
+    """How a plugin fares. `package` is empty for plugins given as objects."""
+
+    name: str
+    package: str
+    version: str
+    state: Literal["loaded", "disabled", "failed"]
+    reason: str = ""
+    parts: tuple[str, ...] = ()
+
+
+class PluginHost:
+    """Loads plugins one at a time; whatever one does wrong is its own report and nobody's trouble.
+
+    Built-ins are registered first, so that no third party can take their words.
+    """
+
+    def __init__(self, *, trace: bool = False, import_limit: float = 5.0) -> None:
+        self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
+        self._pluggy.add_hookspecs(hookspecs)
+        self._trace = trace
+        self._import_limit = import_limit
+        self._reports: dict[str, PluginReport] = {}
+        self._offers: dict[str, tuple[Offer, ...]] = {}
+        self._builtins: set[str] = set()
+        self.catalog = Catalog.of(())
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        disabled: Iterable[str] = (),
+        allow: Iterable[str] = (),
+        plugins: Sequence[object] = (),
+        discover: bool = True,
+        builtins: Sequence[str] = BUILTINS,
+        trace: bool = False,
+        import_limit: float = 5.0,
+    ) -> PluginHost:
+        """Load the built-ins, then `plugins` (modules or objects), then what is installed.
+
+        `disabled` and a non-empty `allow` name plugins or packages; what they exclude is never
+        imported. Never raises for what a plugin does.
+        """
+        host = cls(trace=trace, import_limit=import_limit)
+        unwanted, wanted = frozenset(disabled), frozenset(allow)
+        for target in builtins:
+            name = target.rpartition(".")[2]
+            report = PluginReport(name, "dagu", "", "loaded")
+            if name in unwanted:
+                host._report(report, "disabled", "plugins.disabled in the settings")
+                continue
+            host._builtins.add(name)
+            host.add(report, partial(import_module, target))
+        for plugin in plugins:
+            name = getattr(plugin, "__name__", type(plugin).__name__)
+            host.add(PluginReport(name, "", "", "loaded"), partial(_itself, plugin))
+        if discover:
+            host._discover(installed(GROUP), unwanted, wanted)
+        host._settle()
+        return host
+
+    @property
+    def reports(self) -> tuple[PluginReport, ...]:
+        """Every plugin that was found, and how it fares."""
+        return tuple(self._reports.values())
+
+    def add(self, report: PluginReport, get: Callable[[], object]) -> None:
+        """Register the plugin `get` returns under `report.name`, or report why not."""
+        name = report.name
+        if name in self._reports:
+            self._report(
+                replace(report, name=f"{name} ({report.package})"), "failed", f"the name {name} is taken"
+            )
+            return
+        plugin: object = None
+        try:
+            plugin = get()
+            if isinstance(plugin, type):
+                plugin = plugin()
+            self._check_version(plugin)
+            self._pluggy.register(plugin, name=name)
+            self._pluggy.check_pending()
+            self._refuse_wrappers(plugin)
+            self._offers[name] = tuple(self._collect(name))
+        except (Exception, SystemExit) as error:
+            self._drop(name)
+            self._report(report, "failed", _cause(error))
+        else:
+            self._report(report, "loaded", "")
+
+    def read_source(self, path: Path, text: str) -> str | None:
+        """The YAML some plugin makes of another way of writing a DAG, None when none does.
+
+        Raises PluginError when the plugin that should read it breaks.
+        """
+        for name, call in self._implementations("dagu_read_source"):
+            try:
+                answer = call(path=path, text=text)
+            except Exception as error:
+                raise PluginError(f"plugin {name} cannot read {path}: {_cause(error)}") from error
+            if answer is not None:
+                return str(answer)
+        return None
+
+    def lint(self, plan: Plan) -> list[Problem]:
+        """What the plugins find about a valid plan; a plugin that breaks is left out."""
+        findings: list[Problem] = []
+        for name, call in self._implementations("dagu_lint"):
+            try:
+                findings += call(plan=plan)
+            except Exception as error:
+                self._reports[name] = replace(self._reports[name], reason=f"dagu_lint: {_cause(error)}")
+        return findings
+
+    def _discover(self, found: list[EntryPoint], unwanted: frozenset[str], wanted: frozenset[str]) -> None:
+        names = [entry.name for entry in found]
+        for entry in found:
+            report = PluginReport(entry.name, entry.package, entry.version, "loaded")
+            both = {entry.name, entry.package}
+            if both & unwanted:
+                self._report(report, "disabled", "plugins.disabled in the settings")
+            elif wanted and not both & wanted:
+                self._report(report, "disabled", "not in plugins.allow of the settings")
+            elif names.count(entry.name) > 1:
+                rivals = ", ".join(each.package for each in found if each.name == entry.name)
+                twin = replace(report, name=f"{entry.name} ({entry.package})")
+                self._report(twin, "failed", f"the name {entry.name} is claimed by {rivals}; uninstall one")
+            else:
+                self.add(report, partial(_bounded_import, entry, self._import_limit))
+
+    def _check_version(self, plugin: object) -> None:
+        made_for = getattr(plugin, "DAGU_API", hookspecs.API_VERSION)
+        if made_for != hookspecs.API_VERSION:
+            raise PluginError(f"made for plugin API {made_for}, this is {hookspecs.API_VERSION}")
+
+    def _refuse_wrappers(self, plugin: object) -> None:
+        for caller in self._pluggy.get_hookcallers(plugin) or ():
+            for found in caller.get_hookimpls():
+                if found.plugin is plugin and (found.wrapper or found.hookwrapper):
+                    raise PluginError(f"{caller.name} is a wrapper; plugins may not wrap each other's hooks")
+
+    def _collect(self, plugin: str) -> Iterable[Offer]:
+        for hook in sorted(vars(self._pluggy.hook)):
+            if not hook.startswith("dagu_register_"):
+                continue
+            for name, call in self._implementations(hook):
+                if name == plugin:
+                    try:
+                        yield from offers_of(plugin, hook, call())
+                    except PluginError:
+                        raise
+                    except (Exception, SystemExit) as error:
+                        raise PluginError(f"{hook} raised {_cause(error)}") from error
+
+    def _implementations(self, hook: str) -> Iterable[tuple[str, Callable[..., Any]]]:
+        # pluggy calls the last registered first, so do we
+        for found in reversed(getattr(self._pluggy.hook, hook).get_hookimpls()):
+            yield found.plugin_name, self._traced(hook, found)
+
+    def _traced(self, hook: str, found: pluggy.HookImpl) -> Callable[..., Any]:
+        def call(**arguments: Any) -> Any:
+            started = time.monotonic()
+            answer = found.function(*(arguments[name] for name in found.argnames))
+            if self._trace:
+                spent = (time.monotonic() - started) * 1000
+                line = f"hook {hook} <- {found.plugin_name}: {answer!r} in {spent:.1f} ms"
+                sys.stderr.write(f"{line}\n")
+            return answer
+
+        return call
+
+    def _settle(self) -> None:
+        """Refuse words that two plugins claim, then build the catalog of the others."""
+        claimed: dict[tuple[str, str], list[str]] = {}
+        for name, offers in self._offers.items():
+            for claim in dict.fromkeys(claim for offer in offers for claim in offer.claims):
+                claimed.setdefault(claim, []).append(name)
+        for (space, word), names in claimed.items():
+            losers = [name for name in names if name not in self._builtins]
+            if len(names) > 1:
+                for name in losers:
+                    if name in self._offers:
+                        self._refuse(name, f"{space} `{word}` is offered by {' and '.join(names)}")
+        for name, offers in self._offers.items():
+            self._reports[name] = replace(self._reports[name], parts=tuple(map(str, offers)))
+        broken = {
+            word: report.reason
+            for report in self._reports.values()
+            if report.state == "failed"
+            for word in (report.name, report.package)
+            if word not in {"", "dagu"}
+        }
+        self.catalog = Catalog.of((offer for offers in self._offers.values() for offer in offers), broken)
+
+    def _refuse(self, name: str, reason: str) -> None:
+        self._drop(name)
+        self._report(self._reports[name], "failed", f"{reason}; disable one in plugins.disabled")
+
+    def _drop(self, name: str) -> None:
+        self._offers.pop(name, None)
+        if self._pluggy.has_plugin(name):
+            self._pluggy.unregister(name=name)
+
+    def _report(
+        self, report: PluginReport, state: Literal["loaded", "disabled", "failed"], reason: str
+    ) -> None:
+        self._reports[report.name] = replace(report, state=state, reason=reason)
+
+
+def _bounded_import(entry: EntryPoint, limit: float) -> object:
+    """The plugin behind an entry point, imported in a thread of its own: a module that hangs
+    cannot be stopped, but it can be left behind."""
+    answer: list[object] = []
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            answer.append(_import(entry))
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=work, name=f"import of plugin {entry.name}", daemon=True)
+    thread.start()
+    thread.join(limit)
+    if thread.is_alive():
+        raise PluginError(f"import took longer than {limit:g} s")
+    if failure:
+        raise failure[0]
+    return answer[0]
+
+
+def _import(entry: EntryPoint) -> object:
+    from importlib import metadata
+
+    from stevedore import NamedExtensionManager
+
+    class Loader(NamedExtensionManager[Any]):
+        """Loads what was found; stevedore's own scan is kept on disk and for the process's life."""
+
+        def list_entry_points(self) -> list[metadata.EntryPoint]:
+            return [metadata.EntryPoint(entry.name, entry.target, GROUP)]
+
+    failure: list[BaseException] = []
+    loader = Loader(
+        GROUP,
+        names=[entry.name],
+        on_load_failure_callback=lambda _manager, _entry, error: failure.append(error),
+    )
+    if failure:
+        raise failure[0]
+    return loader[entry.name].plugin
+
+
+def _itself(plugin: object) -> object:
+    return plugin
+
+
+def _cause(error: BaseException) -> str:
+    text = str(error).strip().partition("\n")[0]
+    if isinstance(error, PluginError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

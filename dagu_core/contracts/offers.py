@@ -1,0 +1,148 @@
+"""What a plugin hands over at its hooks, checked before anybody relies on it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dagu_core.base.config import Config, fold
+from dagu_core.base.errors import PluginError
+from dagu_core.contracts.command import Command
+from dagu_core.contracts.executor import Executor
+from dagu_core.contracts.guard import Guard
+from dagu_core.contracts.notifier import Notifier
+from dagu_core.contracts.observer import Observer
+from dagu_core.contracts.part import Part
+from dagu_core.contracts.secrets import SecretProvider
+from dagu_core.contracts.store import StateStore
+from dagu_core.contracts.trigger import ClockTrigger, Trigger
+
+#: hook -> kind, the class its parts derive from
+_PARTS: dict[str, tuple[str, tuple[type[Part], ...]]] = {
+    "dagu_register_executors": ("executor", (Executor,)),
+    "dagu_register_guards": ("guard", (Guard,)),
+    "dagu_register_triggers": ("trigger", (Trigger, ClockTrigger)),
+    "dagu_register_notifiers": ("notifier", (Notifier,)),
+    "dagu_register_secret_providers": ("secret provider", (SecretProvider,)),
+    "dagu_register_observers": ("observer", (Observer,)),
+}
+#: kinds whose words stand at the same place of a file may not share one
+_SHARED = {"notifier": "DAG key", "DAG field": "DAG key"}
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One thing a plugin offers, under one or more words."""
+
+    plugin: str
+    kind: str
+    words: tuple[str, ...]
+    thing: Any
+
+    @property
+    def claims(self) -> tuple[tuple[str, str], ...]:
+        """(namespace, spelling-free word) pairs that nobody else may claim."""
+        space = _SHARED.get(self.kind, self.kind)
+        return tuple(dict.fromkeys((space, fold(word)) for word in self.words))
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.words[0]}"
+
+
+def first_line(thing: object) -> str:
+    """The first line of the docstring: what it is for."""
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def offers_of(plugin: str, hook: str, answer: object) -> Iterator[Offer]:
+    """What a plugin answered at a hook, as offers. Raises PluginError for what breaks the contract."""
+    if hook == "dagu_register_dag_fields":
+        yield from _fields(plugin, hook, answer)
+        return
+    if not isinstance(answer, list):
+        raise PluginError(f"{hook} returned {_kind_of(answer)}, not a list")
+    check = _CHECKS.get(hook, _part)
+    for thing in answer:
+        yield check(plugin, hook, thing)
+
+
+def _part(plugin: str, hook: str, thing: Any) -> Offer:
+    kind, bases = _PARTS[hook]
+    _require_class(hook, thing, *bases)
+    label = f"{kind} {thing.__name__}"
+    name = getattr(thing, "name", None)
+    aliases = thing.aliases
+    if not isinstance(name, str) or not name:
+        raise PluginError(f"{label} has no name")
+    if not isinstance(aliases, tuple) or not all(isinstance(alias, str) and alias for alias in aliases):
+        raise PluginError(f"{label}: aliases must be a tuple of texts")
+    if not (thing.__doc__ or "").strip():
+        raise PluginError(f"{label} has no description (docstring)")
+    _require_config(label, thing.Config)
+    return Offer(plugin, kind, tuple(dict.fromkeys((name, *aliases))), thing)
+
+
+def _store(plugin: str, hook: str, thing: Any) -> Offer:
+    _require_class(hook, thing, StateStore)
+    if not isinstance(scheme := getattr(thing, "scheme", None), str) or not scheme:
+        raise PluginError(f"store {thing.__name__} has no scheme")
+    return Offer(plugin, "store", (scheme,), thing)
+
+
+def _settings(plugin: str, hook: str, thing: Any) -> Offer:
+    from dagu_core.base.settings import SettingsSection
+
+    _require_class(hook, thing, SettingsSection)
+    if not isinstance(section := getattr(thing, "section", None), str) or not section:
+        raise PluginError(f"settings {thing.__name__} have no section")
+    _require_descriptions(f"settings {thing.__name__}", thing)
+    return Offer(plugin, "settings section", (section,), thing)
+
+
+def _command(plugin: str, hook: str, thing: Any) -> Offer:
+    if not isinstance(thing, Command):
+        raise PluginError(f"{hook} returned {_kind_of(thing)} in its list, not a Command")
+    return Offer(plugin, "command", (thing.name,), thing)
+
+
+_CHECKS: dict[str, Callable[[str, str, Any], Offer]] = {
+    "dagu_register_stores": _store,
+    "dagu_register_settings": _settings,
+    "dagu_register_commands": _command,
+}
+
+
+def _fields(plugin: str, hook: str, answer: object) -> Iterator[Offer]:
+    if not isinstance(answer, dict):
+        raise PluginError(f"{hook} returned {_kind_of(answer)}, not a dict")
+    for word, model in answer.items():
+        if not isinstance(word, str) or not word:
+            raise PluginError(f"{hook}: {word!r} is no key")
+        _require_config(f"DAG field {word}", model)
+        yield Offer(plugin, "DAG field", (word,), model)
+
+
+def _require_class(hook: str, thing: Any, *bases: type) -> None:
+    if not isinstance(thing, type) or not issubclass(thing, bases):
+        wanted = " or ".join(base.__name__ for base in bases)
+        raise PluginError(f"{hook} returned {_kind_of(thing)} in its list, not a class derived from {wanted}")
+    if missing := sorted(getattr(thing, "__abstractmethods__", ())):
+        raise PluginError(f"{thing.__name__} does not implement {', '.join(missing)}")
+
+
+def _require_config(label: str, model: Any) -> None:
+    if not isinstance(model, type) or not issubclass(model, Config):
+        raise PluginError(f"{label}: Config is {_kind_of(model)}, not a class derived from Config")
+    _require_descriptions(label, model)
+
+
+def _require_descriptions(label: str, model: Any) -> None:
+    for name, field in model.model_fields.items():
+        if not field.description:
+            raise PluginError(f"{label}: the field `{name}` has no description")
+
+
+def _kind_of(thing: object) -> str:
+    return f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"

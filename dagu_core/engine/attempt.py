@@ -1,0 +1,198 @@
+"""One try of one step, as its executor sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dagu_core.contracts.executor import Children
+from dagu_core.engine.context import RunContext
+from dagu_core.engine.logs import make_folder
+from dagu_core.engine.processes import (
+    TOKEN,
+    Ended,
+    Supervised,
+    attach_patiently,
+    own_children,
+    reap_strays,
+)
+from dagu_core.engine.scope import StepScope
+from dagu_core.engine.streams import LogWriter, Streams
+from dagu_core.engine.substitute import Substitution
+from dagu_core.engine.supervisor import Fate, spawn
+from dagu_core.engine.texts import Texts
+from dagu_core.model.plan.plan import Call, PlannedStep, Shell
+from dagu_core.model.run.run import RunRef
+
+
+@dataclass(slots=True)
+class LiveAttempt:
+    """The `Attempt` of the contract, made by the engine. `again` = an earlier engine started it.
+
+    `note` reports an event worth recording (a kill); `abandoned` tells that this engine lost the
+    run: cancelling then leaves the step alone, because somebody else is its engine now.
+    """
+
+    run: RunRef
+    step: PlannedStep
+    number: int
+    config: Any
+    context: RunContext
+    texts: Texts
+    shell: Shell
+    shell_is_own: bool
+    env: dict[str, str]
+    working_dir: Path
+    scratch_path: Path
+    status_path: Path
+    streams: Streams
+    grace: float
+    stop_signal_name: Callable[[], str]
+    note: Callable[[str, str], None]
+    values: StepScope
+    substitution: Substitution
+    again: bool
+    children: Children
+    dag_fields: Mapping[str, Any] = field(default_factory=dict)
+    abandoned: Callable[[], bool] = lambda: False
+    warnings: list[str] = field(default_factory=list)
+    usage: dict[str, float] = field(default_factory=dict)
+    killed: bool = False
+    never_started: bool = False
+    _writers: dict[str, LogWriter] = field(default_factory=dict)
+
+    @property
+    def commands(self) -> Sequence[str]:
+        return self.texts.commands
+
+    @property
+    def exec(self) -> Sequence[str]:
+        return self.texts.exec
+
+    @property
+    def script(self) -> str:
+        return self.texts.script
+
+    @property
+    def call(self) -> Call | None:
+        return self.texts.call
+
+    @property
+    def arguments(self) -> Sequence[str]:
+        return self.context.positional
+
+    @property
+    def stop_signal(self) -> int:
+        name = self.step.signal_on_stop or self.stop_signal_name() or "SIGTERM"
+        return int(getattr(signal, name, signal.SIGTERM))
+
+    @property
+    def scratch(self) -> Path:
+        make_folder(self.scratch_path)
+        return self.scratch_path
+
+    @property
+    def stdout(self) -> LogWriter:
+        return self._writer("stdout")
+
+    @property
+    def stderr(self) -> LogWriter:
+        return self._writer("stderr")
+
+    def _writer(self, name: str) -> LogWriter:
+        if name not in self._writers:
+            self._writers[name] = LogWriter(self.streams, errors=name == "stderr")
+        return self._writers[name]
+
+    def close_writers(self) -> None:
+        """Write what the masks held back."""
+        for writer in self._writers.values():
+            writer.close()
+
+    async def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+        token = self._token()
+        out, err = self.streams.open()
+        try:
+            pid = spawn(
+                argv,
+                env={**(self.env if env is None else env), TOKEN: token},
+                cwd=self.working_dir,
+                status=self.status_path,
+                stdout=out,
+                stderr=err,
+            )
+        finally:
+            self.streams.close()
+        own_children.add(pid)
+        try:
+            return await self._see_to_its_end(
+                Supervised(pid, self.status_path, token, detach=self.step.detach)
+            )
+        finally:
+            own_children.discard(pid)
+
+    async def reattach(self) -> int | None:
+        found = await attach_patiently(self.status_path, self._token(), detach=self.step.detach)
+        if isinstance(found, Supervised):
+            return await self._see_to_its_end(found)
+        if found.fate is None:
+            await self.streams.finish()
+            return found.exit_code
+        self.never_started = found.fate is Fate.NOT_STARTED
+        if found.fate is Fate.LOST:
+            # Whatever escaped the supervisor has nobody to report to any more.
+            await Supervised(found.pid, self.status_path, self._token(), ours=False).kill()
+        return None
+
+    async def _see_to_its_end(self, process: Supervised) -> int:
+        try:
+            ended = await process.wait()
+        except asyncio.CancelledError:
+            if not self.abandoned():
+                await self._stop(process)
+                await self.streams.finish()
+            raise
+        self.warnings += ended.warnings
+        self.usage = ended.usage
+        await self.streams.finish()
+        reap_strays()
+        if ended.exit_code is None:
+            raise Lost("the step's supervisor was killed")
+        return ended.exit_code
+
+    async def _stop(self, process: Supervised) -> None:
+        try:
+            ended = await process.stop(self.stop_signal, self.grace)
+        except asyncio.CancelledError:
+            # Asked a second time: no more patience.
+            await process.kill()
+            ended = Ended(None, killed=True)
+        if ended.killed:
+            self.killed = True
+            self.note("step.killed", f"killed after {self.grace:g} s: it did not end on its stop signal")
+        reap_strays()
+
+    def _token(self) -> str:
+        return f"{self.run}/{self.step.index}.{self.number}"
+
+
+class Lost(Exception):
+    """Nobody can know how the process ended."""
+
+
+def describe(error: OSError) -> tuple[int, str]:
+    """(exit code, message) for a program that could not be started, as a shell would say it."""
+    name = error.filename or ""
+    if isinstance(error, FileNotFoundError):
+        return 127, f"{name}: {error.strerror or 'not found'}"
+    if isinstance(error, PermissionError):
+        return 126, f"{name}: {error.strerror or 'permission denied'}"
+    if error.errno == 7:
+        limit = os.sysconf("SC_ARG_MAX")
+        return 126, f"argument list too long: arguments and environment may take {limit} bytes"
+    return 126, f"{name}: {error.strerror}" if name else str(error)

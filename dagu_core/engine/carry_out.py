@@ -1,0 +1,253 @@
+"""Carries out one attempt of a step: from its plan and the run's values to an `Outcome`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from dagu_core.base.errors import DaguError, Invalid
+from dagu_core.contracts.catalog import Catalog
+from dagu_core.contracts.executor import Children, Executor
+from dagu_core.engine.attempt import LiveAttempt, Lost, describe
+from dagu_core.engine.capture import OutputTooLarge, captured, error_tail, log_matches
+from dagu_core.engine.conditions import check
+from dagu_core.engine.context import RunContext
+from dagu_core.engine.logs import RunFiles, make_folder
+from dagu_core.engine.scope import StepScope, Visibility, step_scope
+from dagu_core.engine.streams import Streams
+from dagu_core.engine.substitute import Substitution
+from dagu_core.engine.texts import prepare
+from dagu_core.model.plan.plan import Plan, PlannedStep, Shell
+from dagu_core.model.run.events import ConditionResult, Outcome
+from dagu_core.model.run.run import Run
+from dagu_core.model.values.expand import expand, expand_data
+
+TIMEOUT_CODE = 124
+
+
+@dataclass(slots=True)
+class Workbench:
+    """What every attempt of one run is carried out with."""
+
+    plan: Plan
+    run: Run
+    context: RunContext
+    catalog: Catalog
+    files: RunFiles
+    visibility: Visibility
+    note: Callable[[str, str, str], None]
+    children: Callable[[PlannedStep, int, LiveAttempt], Children]
+    abandoned: Callable[[], bool]
+    handler_status: Callable[[], str]
+
+
+async def carry_out(bench: Workbench, node: PlannedStep, number: int, *, again: bool) -> Outcome:
+    """Do attempt `number` of `node`; `again` = an earlier engine began it, find it instead.
+
+    Never raises for a failed step; CancelledError passes after everything has been stopped.
+    """
+    state = bench.run.steps[node.index]
+    streams = Streams(
+        stdout=Path(state.stdout),
+        stderr=Path(state.stderr),
+        offset=state.offset,
+        wants_output=node.output is not None,
+        limit=bench.plan.max_output_size,
+        masker=bench.context.masker,
+        secrets=bench.context.secrets,
+        filter_lock=bench.files.status(node.index, number).with_suffix(f".{number}.filter"),
+    )
+    error_offset = _size(streams.stderr)
+    conditions: tuple[ConditionResult, ...] = ()
+    attempt: LiveAttempt | None = None
+    values: StepScope | None = None
+    try:
+        values, cwd, shell = await _values(bench, node, number)
+        if node.preconditions and number == 1 and not again:
+            conditions = await check(
+                node.preconditions,
+                scope=values.scope,
+                shell=bench.context.shell,
+                env={**bench.context.environ, **bench.context.base_env},
+                cwd=bench.context.working_dir,
+            )
+            if unmet := [result.error for result in conditions if not result.met]:
+                return Outcome(exit_code=None, ended="skipped", conditions=conditions, message=unmet[0])
+        attempt, executor = await _make(bench, node, number, values, cwd, shell, streams, again)
+        outcome = await _run(bench, node, attempt, executor, again)
+    except TimeoutError:
+        message = f"step timed out after {node.timeout:g}s"
+        outcome = Outcome(exit_code=TIMEOUT_CODE, ended="timeout", message=message)
+    except Lost as lost:
+        outcome = Outcome(exit_code=None, ended="lost", message=f"lost: {lost}")
+    except OSError as error:
+        code, message = describe(error)
+        outcome = Outcome(exit_code=code, ended="error", message=message)
+    except (DaguError, ValidationError) as error:
+        outcome = Outcome(exit_code=1, ended="error", message=str(error))
+    except Exception as error:  # an executor's bug ends its step, nothing else
+        outcome = Outcome(exit_code=1, ended="error", message=f"{type(error).__name__}: {error}")
+    if attempt is not None:
+        attempt.close_writers()
+        outcome = replace(
+            outcome, warnings=(*outcome.warnings, *attempt.warnings), usage=attempt.usage or outcome.usage
+        )
+    outcome = replace(outcome, conditions=conditions)
+    return await _finish(bench, node, streams, error_offset, values, outcome)
+
+
+async def _values(bench: Workbench, node: PlannedStep, number: int) -> tuple[StepScope, Path, Shell]:
+    context = bench.context
+    state = bench.run.steps[node.index]
+    cwd = context.working_dir
+    status = bench.handler_status() if node.handler is not None else ""
+    values = await step_scope(
+        node,
+        bench.run,
+        context,
+        bench.visibility,
+        cwd=cwd,
+        spill=bench.files.scratch(node.index, number),
+        status=status,
+        logs=(state.stdout, state.stderr),
+    )
+    if node.working_dir:
+        text = await expand(node.working_dir, values.scope)
+        cwd = Path(os.path.normpath(cwd / Path(text).expanduser()))
+        values.env["PWD"] = str(cwd)
+    make_folder(cwd)
+    shell = context.shell
+    if node.shell is not None:
+        argv = tuple([await expand(word, values.scope) for word in node.shell.argv])
+        shell = Shell(argv, node.shell.packages)
+    return values, cwd, shell
+
+
+async def _make(
+    bench: Workbench,
+    node: PlannedStep,
+    number: int,
+    values: StepScope,
+    cwd: Path,
+    shell: Shell,
+    streams: Streams,
+    again: bool,
+) -> tuple[LiveAttempt, Executor[Any]]:
+    part = bench.catalog.executors.get(node.executor)
+    if part is None:
+        raise Invalid(f'executor type "{node.executor}" is not registered')
+    substitution = Substitution(bench.context.shell, values.env, bench.context.working_dir)
+    for name in ("stdout", "stderr"):
+        if path := getattr(node, name):
+            target = Path(os.path.normpath(bench.context.working_dir / await expand(path, values.scope, substitution)))
+            make_folder(target.parent)
+            setattr(streams, "extra_out" if name == "stdout" else "extra_err", str(target))
+    texts = await prepare(node, shell, part.expansion, values, substitution)
+    config = part.Config.model_validate(await expand_data(dict(node.config), values.scope, substitution))
+    attempt = LiveAttempt(
+        run=bench.run.ref,
+        step=node,
+        number=number,
+        config=config,
+        context=bench.context,
+        texts=texts,
+        shell=shell,
+        shell_is_own=node.shell is not None,
+        env={**values.env, **texts.env},
+        working_dir=cwd,
+        scratch_path=bench.files.scratch(node.index, number),
+        status_path=bench.files.status(node.index, number),
+        streams=streams,
+        grace=bench.plan.stop_grace,
+        stop_signal_name=lambda: bench.run.stop_signal,
+        note=lambda code, message: bench.note(code, message, node.name),
+        values=values,
+        substitution=substitution,
+        again=again,
+        children=_NO_CHILDREN,
+        dag_fields=bench.plan.fields,
+        abandoned=bench.abandoned,
+    )
+    attempt.children = bench.children(node, number, attempt)
+    return attempt, part()
+
+
+async def _run(
+    bench: Workbench, node: PlannedStep, attempt: LiveAttempt, executor: Executor[Any], again: bool
+) -> Outcome:
+    async with AsyncExitStack() as stack:
+        for part, config in _guards(bench.catalog, node):
+            await stack.enter_async_context(part().hold(config, attempt))
+        async with asyncio.timeout(node.timeout or None):
+            outcome = await (executor.reattach(attempt) if again else executor.run(attempt))
+    if not isinstance(outcome, Outcome):
+        raise TypeError(f"executor {node.executor} returned {type(outcome).__name__}, not an Outcome")
+    return outcome
+
+
+def _guards(catalog: Catalog, node: PlannedStep) -> list[tuple[Any, Any]]:
+    if not node.guards:
+        return []
+    pairs = [(catalog.guards[key], config) for key, config in node.guards.items()]
+    return sorted(pairs, key=lambda pair: pair[0].order)
+
+
+async def _finish(
+    bench: Workbench,
+    node: PlannedStep,
+    streams: Streams,
+    error_offset: int,
+    values: StepScope | None,
+    outcome: Outcome,
+) -> Outcome:
+    """Add what is read from the outside: captured output, matches, the repeat condition."""
+    context = bench.context
+    if node.output is not None and outcome.ended in ("exited", "timeout"):
+        path, offset = (streams.capture, 0) if streams.capture else (streams.stdout, streams.offset)
+        try:
+            text, warnings = captured(path, offset, bench.plan.max_output_size)
+            outcome = replace(outcome, output=text, warnings=(*outcome.warnings, *warnings))
+        except OutputTooLarge as error:
+            outcome = replace(outcome, exit_code=outcome.exit_code or 1, ended="error", message=str(error))
+    if not outcome.succeeded and outcome.ended == "exited" and outcome.status is None:
+        tail = error_tail(streams.stderr, error_offset, context.masker)
+        message = outcome.message or f'failed to execute step "{node.name}": exit status {outcome.exit_code}'
+        outcome = replace(outcome, message=f"{message}\n{tail}" if tail else message)
+    if not outcome.succeeded and node.continue_on.output:
+        matched = await log_matches(streams.stdout, node.continue_on.output, bench.plan.max_output_size)
+        outcome = replace(outcome, output_matched=matched)
+    if node.repeat is not None and node.repeat.condition is not None and values is not None:
+        if node.output is not None and outcome.output is not None:
+            fresh = {node.output.name: context.restore(outcome.output)}
+            values.scope.layers = (fresh, *values.scope.layers)
+        (result,) = await check(
+            [node.repeat.condition],
+            scope=values.scope,
+            shell=context.shell,
+            env={**context.environ, **values.env},
+            cwd=context.working_dir,
+        )
+        outcome = replace(outcome, repeat_met=result.met)
+    return replace(outcome, message=context.mask(outcome.message))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+class _NoChildren:
+    async def run(self, call: Any) -> Outcome:
+        raise Invalid("this attempt cannot start sub-DAG runs")
+
+
+_NO_CHILDREN = _NoChildren()

@@ -1,0 +1,191 @@
+"""Everything about a run that its steps share: environment, parameters, secrets, folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import which
+
+from dagu_core.base.errors import DaguError, Invalid
+from dagu_core.base.masking import Masker
+from dagu_core.contracts.secrets import SecretProvider, SecretScope
+from dagu_core.engine.substitute import Substitution
+from dagu_core.model.plan.plan import Plan, Shell
+from dagu_core.model.values.dotenv import parse_dotenv
+from dagu_core.model.values.expand import expand
+from dagu_core.model.values.params import params_json
+from dagu_core.model.values.scope import Scope
+
+Params = tuple[tuple[str, str], ...]
+
+_PASSED = frozenset(
+    "PATH HOME USER SHELL TMPDIR TERM EDITOR VISUAL LANG LC_ALL LC_CTYPE TZ LD_LIBRARY_PATH "
+    "XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME DAGU_HOME".split()
+)
+_PASSED_PREFIXES = ("LC_", "DAG_")
+_OWN = ("DAG_RUN_", "DAG_NAME")
+
+
+def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
+    """What steps see of the engine's own environment: a fixed list, never its credentials."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in _PASSED or (name.startswith(_PASSED_PREFIXES) and not name.startswith(_OWN))
+    }
+
+
+@dataclass(slots=True)
+class RunContext:
+    """What the steps of one run share. `environ` is what references may fall back to; `base_env`
+    is the process environment of every step before anything of its own is added."""
+
+    environ: Mapping[str, str]
+    dag_env: dict[str, str]
+    params: Params
+    working_dir: Path
+    shell: Shell
+    secrets: dict[str, str] = field(default_factory=dict)
+    masker: Masker | None = None
+    special: dict[str, str] = field(default_factory=dict)
+    base_env: dict[str, str] = field(default_factory=dict)
+    positional: tuple[str, ...] = ()
+
+    @property
+    def param_values(self) -> dict[str, str]:
+        return dict(self.params)
+
+    def mask(self, text: str) -> str:
+        """`text` with every secret replaced."""
+        return self.masker.mask(text) if self.masker else text
+
+    def restore(self, text: str) -> str:
+        """`text` with references to secrets replaced by their values."""
+        return self.masker.restore(text) if self.masker else text
+
+
+def default_shell(plan: Plan, environ: Mapping[str, str]) -> Shell:
+    """The DAG's shell, or $DAGU_DEFAULT_SHELL, $SHELL, sh in that order."""
+    if plan.shell is not None:
+        argv = tuple(_naive(word, environ) for word in plan.shell.argv)
+        return Shell(argv, plan.shell.packages)
+    named = environ.get("DAGU_DEFAULT_SHELL") or environ.get("SHELL")
+    if named and which(named.split()[0]):
+        return Shell(tuple(named.split()))
+    return Shell(("/bin/sh",))
+
+
+def _naive(text: str, environ: Mapping[str, str]) -> str:
+    if "$" not in text:
+        return text
+    from string import Template
+
+    return Template(text).safe_substitute(environ)
+
+
+def working_dir(plan: Plan, environ: Mapping[str, str], fallback: str = "") -> Path:
+    """Where the DAG works: its own workingDir, else `fallback`, else the folder of its file."""
+    folder = Path(plan.source.path).parent if plan.source.path else Path.cwd()
+    if plan.working_dir:
+        return Path(os.path.normpath(folder / Path(_naive(plan.working_dir, environ)).expanduser()))
+    return Path(fallback) if fallback else folder
+
+
+async def dag_environment(
+    plan: Plan, environ: Mapping[str, str], shell: Shell, cwd: Path
+) -> dict[str, str]:
+    """Evaluate the DAG's `env`, once, each entry seeing the earlier ones.
+
+    Raises Invalid when a command substitution fails.
+    """
+    values: dict[str, str] = {}
+    for entry in plan.env:
+        scope = Scope(layers=(values,), environ=environ)
+        run = Substitution(shell, {**environ, **values}, cwd if cwd.is_dir() else Path("/"))
+        try:
+            values[entry.name] = await expand(entry.value, scope, run)
+        except Invalid as error:
+            raise Invalid(f"env {entry.name}: {error}", hint=error.hint) from None
+    return values
+
+
+def load_dotenv(plan: Plan, cwd: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The values of the dotenv files, later files over earlier; missing files are skipped."""
+    if not plan.dotenv:
+        return {}
+    folders = [cwd]
+    if plan.source.path:
+        folders.append(Path(plan.source.path).parent)
+    values: dict[str, str] = {}
+    for name in dict.fromkeys((".env", *plan.dotenv)):
+        path = Path(_naive(name, environ)).expanduser()
+        for candidate in [path] if path.is_absolute() else [folder / path for folder in folders]:
+            if candidate.is_file():
+                try:
+                    values.update(parse_dotenv(candidate.read_text("utf-8")))
+                except (OSError, ValueError) as error:
+                    raise Invalid(f"dotenv file {candidate}: {error}") from None
+                break
+    return values
+
+
+async def resolve_secrets(
+    plan: Plan, providers: Mapping[str, type[SecretProvider]], environ: Mapping[str, str], cwd: Path
+) -> dict[str, str]:
+    """The values of the DAG's secrets. Raises DaguError naming the secret, never its value."""
+    folders = [cwd]
+    if plan.source.path:
+        folders.append(Path(plan.source.path).parent)
+    scope = SecretScope(environ, tuple(folders))
+    values: dict[str, str] = {}
+    for ref in plan.secrets:
+        provider = providers.get(ref.provider)
+        if provider is None:
+            known = ", ".join(sorted(providers)) or "none"
+            raise Invalid(f"secret {ref.name}: unknown provider {ref.provider!r}", hint=f"known: {known}")
+        try:
+            values[ref.name] = await provider().resolve(ref, scope)
+        except DaguError as error:
+            raise Invalid(f"secret {ref.name}: {error}", hint=error.hint) from None
+    return values
+
+
+def positional(params: Params) -> tuple[str, ...]:
+    """The positional parameters for a shell's $1, $2, ...; gaps are empty."""
+    numbered = {int(name): value for name, value in params if name.isdigit() and 0 < int(name) <= 1000}
+    return tuple(numbered.get(index, "") for index in range(1, max(numbered, default=0) + 1))
+
+
+def assemble(
+    *,
+    environ: Mapping[str, str],
+    dag_env: dict[str, str],
+    dotenv: Mapping[str, str],
+    params: Params,
+    secrets: dict[str, str],
+    special: dict[str, str],
+    shell: Shell,
+    cwd: Path,
+    home: str,
+) -> RunContext:
+    """Put a context together in the order of precedence of the language (later wins)."""
+    all_env = {**dag_env, **dotenv}
+    base = passed_on(environ) | all_env | special | dict(params) | secrets
+    base.setdefault("DAGU_HOME", home)
+    if params:
+        base["DAGU_PARAMS_JSON"] = params_json(params)
+    return RunContext(
+        environ=environ,
+        dag_env=all_env,
+        params=params,
+        working_dir=cwd,
+        shell=shell,
+        secrets=secrets,
+        masker=Masker(secrets) if secrets else None,
+        special=special,
+        base_env=base,
+        positional=positional(params),
+    )
+

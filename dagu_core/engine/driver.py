@@ -1,0 +1,248 @@
+"""Takes one run from where it stands to its end: the loop around `evolve` and `decide`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from dagu_core.base.clock import Clock
+from dagu_core.base.errors import Conflict, DaguError, LostOwnership, NotFound
+from dagu_core.contracts.store import Change, StateStore
+from dagu_core.engine.carry_out import Workbench, carry_out
+from dagu_core.engine.conditions import check
+from dagu_core.engine.logs import is_merged
+from dagu_core.engine.outputs import write_outputs
+from dagu_core.model.plan.plan import PlannedStep
+from dagu_core.model.run.decide import (
+    Action,
+    CheckConditions,
+    EndRun,
+    Settle,
+    StartAttempt,
+    StopAttempt,
+    TimeOut,
+    decide,
+)
+from dagu_core.model.run.events import (
+    AttemptEnded,
+    AttemptStarted,
+    AttemptStopping,
+    ConditionsChecked,
+    Event,
+    Noted,
+    RunEnded,
+    RunTimedOut,
+    StepSettled,
+)
+from dagu_core.model.run.evolve import evolve
+from dagu_core.model.run.index import keep_marks
+from dagu_core.model.run.run import Run
+from dagu_core.model.run.verdict import verdict
+from dagu_core.model.values.scope import Scope
+
+Watch = Callable[[Run, Event], None]
+
+
+class Slots(Protocol):
+    """Bounds how many attempts may hold descriptors at once."""
+
+    async def acquire(self) -> bool: ...
+    def release(self) -> None: ...
+
+
+class Driver:
+    """Drives one run. `post` is the only way in for anything that happens outside the loop."""
+
+    def __init__(
+        self, bench: Workbench, *, store: StateStore, clock: Clock, slots: Slots, watch: Watch
+    ) -> None:
+        self.bench = bench
+        self.run: Run = bench.run
+        self.plan = bench.plan
+        self.store, self.clock, self.slots, self.watch = store, clock, slots, watch
+        self.abandoned = False
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._checking: asyncio.Task[None] | None = None
+        self._pending: list[Event] = []
+
+    def post(self, event: Event) -> None:
+        """Put an event into the inbox; the loop takes it up at once."""
+        self._inbox.put_nowait(event)
+
+    async def drive(self, first: Sequence[Event] = ()) -> Run:
+        """Run to the end and return the run. `first` are events not yet committed.
+
+        Raises LostOwnership when another process took the run over (its steps go on), and
+        Unavailable when the store is gone.
+        """
+        for event in first:
+            self._apply(event)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index in sorted(self.run.active):
+                    node = self.plan.nodes[index]
+                    self._begin(group, node, self.run.steps[index].attempts, again=True)
+                while not self.run.is_over:
+                    await self._turn(group)
+        except BaseExceptionGroup as errors:
+            self._raise_first(errors)
+        return self.run
+
+    async def _turn(self, group: asyncio.TaskGroup) -> None:
+        """Decide until nothing is left to decide, record it all, then act, then wait."""
+        begun: list[Action] = []
+        while True:
+            decision = decide(self.plan, self.run, self.clock.now())
+            if not decision.actions:
+                break
+            for action in decision.actions:
+                self._mark(action)
+                begun.append(action)
+            if isinstance(begun[-1], CheckConditions | EndRun):
+                break
+        if self._pending:
+            await self._commit()
+        for action in begun:
+            await self._act(group, action)
+        if not self.run.is_over:
+            await self._next_events(decision.wake_at)
+
+    def _mark(self, action: Action) -> None:
+        """Record the action as an event, so that deciding again does not repeat it."""
+        now = self.clock.now()
+        match action:
+            case StartAttempt(index=index, number=number):
+                node = self.plan.nodes[index]
+                merged = is_merged(node, self.plan.log_output)
+                out, err = self.bench.files.step_logs(node, merged)
+                offset = _size(out) if number > 1 else 0
+                self._apply(AttemptStarted(now, node.name, number, str(out), str(err), offset))
+            case StopAttempt(index=index, why=why):
+                self._apply(AttemptStopping(now, self.plan.nodes[index].name, why))
+            case Settle(index=index, status=status, reason=reason, detail=detail):
+                self._apply(StepSettled(now, self.plan.nodes[index].name, status, reason, detail))
+            case TimeOut():
+                self._apply(RunTimedOut(now))
+            case EndRun(status=status):
+                self._apply(RunEnded(now, status))
+            case CheckConditions():
+                pass
+
+    async def _act(self, group: asyncio.TaskGroup, action: Action) -> None:
+        match action:
+            case StartAttempt(index=index, number=number):
+                self._begin(group, self.plan.nodes[index], number, again=False)
+            case StopAttempt(index=index):
+                if (task := self._tasks.get(index)) is not None:
+                    task.cancel()
+            case CheckConditions():
+                if self._checking is None:
+                    self._checking = group.create_task(self._check_conditions())
+            case EndRun():
+                self._finish()
+            case _:
+                pass
+
+    def _begin(self, group: asyncio.TaskGroup, node: PlannedStep, number: int, *, again: bool) -> None:
+        self._tasks[node.index] = group.create_task(self._attempt(node, number, again))
+
+    async def _attempt(self, node: PlannedStep, number: int, again: bool) -> None:
+        """Carry out one attempt and put its end into the inbox; never raises for the step."""
+        from dagu_core.model.run.events import Outcome
+
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            await self.slots.acquire()
+            try:
+                outcome = await carry_out(self.bench, node, number, again=again)
+            finally:
+                self.slots.release()
+        except asyncio.CancelledError:
+            if self.abandoned or not self.run.steps[node.index].stopping:
+                raise
+            task.uncancel()
+            outcome = Outcome(exit_code=None, ended="stopped", message="stopped")
+        self._tasks.pop(node.index, None)
+        self.post(AttemptEnded(self.clock.now(), node.name, number, outcome))
+        for warning in outcome.warnings:
+            self.bench.note("step.warning", warning, node.name)
+
+    async def _check_conditions(self) -> None:
+        context = self.bench.context
+        results = await check(
+            self.plan.preconditions,
+            scope=Scope(layers=(context.base_env,), environ=context.environ),
+            shell=context.shell,
+            env={**context.environ, **context.dag_env},
+            cwd=context.working_dir,
+        )
+        self.post(ConditionsChecked(self.clock.now(), results))
+
+    async def _next_events(self, wake_at: float | None) -> None:
+        """Wait for one event (or the time), then take all that are there."""
+        if self._inbox.empty():
+            delay = None if wake_at is None else max(0.0, wake_at - self.clock.now())
+            try:
+                async with asyncio.timeout(delay):
+                    self._apply(await self._inbox.get())
+            except TimeoutError:
+                return
+        while not self._inbox.empty():
+            self._apply(self._inbox.get_nowait())
+
+    def _apply(self, event: Event) -> None:
+        if self.run.is_over and not isinstance(event, Noted):
+            return
+        evolve(self.plan, self.run, event)
+        self._pending.append(event)
+
+    async def _commit(self) -> None:
+        """Write what changed. The end of a run reaches the disk before anybody hears of it."""
+        run, events = self.run, self._pending
+        self._pending = []
+        keep_marks(run)
+        touched = {self.plan.nodes[index].name: run.steps[index] for index in run.touched}
+        run.touched = set()
+        durable = run.is_over
+        try:
+            await self.store.commit(Change(run.summary, touched, events, durable=durable))
+        except (Conflict, NotFound) as error:
+            self.abandoned = True
+            raise LostOwnership(f"lost ownership of run {run.ref}: {error}") from None
+        except DaguError:
+            self.abandoned = True
+            raise
+        for event in events:
+            self.watch(run, event)
+
+    def _finish(self) -> None:
+        if self._checking is not None:
+            self._checking.cancel()
+        with contextlib.suppress(OSError):
+            write_outputs(self.run, self.bench.context, self.bench.files)
+
+    def _raise_first(self, errors: BaseExceptionGroup[BaseException]) -> None:
+        """Callers see the one error that mattered, not the group it came in."""
+        first: BaseException = errors
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None
+
+    def handler_status(self) -> str:
+        """What DAG_RUN_STATUS says to a handler."""
+        if self.run.unfinished and not (self.run.cancelled or self.run.timed_out):
+            return "running"
+        return verdict(self.run).label
+
+
+def _size(path: object) -> int:
+    import os
+
+    try:
+        return os.stat(str(path)).st_size
+    except OSError:
+        return 0

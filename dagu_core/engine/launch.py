@@ -1,0 +1,289 @@
+"""Begins runs: evaluates what a plan needs to know, writes the record, hands over to a driver."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dagu_core.base.errors import AlreadyRunning, DaguError, Invalid
+from dagu_core.contracts.store import Change, StoredRun, definition_key
+from dagu_core.engine.carry_out import Workbench
+from dagu_core.engine.children import RunChildren
+from dagu_core.engine.context import (
+    Params,
+    RunContext,
+    assemble,
+    dag_environment,
+    default_shell,
+    load_dotenv,
+    resolve_secrets,
+    working_dir,
+)
+from dagu_core.engine.driver import Driver
+from dagu_core.engine.logs import RunFiles, run_files
+from dagu_core.engine.runner import Runner
+from dagu_core.engine.scope import Visibility
+from dagu_core.engine.substitute import Substitution
+from dagu_core.model.plan.plan import Param, Plan
+from dagu_core.model.run.events import Event, Noted, RunFailed, RunRecovered, RunReset, RunStarted
+from dagu_core.model.run.index import new_run, restore
+from dagu_core.model.run.run import Run, RunRef, RunSummary
+from dagu_core.model.status import RunStatus, StepStatus
+from dagu_core.model.values.params import params_text, resolve
+
+#: a run that kills its own engine again and again is given up after this many recoveries
+RECOVERY_LIMIT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a new run is made of. `overrides` are parameters from outside; `environ` the OS
+    environment its references see; `fallback_dir` where it works unless its file says."""
+
+    plan: Plan
+    ref: RunRef
+    overrides: Sequence[Param] = ()
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    fallback_dir: str = ""
+    root: RunRef | None = None
+    parent: RunRef | None = None
+    parent_step: str = ""
+    worker: str = "local"
+    queue: str = ""
+    priority: int = 0
+    depth: int = 0
+    params: Params | None = None
+
+
+async def evaluate_params(
+    launch: Launch, folders: Sequence[Path]
+) -> tuple[Params, dict[str, str], Path]:
+    """(parameters, DAG environment, working directory) of a new run; each evaluated once."""
+    plan, environ = launch.plan, launch.environ
+    shell = default_shell(plan, environ)
+    cwd = working_dir(plan, environ, launch.fallback_dir)
+    env = await dag_environment(plan, environ, shell, cwd)
+    if launch.params is not None:
+        return launch.params, env, cwd
+    run = Substitution(shell, {**environ, **env}, cwd if cwd.is_dir() else Path("/"))
+    params = await resolve(
+        plan.params, launch.overrides, env=env, environ=environ, run_command=run, folders=[*folders, cwd]
+    )
+    return params, env, cwd
+
+
+async def start(runner: Runner, launch: Launch) -> Run:
+    """Create the run and drive it to its end. Raises AlreadyExists when the id is taken, and
+    Invalid when env or params cannot be evaluated (nothing is recorded then)."""
+    folders = [Path(launch.plan.source.path).parent] if launch.plan.source.path else []
+    params, env, cwd = await evaluate_params(launch, [Path.cwd(), *folders])
+    now = runner.clock.now()
+    attempt = runner.clock.new_token()
+    summary = new_summary(launch, params, now)
+    summary.status, summary.fence = RunStatus.RUNNING, 1
+    summary.engine, summary.host = runner.engine, runner.host
+    summary.log_dir = str(_log_folder(launch.plan, runner, {**launch.environ, **env}))
+    files = _files(runner, summary, attempt, now)
+    begun = RunStarted(now, attempt, params, str(files.log))
+    run = new_run(launch.plan, summary)
+    from dagu_core.model.run.evolve import evolve
+
+    evolve(launch.plan, run, begun)
+    await runner.store.create(
+        Change(summary, {}, [begun], durable=launch.parent is None), launch.plan.source
+    )
+    runner.watch(run, begun)
+    return await _drive(runner, launch, run, env, cwd, files, [])
+
+
+def new_summary(launch: Launch, params: Params, now: float) -> RunSummary:
+    """The row of a run that has not begun."""
+    return RunSummary(
+        ref=launch.ref,
+        root=launch.root or launch.ref,
+        parent=launch.parent,
+        parent_step=launch.parent_step,
+        queue=launch.queue or launch.plan.queue or launch.ref.dag,
+        priority=launch.priority,
+        created_at=now,
+        params=params,
+        params_given=params_text(params),
+        tags=launch.plan.tags,
+        definition=definition_key(launch.plan.source),
+        worker=launch.worker,
+    )
+
+
+async def resume(
+    runner: Runner,
+    launch: Launch,
+    stored: StoredRun,
+    *,
+    reset: RunReset | None = None,
+    recovered: bool = False,
+) -> Run:
+    """Take over a stored run and drive it on: after a crash, for a retry, from a queue.
+
+    `reset` starts a new attempt of the run. Raises Conflict when somebody else was faster, and
+    AlreadyRunning when its engine still lives.
+    """
+    old = stored.summary
+    if old.status is RunStatus.RUNNING and runner.is_alive(old.engine, old.host):
+        raise AlreadyRunning(f"run {old.ref} is running already")
+    fence = await runner.store.adopt(old.ref, fence=old.fence, engine=runner.engine, host=runner.host)
+    run = restore(launch.plan, old, stored.steps)
+    run.summary.fence, run.summary.engine, run.summary.host = fence, runner.engine, runner.host
+    now = runner.clock.now()
+    first: list[Event] = []
+    if recovered:
+        first.append(RunRecovered(now, runner.engine, old.recoveries + 1))
+    settled = old.status is not RunStatus.RUNNING or reset is not None
+    attempt = runner.clock.new_token() if settled else old.attempt_id
+    started = now if settled else (old.started_at or now)
+    files = _files(runner, run.summary, attempt, started)
+    if settled:
+        first.append(RunStarted(now, attempt, old.params, str(files.log)))
+        if reset is not None:
+            first.append(reset)
+    if recovered and old.recoveries + 1 > RECOVERY_LIMIT:
+        first.append(RunFailed(now, "recovery limit reached: its engine died too often", "recovery_limit"))
+    runner.bury(old.engine)
+    try:
+        _, env, cwd = await evaluate_params(launch, [])
+    except DaguError as error:
+        first.append(RunFailed(now, str(error)))
+        env, cwd = {}, Path("/")
+    return await _drive(runner, launch, run, env, cwd, files, first)
+
+
+async def _drive(
+    runner: Runner,
+    launch: Launch,
+    run: Run,
+    env: dict[str, str],
+    cwd: Path,
+    files: RunFiles,
+    first: list[Event],
+) -> Run:
+    """Make what the run works with, then drive. A failure here fails the run, with its reason."""
+    plan, now = launch.plan, runner.clock.now()
+    special = {"DAG_NAME": run.ref.dag, "DAG_RUN_ID": run.ref.run_id, "DAG_RUN_LOG_FILE": str(files.log)}
+    shell = default_shell(plan, launch.environ)
+    secrets: dict[str, str] = {}
+    dotenv: dict[str, str] = {}
+    try:
+        files.create()
+        cwd.mkdir(parents=True, exist_ok=True, mode=0o755)
+        dotenv = load_dotenv(plan, cwd, launch.environ)
+        secrets = await resolve_secrets(plan, runner.catalog.providers, launch.environ, cwd)
+    except OSError as error:
+        first.append(RunFailed(now, f"cannot use {error.filename}: {error.strerror}"))
+    except DaguError as error:
+        first.append(RunFailed(now, str(error)))
+    context = assemble(
+        environ=launch.environ,
+        dag_env=env,
+        dotenv=dotenv,
+        params=run.summary.params,
+        secrets=secrets,
+        special=special,
+        shell=shell,
+        cwd=cwd,
+        home=runner.places.home,
+    )
+    driver = make_driver(runner, launch, run, context, files)
+    if context.masker and context.masker.too_short:
+        names = ", ".join(context.masker.too_short)
+        first.append(Noted(now, "secret.too_short", f"too short to be masked: {names}"))
+    return await runner.host_run(driver, first)
+
+
+def make_driver(runner: Runner, launch: Launch, run: Run, context: RunContext, files: RunFiles) -> Driver:
+    """Wire a driver and its workbench together."""
+    bench = Workbench(
+        plan=launch.plan,
+        run=run,
+        context=context,
+        catalog=runner.catalog,
+        files=files,
+        visibility=Visibility(launch.plan),
+        note=lambda code, message, step: driver.post(Noted(runner.clock.now(), code, message, step)),
+        children=lambda node, number, attempt: RunChildren(runner, launch, driver, node, number, attempt),
+        abandoned=lambda: driver.abandoned,
+        handler_status=lambda: driver.handler_status(),
+    )
+    driver = Driver(
+        bench, store=runner.store, clock=runner.clock, slots=runner.slots, watch=_watcher(runner, files)
+    )
+    return driver
+
+
+def _watcher(runner: Runner, files: RunFiles):  # type: ignore[no-untyped-def]
+    """Tell the runner's watch, and write the run's own log."""
+
+    def watch(run: Run, event: Event) -> None:
+        if line := runner.describe(run, event):
+            try:
+                with files.log.open("a", encoding="utf-8", errors="replace") as log:
+                    log.write(line + "\n")
+            except OSError:
+                pass  # the log of a run never decides over the run
+        runner.watch(run, event)
+
+    return watch
+
+
+def _files(runner: Runner, summary: RunSummary, attempt: str, started: float) -> RunFiles:
+    return run_files(
+        summary.ref,
+        attempt,
+        created=summary.created_at,
+        started=started,
+        logs=Path(summary.log_dir) if summary.log_dir else runner.places.logs,
+        data=runner.places.data,
+    )
+
+
+def _log_folder(plan: Plan, runner: Runner, environ: Mapping[str, str]) -> Path:
+    if not plan.log_dir:
+        return runner.places.logs
+    from string import Template
+
+    folder = Path(Template(plan.log_dir).safe_substitute(environ)).expanduser()
+    if not folder.is_absolute() and plan.source.path:
+        folder = Path(plan.source.path).parent / folder
+    return Path(os.path.normpath(folder.absolute()))
+
+
+def steps_to_retry(run: Run, *, step: str = "", downstream: bool = False) -> tuple[str, ...]:
+    """Names of the steps a retry resets: the unsuccessful ones and everything after them, or
+    only `step` (with `downstream`: and everything after it). Raises Invalid for an unknown step."""
+    plan = run.plan
+    if step:
+        index = plan.by_name.get(step, plan.by_id.get(step))
+        if index is None or index >= plan.step_count:
+            raise Invalid(f"run {run.ref} has no step {step!r}", hint=f"steps: {_names(plan)}")
+        roots = [index]
+        if not downstream:
+            return (plan.nodes[index].name,)
+    else:
+        bad = (StepStatus.FAILED, StepStatus.ABORTED, StepStatus.REJECTED, StepStatus.RETRYING)
+        roots = [
+            node.index
+            for node in plan.steps
+            if run.steps[node.index].status in bad or run.steps[node.index].status is StepStatus.NOT_STARTED
+        ]
+    chosen = set(roots)
+    waiting = list(roots)
+    while waiting:
+        for dependent in plan.dependents[waiting.pop()]:
+            if dependent not in chosen:
+                chosen.add(dependent)
+                waiting.append(dependent)
+    return tuple(plan.nodes[index].name for index in sorted(chosen))
+
+
+def _names(plan: Plan) -> str:
+    return ", ".join(node.name for node in plan.steps[:20])

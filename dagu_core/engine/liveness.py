@@ -1,0 +1,89 @@
+"""Kernel-proof liveness of engines on one host: a lock held by the process, never a clock."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+from pathlib import Path
+
+from dagu_core.engine.logs import FILE_MODE, make_folder
+
+
+def host_name() -> str:
+    """The name under which this machine owns runs."""
+    return socket.gethostname()
+
+
+class EngineLock:
+    """Proof that this engine lives: a locked file that holds its pid, gone when it ends well."""
+
+    def __init__(self, data: Path, engine: str) -> None:
+        self.engine = engine
+        self.path = _path(data, engine)
+        self._descriptor = -1
+
+    def hold(self) -> None:
+        """Take the lock. Raises OSError when the data folder cannot be written."""
+        make_folder(self.path.parent)
+        self._descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE_MODE)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        os.write(self._descriptor, f"{os.getpid()}\n".encode())
+
+    def release(self) -> None:
+        """Let go; the file goes first, so that nobody finds an unlocked one."""
+        if self._descriptor >= 0:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def living_pid(data: Path, engine: str) -> int | None:
+    """The pid of a living engine on this host; None when the kernel says it is dead."""
+    if not engine:
+        return None
+    try:
+        descriptor = os.open(_path(data, engine), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = os.pread(descriptor, 32, 0).strip()
+            return int(text) if text.isdigit() else os.getpid()
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def died_at(data: Path, engine: str) -> float | None:
+    """About when a dead engine was last heard of (its lock file's time), if that is known."""
+    with contextlib.suppress(OSError):
+        return _path(data, engine).stat().st_mtime
+    return None
+
+
+def poke(data: Path, engine: str) -> bool:
+    """Wake a living engine so that it looks at its signals at once; whether there is one."""
+    pid = living_pid(data, engine)
+    if pid is None or pid == os.getpid():
+        return pid is not None
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, signal.SIGUSR1)
+        return True
+    return False
+
+
+def forget_dead(data: Path, engine: str) -> None:
+    """Remove the lock file of an engine that is proven dead."""
+    if living_pid(data, engine) is None:
+        with contextlib.suppress(OSError):
+            _path(data, engine).unlink()
+
+
+def _path(data: Path, engine: str) -> Path:
+    return data / "engines" / f"{engine}.lock"

@@ -1,0 +1,112 @@
+"""Where a run's files lie: its own log, the logs of its steps, its private working files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dagu_core.base.clock import utc
+from dagu_core.base.names import safe_name
+from dagu_core.model.plan.plan import PlannedStep
+from dagu_core.model.plan.policies import LogOutput
+from dagu_core.model.run.run import RunRef
+
+FOLDER_MODE = 0o750
+FILE_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """The files of one attempt of a run. `run_dir` is shared by all attempts of the run,
+    `step_dir` belongs to this one, `work` holds status files and scratch folders of steps."""
+
+    run_dir: Path
+    step_dir: Path
+    log: Path
+    work: Path
+    stamp: str
+    short_id: str
+
+    def create(self) -> None:
+        """Make the folders. Raises OSError, which names the path."""
+        for folder in (self.step_dir, self.work):
+            make_folder(folder)
+
+    def step_logs(self, node: PlannedStep, merged: bool) -> tuple[Path, Path]:
+        """The paths of the stdout and stderr log of a step; the same one when merged."""
+        stem = f"{safe_name(node.name)}.{self.stamp}.{self.short_id}"
+        # Two names may become one safe name: the index tells them apart.
+        if safe_name(node.name) != node.name:
+            stem = f"{node.index}.{stem}"
+        if merged:
+            return self.step_dir / f"{stem}.log", self.step_dir / f"{stem}.log"
+        return self.step_dir / f"{stem}.out", self.step_dir / f"{stem}.err"
+
+    def status(self, index: int, number: int) -> Path:
+        """The status file of one attempt of a step."""
+        return self.work / f"{index}.{number}"
+
+    def scratch(self, index: int, number: int) -> Path:
+        """The private folder of one attempt of a step; not created yet."""
+        return self.work / f"{index}.{number}.d"
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents with the house's mode, whatever the umask."""
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+
+
+def open_log(path: Path) -> int:
+    """Open a log for appending; recreates its folder when somebody removed it."""
+    flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, FILE_MODE)
+    except FileNotFoundError:
+        make_folder(path.parent)
+        return os.open(path, flags, FILE_MODE)
+
+
+def run_files(
+    ref: RunRef, attempt_id: str, *, created: float, started: float, logs: Path, data: Path
+) -> RunFiles:
+    """Lay out the files of an attempt. `logs` is the log folder in force for the DAG."""
+    begun = f"{utc(created):%Y%m%d_%H%M%SZ}"
+    run_dir = logs / safe_name(ref.dag) / f"dag-run_{begun}_{ref.run_id}"
+    local = datetime.fromtimestamp(started)
+    stamp = f"{local:%Y%m%d.%H%M%S}.{local.microsecond // 1000:03d}"
+    short = ref.run_id[:8]
+    first = datetime.fromtimestamp(created)
+    log_stamp = f"{first:%Y%m%d.%H%M%S}.{first.microsecond // 1000:03d}"
+    return RunFiles(
+        run_dir=run_dir,
+        step_dir=run_dir / f"run_{utc(started):%Y%m%d_%H%M%SZ}_{attempt_id}",
+        log=run_dir / f"dag-run_{log_stamp}.{short}.log",
+        work=work_folder(data, ref),
+        stamp=stamp,
+        short_id=short,
+    )
+
+
+def work_folder(data: Path, ref: RunRef) -> Path:
+    """Where the engine keeps status files and scratch folders of a run while it is active."""
+    return data / "work" / f"{safe_name(ref.dag)}.{ref.run_id}"
+
+
+def is_merged(node: PlannedStep, default: LogOutput) -> bool:
+    """Whether this step writes both streams into one file."""
+    return (node.log_output or default) is LogOutput.MERGED
+
+
+def tail(path: str | Path, size: int, start: int = 0) -> bytes:
+    """The last `size` bytes of a file, never before offset `start`; b"" when it is missing."""
+    try:
+        with open(path, "rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(start, end - size))
+            return file.read(size)
+    except OSError:
+        return b""

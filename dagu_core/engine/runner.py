@@ -1,0 +1,197 @@
+"""Hosts runs in this process: its identity, its descriptors, its ear for signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import shutil
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from dagu_core.base.clock import Clock
+from dagu_core.base.errors import DaguError, Unavailable
+from dagu_core.contracts.catalog import Catalog
+from dagu_core.contracts.store import StateStore
+from dagu_core.engine.driver import Driver
+from dagu_core.engine.liveness import EngineLock, forget_dead, host_name, living_pid
+from dagu_core.engine.logs import work_folder
+from dagu_core.engine.processes import become_subreaper
+from dagu_core.model.plan.plan import Plan
+from dagu_core.model.run.events import Event, StopRequested
+from dagu_core.model.run.run import Run, RunRef
+from dagu_core.model.run.signals import StopSignal
+
+#: seconds between two looks at the signals of hosted runs when nobody pokes us
+SIGNAL_POLL = 1.0
+#: descriptors the engine itself needs, and how many one starting attempt takes
+_RESERVED, _PER_ATTEMPT = 20, 6
+_MINIMUM = 32
+
+
+class Definitions(Protocol):
+    """Finds the plan a sub-DAG step calls."""
+
+    def child(self, target: str, parent: Plan) -> Plan:
+        """A local document of the parent's file, or a DAG by name or path. Raises DaguError."""
+        ...
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """Where a runner keeps things."""
+
+    home: str
+    data: Path
+    logs: Path
+    environ: Mapping[str, str]
+
+
+@dataclass
+class Runner:
+    """Drives any number of runs at once; `async with` holds its liveness lock.
+
+    `watch` hears every committed event of every run; `describe` turns one into a line for the
+    run's own log ("" = none).
+    """
+
+    store: StateStore
+    catalog: Catalog
+    clock: Clock
+    places: Surroundings
+    definitions: Definitions
+    watch: Callable[[Run, Event], None] = lambda run, event: None
+    describe: Callable[[Run, Event], str] = lambda run, event: ""
+    engine: str = ""
+    host: str = field(default_factory=host_name)
+    slots: asyncio.Semaphore = field(init=False)
+    _drivers: dict[RunRef, Driver] = field(default_factory=dict)
+    _interrupts: int = 0
+    interrupted_by: str = ""
+
+    async def __aenter__(self) -> Runner:
+        self.engine = self.engine or f"e{self.clock.new_token(12)}"
+        self.slots = asyncio.Semaphore(_capacity())
+        self._lock = EngineLock(self.places.data, self.engine)
+        try:
+            self._lock.hold()
+        except OSError as error:
+            path = error.filename or self.places.data
+            raise Unavailable(f"cannot write {path}: {error.strerror}") from None
+        self._poller = asyncio.create_task(self._poll_signals())
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.001, become_subreaper)
+        self._poked = asyncio.Event()
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(signal.SIGUSR1, self._poked.set)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._poller.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._poller
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGUSR1)
+        self._lock.release()
+
+    async def host_run(self, driver: Driver, first: list[Event]) -> Run:
+        """Drive to the end, then remove the run's working files."""
+        self._drivers[driver.run.ref] = driver
+        try:
+            run = await driver.drive(first)
+        finally:
+            self._drivers.pop(driver.run.ref, None)
+        if run.is_over:
+            shutil.rmtree(work_folder(self.places.data, run.ref), ignore_errors=True)
+        return run
+
+    def listen_to_signals(self, *, hangup: bool = True) -> None:
+        """Turn SIGINT, SIGTERM, SIGHUP and SIGQUIT into stop requests; a second one forces."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGINT", "SIGTERM", "SIGQUIT", *(["SIGHUP"] if hangup else [])):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(getattr(signal, name), self.interrupt, name)
+
+    def interrupt(self, name: str) -> None:
+        """Ask every hosted root run to stop, as a signal of this name does."""
+        self._interrupts += 1
+        self.interrupted_by = name
+        if name == "SIGQUIT":
+            self._dump_stacks()
+        sent = "SIGTERM" if name in ("SIGQUIT", "SIGHUP") else name
+        for driver in list(self._drivers.values()):
+            if driver.run.summary.parent is None or self._interrupts > 1:
+                force = self._interrupts > 1
+                driver.post(StopRequested(self.clock.now(), name, sent, force))
+
+    def stop_child(self, ref: RunRef, request: StopRequested) -> None:
+        """Pass a stop of a parent on to a child that runs here; asking twice changes nothing."""
+        driver = self._drivers.get(ref)
+        if driver is not None and (request.force or not driver.run.stopping):
+            driver.post(StopRequested(self.clock.now(), request.by, request.signal, request.force))
+
+    @property
+    def forced(self) -> bool:
+        """Whether somebody lost patience."""
+        return self._interrupts > 1
+
+    def is_alive(self, engine: str, host: str) -> bool:
+        """Whether the owner of a run still lives. Of other hosts we know nothing: assume so."""
+        if host and host != self.host:
+            return True
+        return engine == self.engine or living_pid(self.places.data, engine) is not None
+
+    def bury(self, engine: str) -> None:
+        """Forget an engine that is proven dead."""
+        forget_dead(self.places.data, engine)
+
+    async def _poll_signals(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SIGNAL_POLL):
+                    await self._poked_event()
+            if not self._drivers:
+                continue
+            with contextlib.suppress(DaguError):
+                # A store that is away for a moment is noticed by the next commit, not here.
+                waiting = await self.store.signals(list(self._drivers))
+                for ref, found in waiting.items():
+                    for one in found:
+                        self._deliver(ref, one)
+
+    async def _poked_event(self) -> None:
+        await self._poked.wait()
+        self._poked.clear()
+
+    def _deliver(self, ref: RunRef, one: StopSignal) -> None:
+        if (driver := self._drivers.get(ref)) is not None:
+            driver.post(StopRequested(self.clock.now(), one.by, one.signal, one.force))
+
+    def _dump_stacks(self) -> None:
+        import faulthandler
+
+        for driver in self._drivers.values():
+            with contextlib.suppress(OSError), driver.bench.files.log.open("a") as log:
+                faulthandler.dump_traceback(log)
+
+
+def _capacity() -> int:
+    """How many attempts may be at work at once with the descriptors there are.
+
+    Raises Unavailable when there are too few to work at all.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard and soft < 65_536:
+        wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    if soft < _MINIMUM:
+        raise Unavailable(
+            f"only {soft} file descriptors are allowed, at least {_MINIMUM} are needed",
+            hint="raise the limit, e.g. `ulimit -n 1024`",
+        )
+    return max(1, (soft - _RESERVED) // _PER_ATTEMPT) if soft < 4096 else soft // 3

@@ -1,0 +1,102 @@
+"""Prepares the texts of a step for its executor, in the mode the executor asked for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from dagu_core.base.errors import Invalid
+from dagu_core.contracts.executor import Expansion
+from dagu_core.engine.scope import StepScope
+from dagu_core.engine.substitute import Substitution
+from dagu_core.model.plan.plan import Call, PlannedStep, Shell
+from dagu_core.model.values.expand import expand
+from dagu_core.model.values.shelltext import ShellText, for_shell, in_place
+
+_NAMED = re.compile(r"\$\{?([A-Za-z0-9_]+)")
+_POSIX = frozenset({"sh", "bash", "zsh", "ksh", "ash", "dash", "nix-shell", "busybox", "mksh"})
+
+
+@dataclass(slots=True)
+class Texts:
+    """The expanded texts; `env` holds the values that references were turned into."""
+
+    commands: tuple[str, ...] = ()
+    exec: tuple[str, ...] = ()
+    script: str = ""
+    call: Call | None = None
+    env: dict[str, str] = field(default_factory=dict)
+
+
+def is_posix(shell: Shell) -> bool:
+    """Whether texts for this shell may leave plain references to it."""
+    return bool(shell.argv) and shell.argv[0].rsplit("/", 1)[-1] in _POSIX
+
+
+async def prepare(
+    node: PlannedStep, shell: Shell, mode: Expansion, values: StepScope, substitution: Substitution
+) -> Texts:
+    """Expand the texts of a step once; what was inserted is never scanned again."""
+    _refuse_too_large(node, values)
+    texts = Texts(commands=node.commands, exec=node.exec, script=node.script)
+    if node.call is not None:
+        target = await expand(node.call.target, values.scope, substitution)
+        texts.call = replace(node.call, target=target)
+        return texts
+    if mode == "none":
+        return texts
+    scope = values.scope
+    texts.exec = tuple([await expand(word, scope, substitution) for word in node.exec])
+    if mode == "full" or not is_posix(shell):
+        texts.commands = tuple([await expand(text, scope, substitution) for text in node.commands])
+        texts.script = await expand(node.script, scope, substitution) if mode == "full" else in_place(node.script, scope)
+        return texts
+    if node.script and node.commands:
+        # The command is an interpreter that gets the script as a file: no shell reads either.
+        texts.commands = tuple([await expand(text, scope, substitution) for text in node.commands])
+        texts.script = in_place(node.script, scope)
+        return texts
+    commands = []
+    for index, text in enumerate(node.commands):
+        prepared = await for_shell(text, scope, substitution)
+        commands.append(_kept_apart(index, prepared, texts.env))
+    texts.commands = tuple(commands)
+    if node.script:
+        if has_foreign_shebang(node):
+            texts.script = in_place(node.script, scope)
+        else:
+            prepared = await for_shell(node.script, scope, None)
+            texts.script = _kept_apart(0, prepared, texts.env)
+    return texts
+
+
+def has_foreign_shebang(node: PlannedStep) -> bool:
+    """Whether the script names an interpreter of its own that is no POSIX shell."""
+    if not node.script.startswith("#!") or node.shell is not None:
+        return False
+    words = node.script.split("\n", 1)[0][2:].split()
+    names = [word.rsplit("/", 1)[-1] for word in words]
+    program = names[1] if names[:1] == ["env"] and len(names) > 1 else (names[0] if names else "")
+    return program not in _POSIX
+
+
+def _kept_apart(index: int, prepared: ShellText, all_values: dict[str, str]) -> str:
+    """Give the value variables of the `index`-th text of a step names of their own."""
+    if not index or not prepared.env:
+        all_values.update(prepared.env)
+        return prepared.text
+    all_values.update({name.replace("REF_", f"REF{index}_"): value for name, value in prepared.env.items()})
+    return prepared.text.replace("${DAGU_REF_", f"${{DAGU_REF{index}_")
+
+
+def _refuse_too_large(node: PlannedStep, values: StepScope) -> None:
+    if not values.too_large:
+        return
+    named = set()
+    for text in (*node.commands, *node.exec, node.script):
+        named |= set(_NAMED.findall(text))
+    for name in sorted(named & values.too_large.keys()):
+        raise Invalid(
+            f"output {name} is {values.too_large[name]} bytes, too large for an environment variable; "
+            f"read ${name}_FILE"
+        )

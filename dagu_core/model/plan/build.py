@@ -1,0 +1,239 @@
+"""A written DAG -> a plan, with everything checked that one field alone cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from dagu_core.base.errors import Invalid
+from dagu_core.base.names import check_dag_name
+from dagu_core.base.places import Place
+from dagu_core.model.plan.graph import connect
+from dagu_core.model.plan.kinds import Kind, resolve_kind
+from dagu_core.model.plan.names import check_ids, name_steps
+from dagu_core.model.plan.plan import ParamsSpec, Plan, PlannedStep, SecretRef, Shell, Source
+from dagu_core.model.plan.policies import HandlerKind, LogOutput
+from dagu_core.model.plan.steps import conditions, is_script, plan_step
+from dagu_core.model.spec.explain import check_plugin_value
+from dagu_core.model.spec.located import Map, plain
+from dagu_core.model.spec.merge import Merged
+from dagu_core.model.spec.model import Reading
+from dagu_core.model.spec.step import StepSpec
+from dagu_core.model.spec.suggest import suggestion
+
+DEFAULT_GRACE = 5.0
+_HANDLERS = {
+    "init": HandlerKind.INIT,
+    "success": HandlerKind.SUCCESS,
+    "failure": HandlerKind.FAILURE,
+    "abort": HandlerKind.ABORT,
+    "exit": HandlerKind.EXIT,
+    "wait": HandlerKind.WAIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a plan is beside its own words: the name it goes by, its source, its neighbours."""
+
+    name: str
+    source: Source
+    local: Mapping[str, Source]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A plan, and by name the written steps it got from the document itself."""
+
+    plan: Plan
+    written: Mapping[str, StepSpec]
+
+
+def build_plan(merged: Merged, reading: Reading, identity: Identity) -> Built:
+    """The plan of one document over its base; problems go into the readings' findings."""
+    spec = merged.spec
+    _check_dag(merged, reading, identity.name)
+    fields = _dag_fields(merged, reading)
+    handlers = _handler_specs(merged)
+    flat = _flat(merged)
+    steps = _steps(flat, merged, fields, frozenset(kind.value for kind, _, _ in handlers))
+    nodes = list(steps)
+    own_steps = flat if merged.steps_reading is reading else []
+    specs = {node.name: spec for node, (spec, _) in zip(steps, own_steps, strict=False)}
+    for handler, written, its_reading in handlers:
+        kind = resolve_kind(written, fields, its_reading)
+        if its_reading is reading:
+            specs[handler.value] = written
+        nodes.append(
+            plan_step(written, kind, its_reading, index=len(nodes), name=handler.value, handler=handler)
+        )
+    plan = Plan(
+        name=identity.name,
+        nodes=tuple(nodes),
+        step_count=len(steps),
+        source=identity.source,
+        local=identity.local,
+        description=spec.description.strip(),
+        group=spec.group.strip(),
+        tags=tuple(spec.tags),
+        type=spec.type.strip() or "chain",
+        schedule={action: tuple(lines) for action, lines in spec.schedule.items() if lines},
+        skip_if_successful=spec.skip_if_successful,
+        env=tuple(spec.env),
+        dotenv=merged.dotenv,
+        secrets=tuple(SecretRef(s.name, s.provider, s.key, s.options) for s in spec.secrets),
+        params=spec.params or ParamsSpec(),
+        working_dir=_working_dir(spec.working_dir.strip(), identity.source.path),
+        shell=Shell(tuple(spec.shell)) if spec.shell else None,
+        log_dir=spec.log_dir.strip(),
+        log_output=LogOutput(spec.log_output or "separate"),
+        preconditions=conditions(spec),
+        timeout=float(spec.timeout_sec),
+        delay=float(spec.delay_sec),
+        step_stagger=float(spec.step_stagger_sec),
+        restart_wait=float(spec.restart_wait_sec),
+        history_days=spec.hist_retention_days or 30,
+        max_active_runs=spec.max_active_runs or 1,
+        max_active_steps=spec.max_active_steps,
+        stop_grace=float(spec.max_clean_up_time_sec or DEFAULT_GRACE),
+        max_output_size=spec.max_output_size or 1_048_576,
+        queue=spec.queue.strip(),
+        worker_selector=spec.worker_selector,
+        run_config=_run_config(spec),
+        fields={key: plain(value) for key, value in fields.items()},
+    )
+    return Built(plan, specs)
+
+
+def _flat(merged: Merged) -> list[tuple[StepSpec, int]]:
+    """The steps, each with the index of its item: the members of a group share one."""
+    flat: list[tuple[StepSpec, int]] = []
+    for item, written in enumerate(merged.spec.steps):
+        flat += [(step, item) for step in (written if isinstance(written, list) else [written])]
+    return flat
+
+
+def _steps(
+    flat: list[tuple[StepSpec, int]], merged: Merged, fields: Mapping[str, Any], taken: frozenset[str]
+) -> list[PlannedStep]:
+    reading = merged.steps_reading
+    kinds = [resolve_kind(spec, fields, reading) for spec, _ in flat]
+    words = [_auto_word(spec, kind) for (spec, _), kind in zip(flat, kinds, strict=True)]
+    names = name_steps(flat, words, taken, reading.findings)
+    by_id = check_ids(flat, names, reading.findings)
+    chain = merged.spec.type.strip() != "graph"
+    depends = connect(flat, names, by_id, chain=chain, findings=reading.findings)
+    return [
+        plan_step(spec, kinds[index], reading, index=index, name=names[index], depends=depends[index])
+        for index, (spec, _) in enumerate(flat)
+    ]
+
+
+def _auto_word(spec: StepSpec, kind: Kind) -> str:
+    if kind.word:
+        return kind.word
+    if spec.script or is_script(spec):
+        return "script"
+    return "cmd" if spec.command or spec.exec else "step"
+
+
+def _handler_specs(merged: Merged) -> list[tuple[HandlerKind, StepSpec, Reading]]:
+    written = merged.spec.handler_on
+    if written is None:
+        return []
+    found = ((kind, field, getattr(written, field)) for field, kind in _HANDLERS.items())
+    return [(kind, spec, merged.handler_readings[field]) for kind, field, spec in found if spec is not None]
+
+
+def _run_config(spec: Any) -> dict[str, bool]:
+    if spec.run_config is None:
+        return {}
+    config = spec.run_config
+    return {"disableParamEdit": config.disable_param_edit, "disableRunIdEdit": config.disable_run_id_edit}
+
+
+def _working_dir(text: str, path: str) -> str:
+    """Relative folders start at the DAG file's folder; references are left to the run."""
+    if not path:
+        return text
+    folder = PurePath(path).parent
+    if not text:
+        return str(folder)
+    if text.startswith(("~", "$", "`")) or PurePath(text).is_absolute():
+        return text
+    return str(folder / text)
+
+
+def _dag_fields(merged: Merged, reading: Reading) -> dict[str, Any]:
+    raw: Map = merged.own.raw
+    for key, value in merged.extras.items():
+        model = reading.vocabulary.dag_keys[key]
+        written = raw.written(key)
+        its_reading = reading if written is not None else merged.base_reading or reading
+        place = raw.value_place(written) if written is not None else Place()
+        check_plugin_value(model, value, written or key, place, its_reading.findings)
+    return merged.extras
+
+
+def _check_dag(merged: Merged, reading: Reading, name: str) -> None:
+    spec, raw, findings = merged.spec, merged.own.raw, reading.findings
+
+    def place(field: str) -> Place:
+        key = raw.fields.get(field)
+        return raw.value_place(key) if key is not None else raw.place
+
+    try:
+        check_dag_name(name)
+    except Invalid:
+        shown = name if len(name) <= 60 else name[:60] + "…"
+        text = "name must be less than 40 characters" if len(name) > 40 else (
+            "name must only contain alphanumeric characters, dashes, dots, and underscores"
+        )
+        findings.error(f"{text}: `{shown}`", place("name"), code="D006", length=len(shown))
+    if (word := spec.type.strip()) not in ("", "chain", "graph"):
+        message = f"invalid type: {word[:40]} (must be one of: graph, chain)"
+        if word == "agent":
+            message = "type 'agent' is reserved and not yet supported"
+        findings.error(message, place("type"), code="D005", hint=suggestion(word, ("chain", "graph")))
+    if spec.queue.strip():
+        try:
+            check_dag_name(spec.queue.strip())
+        except Invalid:
+            findings.error(
+                f"queue `{spec.queue.strip()[:60]}` must be 1 to 40 letters, digits, `_`, `.` and `-`",
+                place("queue"), code="D006",
+            )  # fmt: skip
+    if merged.is_set("hist_retention_days") and spec.hist_retention_days == 0:
+        findings.warning(
+            "`histRetentionDays: 0` counts as not given: 30 days",
+            place("hist_retention_days"), code="W087", hint="use -1 to keep runs for ever",
+        )  # fmt: skip
+    _check_secrets(merged, reading)
+
+
+def _check_secrets(merged: Merged, reading: Reading) -> None:
+    seen: set[str] = set()
+    params = {param.name for param in (merged.spec.params or ParamsSpec()).defaults}
+    own_providers = merged.extras.get("secretProviders") or {}
+    own = merged.own.secrets
+    its_reading = reading if own or merged.base_reading is None else merged.base_reading
+    findings = its_reading.findings
+    for secret in merged.spec.secrets:
+        raw = secret.raw
+        if secret.name in seen:
+            findings.error(f"duplicate secret name \"{secret.name}\"", raw.value_place("name"), code="D006")
+        seen.add(secret.name)
+        if secret.name in params:
+            findings.error(
+                f"`{secret.name}` is both a secret and a parameter", raw.value_place("name"),
+                code="D262", hint="rename one of the two",
+            )  # fmt: skip
+        if secret.provider not in reading.vocabulary.providers and secret.provider not in own_providers:
+            key = raw.fields["provider"]
+            if not its_reading.missing_plugin(secret.provider, raw.value_place(key)):
+                findings.error(
+                    f"unknown secret provider `{secret.provider[:40]}`", raw.value_place(key), code="D014",
+                    hint=suggestion(secret.provider, reading.vocabulary.providers),
+                )  # fmt: skip

@@ -1,0 +1,256 @@
+"""A DAG as it is written."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, SkipValidation, Tag, ValidationInfo
+
+from dagu_core.base.errors import Invalid
+from dagu_core.base.places import Place
+from dagu_core.model.plan.plan import ParamsSpec
+from dagu_core.model.spec.forms import Env, LogOutputWord, Seconds, ShellWords, Tags, TextMap, Texts
+from dagu_core.model.spec.located import Map, Seq, plain
+from dagu_core.model.spec.model import Reading, SpecModel
+from dagu_core.model.spec.refusal import describe, refused
+from dagu_core.model.spec.policies import Conditions, without_broken
+from dagu_core.model.spec.step import NOT_SUPPORTED, StepSpec, report_not_supported
+
+#: Keys that only tell or show something: without their plugin the DAG still does its work.
+OPTIONAL_KEYS = frozenset({"smtp", "mailon", "errormail", "infomail", "waitmail", "otel"})
+_CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-?#]+")
+
+
+class SecretSpec(SpecModel):
+    """A value kept elsewhere."""
+
+    noun: ClassVar[str] = "secret"
+
+    name: str = Field(min_length=1, description="The variable that receives the value.")
+    provider: str = Field(min_length=1, description="Who keeps it: `env`, `file`, or what a plugin offers.")
+    key: str = Field(min_length=1, description="What the provider finds it under.")
+    options: TextMap = Field(default={}, description="Options of the provider.")
+
+
+class RunConfigSpec(SpecModel):
+    """What people may change when they start the DAG by hand."""
+
+    noun: ClassVar[str] = "runConfig"
+
+    disable_param_edit: bool = Field(False, description="Parameters may not be changed.")
+    disable_run_id_edit: bool = Field(False, description="The run id may not be chosen.")
+
+
+class HandlersSpec(SpecModel):
+    """Steps that run around the others, by what happened."""
+
+    noun: ClassVar[str] = "handlerOn"
+    spellings: ClassVar[dict[str, str]] = {"cancel": "abort"}
+
+    init: StepSpec | None = Field(None, description="Runs before any step; when it fails, none runs.")
+    success: StepSpec | None = Field(None, description="Runs after a success, also a partial one.")
+    failure: StepSpec | None = Field(None, description="Runs after a failure or a rejection.")
+    abort: StepSpec | None = Field(None, description="Runs after the run was aborted.")
+    exit: StepSpec | None = Field(None, description="Runs last, whatever happened.")
+    wait: StepSpec | None = Field(None, description="Runs when the run begins to wait for somebody.")
+
+
+def _steps(value: Any, info: ValidationInfo) -> Any:
+    """A list (with groups) or a mapping by name -> list of steps and lists of steps.
+
+    What is no step is reported and left out, so that the others are read all the same.
+    """
+    reading: Reading = info.context
+    if isinstance(value, Map):
+        return [step for key in value if (step := _named(key, value, reading)) is not None]
+    if not isinstance(value, Seq):
+        raise refused(f"must be a list or a mapping, not {describe(value)} (steps must be an array or a map)")
+    items: list[Any] = []
+    for index, item in enumerate(value):
+        if isinstance(item, Seq):
+            group = (_step(inner, item.item_place(at), reading) for at, inner in enumerate(item))
+            items.append([step for step in group if step is not None])
+        elif (step := _step(item, value.item_place(index), reading)) is not None:
+            items.append(step)
+    return items
+
+
+def _step_or_group(value: Any) -> str:
+    return "group" if isinstance(value, list) else "step"
+
+
+def _step(item: Any, place: Place, reading: Reading) -> Map | None:
+    if isinstance(item, Map):
+        return item
+    if isinstance(item, str):
+        step = Map(place)
+        step["command"] = item
+        return step
+    message = f"invalid step data: a step must be a command or a mapping, not {describe(item)}"
+    reading.findings.error(message, place)
+    return None
+
+
+def _named(key: str, steps: Map, reading: Reading) -> Map | None:
+    item = _step(steps[key], steps.value_place(key), reading)
+    if item is None:
+        return None
+    step = Map(item.place)
+    step.update(item)
+    step.spots = dict(item.spots)
+    if (own := step.written("name")) is not None and step[own] != key:
+        message = f"`name` differs from the key `{key}` of the step"
+        reading.findings.error(message, step.key_place(own), code="D012", hint="remove `name`")
+        del step[own]
+    step["name"] = key
+    step.spots["name"] = (*_pair(steps.key_place(key)), *_pair(steps.key_place(key)))
+    return step
+
+
+def _pair(place: Place) -> tuple[int, int]:
+    return place.line, place.column
+
+
+def _schedule(value: Any, info: ValidationInfo) -> Any:
+    """A cron text, a list of them, or a mapping of both by action -> lists by action."""
+    lenient = "schedule" in info.context.dag_keys
+    if isinstance(value, dict):
+        actions = {key.lower(): (key, inner) for key, inner in value.items()}
+        for action, (key, _) in actions.items():
+            if action not in ("start", "stop", "restart"):
+                if lenient:
+                    return {}
+                raise refused("schedule: unknown key, known are start, stop, restart", key, code="D003")
+        return {action: _crons(inner, (key,), lenient) for action, (key, inner) in actions.items()}
+    return {"start": _crons(value, (), lenient)}
+
+
+def _crons(value: Any, at: tuple[str, ...], lenient: bool) -> list[str]:
+    if value is None:
+        return []
+    items = value if isinstance(value, list) else [value]
+    found = []
+    for index, item in enumerate(items):
+        where = (*at, index) if isinstance(value, list) else at
+        if isinstance(item, str):
+            if item.strip():
+                found.append(item.strip() if lenient else _cron(item.strip(), where))
+        elif not lenient:
+            raise refused(f"must be a text, a list or a mapping, not {describe(item)}", *where)
+    return found
+
+
+def _cron(text: str, at: tuple[str | int, ...]) -> str:
+    fields = text.split()
+    if fields[0].startswith(("CRON_TZ=", "TZ=")):
+        fields = fields[1:]
+    if fields and fields[0].startswith("@"):
+        raise refused(f"invalid schedule: descriptors like {fields[0]} are not accepted", *at, code="D005")
+    if len(fields) != 5:
+        raise refused(f"invalid schedule: expected exactly 5 fields, found {len(fields)}", *at, code="D005")
+    for field in fields:
+        if not _CRON_FIELD.fullmatch(field):
+            raise refused(f"invalid schedule: {field!r} is no cron field", *at, code="D005")
+    return text
+
+
+def _params(value: Any) -> Any:
+    from dagu_core.model.values.params import params_from_data
+
+    if isinstance(value, Map) and isinstance(value.get("schema"), str | dict) and not set(value) - {"schema", "values"}:
+        values = value.get("values") or {}
+        if not isinstance(values, dict):
+            raise refused(f"must be a mapping, not {describe(values)}", "values")
+        return ParamsSpec(_parsed(params_from_data, values), plain(value["schema"]))
+    if not isinstance(value, str | list | dict):
+        raise refused(f"must be a text, a list or a mapping, not {describe(value)} (invalid parameter value)")
+    return ParamsSpec(_parsed(params_from_data, value))
+
+
+def _parsed(parse: Any, value: Any) -> Any:
+    try:
+        return parse(plain(value))
+    except Invalid as error:
+        raise refused(str(error), hint=error.hint) from None
+
+
+class DagSpec(SpecModel):
+    """A workflow: its steps, when and how they run."""
+
+    noun: ClassVar[str] = "DAG"
+    spellings: ClassVar[dict[str, str]] = {"labels": "tags"}
+
+    name: str | None = Field(None, description="The name; the file's name when not given.")
+    description: str = Field("", description="What the DAG is for.")
+    group: str = Field("", description="A heading to list it under.")
+    tags: Tags = Field(default=[], description="Words to find it by.")
+    type: str = Field("chain", description="`chain`: one step after the other; `graph`: by `depends` only.")
+    schedule: Annotated[
+        dict[str, list[str]],
+        BeforeValidator(_schedule, json_schema_input_type=str | list[str] | dict[str, str | list[str]]),
+    ] = Field(default={}, description="Cron lines of five fields that start, stop or restart it.")
+    skip_if_successful: bool = Field(False, description="Skip a scheduled start after a success.")
+    env: Env = Field(default=[], description="Environment variables of all steps.")
+    dotenv: Texts | None = Field(None, description="Files with variables, after `.env`; [] = none at all.")
+    secrets: Annotated[list[SecretSpec], AfterValidator(without_broken)] = Field(default=[], description="Values kept elsewhere, masked in all output.")
+    params: Annotated[
+        SkipValidation[ParamsSpec | None],
+        BeforeValidator(_params, json_schema_input_type=str | list[Any] | dict[str, Any]),
+    ] = Field(None, description="Parameters with their defaults.")
+    working_dir: str = Field("", description="Folder the steps run in; the file's when not given.")
+    shell: ShellWords | None = Field(None, description="The shell of all steps.")
+    log_dir: str = Field("", description="Folder for log files.")
+    log_output: LogOutputWord = Field(None, description="`separate` or `merged` log files.")
+    handler_on: HandlersSpec | None = Field(None, description="Steps that run around the others.")
+    steps: Annotated[
+        list[
+            Annotated[
+                Annotated[StepSpec, Tag("step")] | Annotated[list[StepSpec], Tag("group")],
+                Discriminator(_step_or_group),
+            ]
+        ],
+        BeforeValidator(
+            _steps, json_schema_input_type=list[str | StepSpec | list[str | StepSpec]] | dict[str, str | StepSpec]
+        ),
+    ] = Field(default=[], description="What to do.")
+    preconditions: Conditions = Field(default=[], description="What must hold, else the run is aborted.")
+    precondition: Conditions = Field(default=[], description="More preconditions.")
+    timeout_sec: Seconds = Field(0.0, description="Seconds the run may take; 0 = no limit.")
+    delay_sec: Seconds = Field(0.0, description="Seconds to wait before the first step.")
+    step_stagger_sec: Seconds = Field(0.0, description="Seconds between the starts of two steps.")
+    restart_wait_sec: Seconds = Field(0.0, description="Seconds between stop and start of a restart.")
+    hist_retention_days: int = Field(
+        30, ge=-1, le=36_500, description="Days finished runs are kept; -1 = for ever."
+    )
+    max_active_runs: int = Field(1, ge=-1, le=100_000, description="Runs of the DAG at once in its queue.")
+    max_active_steps: int = Field(0, ge=0, le=100_000, description="Steps at once; 0 = no limit.")
+    max_clean_up_time_sec: Seconds = Field(
+        0.0, description="Seconds between asking a step to stop and killing it; 0 = 5."
+    )
+    max_output_size: int = Field(
+        1_048_576, ge=0, le=1_073_741_824, description="Bytes kept of a captured output."
+    )
+    queue: str = Field("", description="The queue its runs wait in; one of its own when not given.")
+    worker_selector: TextMap = Field(default={}, description="Labels of the workers it may run on.")
+    run_config: RunConfigSpec | None = Field(None, description="What may be changed at a start by hand.")
+
+    @classmethod
+    def plugin_key(cls, key: str, raw: Map, reading: Reading) -> str | None:
+        """DAG keys of plugins; optional ones are a warning when nobody registered them."""
+        folded = key.replace("_", "").lower()
+        if (known := reading.dag_keys.get(folded)) is not None:
+            return known
+        if folded in NOT_SUPPORTED:
+            report_not_supported(key, raw, reading)
+            return ""
+        if folded in OPTIONAL_KEYS:
+            package = reading.owners.get(folded, "")
+            reading.findings.warning(
+                f"`{key}` has no effect: no plugin for it is installed",
+                raw.key_place(key),
+                code="D014",
+                hint=f"install it with: pip install {package}" if package else "",
+            )
+            return ""
+        return "" if reading.missing_plugin(key, raw.key_place(key)) else None

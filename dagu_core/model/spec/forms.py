@@ -1,0 +1,159 @@
+"""The many ways to write one value, each turned into one form."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from dagu_core.base.config import is_reference
+from dagu_core.model.plan.plan import EnvEntry
+from dagu_core.model.spec.located import plain
+from dagu_core.model.spec.refusal import describe, refused
+from dagu_core.model.values.text import to_text
+
+#: Nothing of ours waits longer than ten years.
+MAX_SECONDS = 315_360_000
+Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+ExitCode = Annotated[int, Field(ge=-1, le=4_294_967_295)]
+
+
+def _texts(value: Any) -> Any:
+    """One text or a list of scalars -> list of texts."""
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list):
+        raise refused(f"must be a text or a list of texts, not {describe(value)}")
+    for index, item in enumerate(value):
+        if isinstance(item, list | dict) or item is None:
+            raise refused(f"must be a text, not {describe(item)}", index)
+    return [to_text(item) for item in value]
+
+
+Texts = Annotated[list[str], BeforeValidator(_texts, json_schema_input_type=str | list[str])]
+
+
+def _tags(value: Any) -> Any:
+    found = [tag.strip().lower() for text in _texts(value) for tag in text.split(",")]
+    return list(dict.fromkeys(tag for tag in found if tag))
+
+
+Tags = Annotated[list[str], BeforeValidator(_tags, json_schema_input_type=str | list[str])]
+
+
+def _exit_codes(value: Any) -> Any:
+    """An int, a numeric text, or a list of them -> list of ints."""
+    codes = value if isinstance(value, list) else [value]
+    for index, code in enumerate(codes):
+        text = str(code)
+        if isinstance(code, bool) or not isinstance(code, int | str) or not _WHOLE.fullmatch(text):
+            at = (index,) if isinstance(value, list) else ()
+            raise refused(f"must be an exit code, not {describe(code)}", *at)
+    return [int(str(code)) for code in codes]
+
+
+ExitCodes = Annotated[
+    list[ExitCode], BeforeValidator(_exit_codes, json_schema_input_type=int | str | list[int | str])
+]
+
+
+def _env(value: Any) -> Any:
+    """A mapping, or a list of mappings and `NAME=value` texts -> entries in order of writing."""
+    if isinstance(value, dict):
+        return [_entry(name, item, name) for name, item in value.items()]
+    if not isinstance(value, list):
+        raise refused(f"must be a mapping or a list, not {describe(value)} (env must be map or array)")
+    entries: list[EnvEntry] = []
+    for index, item in enumerate(value):
+        if isinstance(item, dict):
+            entries += [_entry(name, inner, index, name) for name, inner in item.items()]
+        elif isinstance(item, str) and "=" in item and not item.startswith("="):
+            name, _, text = item.partition("=")
+            entries.append(_entry(name.strip(), text, index))
+        else:
+            raise refused(
+                f"must be a mapping or NAME=value, not {describe(item)} (invalid format)",
+                index,
+                hint="expected KEY=value",
+            )
+    return entries
+
+
+def _entry(name: str, value: Any, *at: str | int) -> EnvEntry:
+    if not name or "=" in name:
+        raise refused(f"must have a name without `=`, not {name!r}", *at)
+    return EnvEntry(name, to_text(plain(value)))
+
+
+Env = Annotated[
+    list[EnvEntry],
+    BeforeValidator(_env, json_schema_input_type=dict[str, Any] | list[dict[str, Any] | str]),
+]
+
+
+def _shell(value: Any) -> Any:
+    """A command line or a list of words -> list of words."""
+    if isinstance(value, str):
+        import shlex
+
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise refused(f"must be a command line: {str(error).lower()}") from None
+    else:
+        words = _texts(value)
+    if value and not any(words):
+        raise refused("must name a program")
+    return words
+
+
+ShellWords = Annotated[list[str], BeforeValidator(_shell, json_schema_input_type=str | list[str])]
+
+
+def _log_output(value: Any) -> Any:
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word == "":
+        return None
+    if word not in ("separate", "merged"):
+        raise refused(f"must be `separate` or `merged`, not {describe(value)} (invalid logOutput value)", code="D005")
+    return word
+
+
+LogOutputWord = Annotated[
+    str | None,
+    BeforeValidator(_log_output),
+    Field(json_schema_extra={"enum": ["separate", "merged"]}),
+]
+
+
+def _text_map(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise refused(f"must be a mapping of texts, not {describe(value)}")
+    for key, item in value.items():
+        if isinstance(item, list | dict):
+            raise refused(f"must be a text, not {describe(item)}", key)
+    return {key.strip(): to_text(item).strip() for key, item in value.items()}
+
+
+TextMap = Annotated[dict[str, str], BeforeValidator(_text_map)]
+
+
+def number_or_reference(value: Any, *, whole: bool) -> float | str:
+    """A number, a text that is one, or a text that only the run can evaluate.
+
+    Raises the validator's error for anything else.
+    """
+    if isinstance(value, str):
+        if is_reference(value):
+            return value
+        text = value.strip()
+        if text.isdecimal() and len(text) < 12:
+            return int(text)
+        if not whole and text.replace(".", "", 1).isdecimal() and len(text) < 24:
+            return float(text)
+    elif not isinstance(value, bool) and isinstance(value, int if whole else (int, float)):
+        return value + 0
+    kind = "a whole number" if whole else "a number of seconds"
+    raise refused(f"must be {kind} or a ${{reference}}, not {describe(value)}")

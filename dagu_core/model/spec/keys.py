@@ -1,0 +1,23 @@
+"""The keys of a model, in every spelling."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+
+from dagu_core.base.config import fold
+
+
+@lru_cache(maxsize=None)
+def known_keys(model: type[BaseModel]) -> dict[str, str]:
+    """Every accepted key of a model, folded and in its main spelling -> the field's name."""
+    keys = {fold(name): name for name in model.model_fields}
+    keys |= {to_camel(name): name for name in model.model_fields}
+    return keys | getattr(model, "spellings", {})
+
+
+def shown_keys(model: type[BaseModel]) -> list[str]:
+    """The keys of a model as documentation spells them."""
+    return [field.alias or to_camel(name) for name, field in model.model_fields.items()]

@@ -1,0 +1,253 @@
+"""Writes the pages that are read from the code: `python docs/generate.py [--check]`.
+
+`--check` writes nothing and ends with 1 when a page differs from the code.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+DOCS = Path(__file__).resolve().parent
+NOTE = "<!-- written by docs/generate.py; change the code it is read from, then `make docs` -->"
+
+
+def hooks_page() -> str:
+    """docs/plugins/hooks.md: every hook with its signature and its promise."""
+    from dagu_core.contracts import hookspecs
+
+    head = [
+        NOTE,
+        "",
+        "# Hooks",
+        "",
+        "A plugin is a module with some of these functions, each marked with `@hookimpl`, and an entry point",
+        "in the group `dagu.plugins`. Hooks are called once, when plugins are loaded, in no particular",
+        "order; they hand over classes, and the methods of those do the work.",
+        f"This is version {hookspecs.API_VERSION} of the hooks.",
+        "",
+    ]
+    parts = [
+        f"### `{name}{hook_signature(hook)}`\n\n{_promise(inspect.getdoc(hook) or '')}\n"
+        for name, hook in hooks().items()
+    ]
+    return "\n".join([*head, *parts])
+
+
+def hooks() -> dict[str, Callable[..., Any]]:
+    """Every hook specification by name, in order of the file."""
+    from dagu_core.contracts import hookspecs
+
+    return {name: value for name, value in vars(hookspecs).items() if name.startswith("dagu_")}
+
+
+def hook_signature(hook: Callable[..., Any]) -> str:
+    """The signature as it is written."""
+    return str(inspect.signature(hook)).replace("'", "")
+
+
+def _promise(text: str) -> str:
+    return text.replace(".. versionadded:: ", "Since ").replace("``", "`").strip()
+
+
+def settings_page() -> str:
+    """docs/reference/settings.md: every key of the configuration file."""
+    from dagu_core.base.settings import sections, services
+    from dagu_core.base.settings.section import SettingsSection
+
+    lines = [
+        NOTE,
+        "",
+        "# Settings",
+        "",
+        "A setting comes from the first of these that has it: a flag of the command, an environment",
+        "variable, the configuration file (`config.yaml` in the home folder), its default. Keys are",
+        "accepted in any case, and with underscores. `dagu config` shows every value and where it came from.",
+    ]
+    for module in (sections, services):
+        for model in vars(module).values():
+            if inspect.isclass(model) and issubclass(model, SettingsSection) and model is not SettingsSection:
+                lines += ["", *_section_lines(model)]
+    return "\n".join([*lines, ""])
+
+
+def _section_lines(model: Any) -> list[str]:
+    from dagu_core.base.settings.section import declarations
+
+    title = f"`{model.section}`" if model.section else model.__name__.removesuffix("Settings")
+    about = (inspect.getdoc(model) or "").partition("\n\n")[0].replace("\n", " ")
+    lines = [
+        f"## {title}",
+        "",
+        about,
+        "",
+        "| Key | Variable | Default | Meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for item in declarations(model):
+        variables = ", ".join(f"`{name}`" for name in item.env)
+        default = item.field.get_default(call_default_factory=True)
+        lines.append(f"| `{item.key}` | {variables} | {_shown(default)} | {_cell(item.field.description)} |")
+    return lines
+
+
+def _shown(value: Any) -> str:
+    if hasattr(value, "get_secret_value"):
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, float):
+        return f"`{value:g}s`"
+    return f"`{value}`" if value not in ("", None, [], {}) else ""
+
+
+def _cell(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+def schema_page() -> str:
+    """docs/reference/dag.schema.json: the JSON Schema of the language."""
+    import json
+
+    return json.dumps(_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _schema() -> dict[str, Any]:
+    from dagu_core.contracts.host import PluginHost
+    from dagu_core.model.spec.schema import dag_schema
+
+    return dag_schema(PluginHost.load(discover=False).catalog.vocabulary)
+
+
+def language_page() -> str:
+    """docs/reference/yaml.md: every key of a DAG file."""
+    schema = _schema()
+    lines = [
+        NOTE,
+        "",
+        "# The language",
+        "",
+        "Every key of a DAG file. Keys are accepted in camelCase, in snake_case and in any case. The same",
+        "rules as a [JSON Schema](dag.schema.json), with the plugins you have installed: `dagu schema`.",
+        "",
+        *_object_lines("DAG", schema),
+    ]
+    for name, part in sorted(schema.get("$defs", {}).items()):
+        if part.get("properties"):
+            lines += ["", *_object_lines(name, part)]
+    return "\n".join([*lines, ""])
+
+
+def _object_lines(title: str, part: dict[str, Any]) -> list[str]:
+    lines = [f"## {title}", ""]
+    if about := _cell(part.get("description")):
+        lines += [about, ""]
+    lines += ["| Key | What may stand there | Meaning |", "| --- | --- | --- |"]
+    for key, value in part.get("properties", {}).items():
+        needed = " (required)" if key in part.get("required", ()) else ""
+        lines.append(f"| `{key}` | {_cell(_kind(value))}{needed} | {_cell(value.get('description'))} |")
+    return lines
+
+
+def _kind(value: Any) -> str:
+    """What a part of a JSON Schema accepts, in a few words."""
+    if not isinstance(value, dict) or not value:
+        return "anything"
+    if "$ref" in value:
+        name = value["$ref"].rsplit("/", 1)[-1]
+        return f"[{name}](#{name.lower()})"
+    if "enum" in value:
+        return " or ".join(f"`{word}`" for word in value["enum"])
+    if "const" in value:
+        return f"`{value['const']}`"
+    for key in ("anyOf", "oneOf"):
+        if key in value:
+            kinds = [_kind(choice) for choice in value[key]]
+            return " or ".join(dict.fromkeys(kind for kind in kinds if kind != "null"))
+    if value.get("allOf"):
+        return _kind(value["allOf"][0])
+    return _typed(value)
+
+
+def _typed(value: dict[str, Any]) -> str:
+    words = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "mapping"}
+    given = value.get("type", "anything")
+    kinds: list[str] = given if isinstance(given, list) else [given]
+    shown = [words.get(kind, kind) for kind in kinds if kind != "null"]
+    if shown == ["array"]:
+        return f"list of {_kind(value.get('items'))}"
+    if shown == ["mapping"] and isinstance(value.get("additionalProperties"), dict):
+        return f"mapping to {_kind(value['additionalProperties'])}"
+    return " or ".join("list" if kind == "array" else kind for kind in shown)
+
+
+def commands_page() -> str:
+    """docs/reference/cli.md: every verb of the command line with its arguments and flags."""
+    from dagu_core.cli.group import VERBS, VerbGroup
+
+    group = VerbGroup("dagu")
+    context = click.Context(group, info_name="dagu")
+    lines = [
+        NOTE,
+        "",
+        "# The command line",
+        "",
+        "Exit codes: 0 succeeded, partially succeeded, accepted or parked; 1 failed, aborted, rejected or",
+        "invalid; 2 usage; 3 not found; 4 conflict; 5 a backend is unavailable; 128 + n ended by signal n.",
+        "",
+        "| Command | What it does |",
+        "| --- | --- |",
+        *(f"| [`dagu {name}`](#dagu-{name}) | {about} |" for name, about in VERBS.items()),
+    ]
+    commands = [command for name in VERBS if (command := group.get_command(context, name))]
+    shared = [flag for flag in commands[0].params if not flag.expose_value]
+    lines += ["", "Every command takes these flags, before or behind its name:", ""]
+    lines += _flag_lines(shared, context)
+    for command in commands:
+        own = click.Context(command, info_name=command.name, parent=context)
+        usage = " ".join(command.collect_usage_pieces(own))
+        about = inspect.cleandoc(command.help or "").replace("\b\n", "")
+        lines += ["", f"## `{own.command_path}`", "", f"`{own.command_path} {usage}`", "", about]
+        flags = [flag for flag in command.params if flag.expose_value and isinstance(flag, click.Option)]
+        lines += ["", *_flag_lines(flags, own)] if flags else []
+    return "\n".join([*lines, ""])
+
+
+def _flag_lines(flags: Sequence[click.Parameter], context: click.Context) -> list[str]:
+    records = [record for flag in flags if (record := flag.get_help_record(context))]
+    rows = [f"| `{_cell(names)}` | {_cell(text)} |" for names, text in records]
+    return ["| Flag | Meaning |", "| --- | --- |", *rows]
+
+
+def main() -> int:
+    """Write the pages, or compare them."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for name, write in PAGES.items():
+        path, text = DOCS / name, write()
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    for name in stale:
+        print(f"docs/{name}: " + ("differs from the code: run `make docs`" if check else "written"))
+    return int(check and bool(stale))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "plugins/hooks.md": hooks_page,
+    "reference/cli.md": commands_page,
+    "reference/settings.md": settings_page,
+    "reference/yaml.md": language_page,
+    "reference/dag.schema.json": schema_page,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

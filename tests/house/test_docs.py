@@ -1,0 +1,83 @@
+"""The documentation is true: hooks are described, examples are DAGs, the first page works."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.generate import PAGES, hook_signature, hooks
+from tests.house.tree import ROOT, Block, blocks, files, named, pages
+
+DAGS = [block for page in pages() for block in blocks(page) if block.info == "yaml"]
+EXAMPLES = [path for path in files(".yaml") if path.is_relative_to(ROOT / "docs" / "examples")]
+TEN_MINUTES = ROOT / "docs" / "start" / "ten-minutes.md"
+
+
+def dagu(home: Path, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """One call of the command line with a home folder of its own."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("DAGU_")}
+    command = [sys.executable, "-m", "dagu_core", *args]
+    env["DAGU_HOME"] = str(home)
+    return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=50)
+
+
+@pytest.mark.parametrize("name", hooks())
+def test_a_hook_is_documented_with_its_signature(name: str) -> None:
+    page = (ROOT / "docs" / "plugins" / "hooks.md").read_text()
+    assert f"### `{name}{hook_signature(hooks()[name])}`" in page
+
+
+@pytest.mark.parametrize("name", hooks())
+def test_a_hook_says_what_it_is_for_and_since_when(name: str) -> None:
+    text = hooks()[name].__doc__ or ""
+    assert re.match(r"[A-Z][^\n]*[^\n]{10}", text), "begin with a sentence"
+    assert re.search(r"\.\. versionadded:: API \d+", text)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_generated_page_is_fresh(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == PAGES[name](), "run `make docs`"
+
+
+def test_there_are_examples_to_check() -> None:
+    assert len(DAGS) >= 6
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("block", DAGS, ids=str)
+def test_an_example_in_the_docs_is_a_valid_dag(block: Block, tmp_path: Path) -> None:
+    path = tmp_path / "example.yaml"
+    path.write_text(block.text)
+    done = dagu(tmp_path / "home", "validate", str(path), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=named)
+def test_an_example_file_runs(path: Path, tmp_path: Path) -> None:
+    done = dagu(tmp_path / "home", "start", str(path), "--", f"DIR={tmp_path}/out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Result: Succeeded" in done.stdout
+    assert (tmp_path / "out" / "report.md").read_text().startswith("# This machine")
+
+
+def test_the_ten_minutes_go_as_they_are_written(tmp_path: Path) -> None:
+    ran = []
+    for block in blocks(TEN_MINUTES):
+        if block.info == "yaml":
+            name = re.match(r"# (\w+\.yaml)\n", block.text)
+            assert name, f"{block}: the first line names the file"
+            (tmp_path / name[1]).write_text(block.text)
+        if block.info == "console":
+            for command, expected in re.findall(
+                r"^\$ dagu (.*?)(?: +# exit code (\d+))?$", block.text, re.MULTILINE
+            ):
+                done = dagu(tmp_path / "home", *command.split(), cwd=tmp_path)
+                said = done.stdout + done.stderr
+                assert done.returncode == int(expected or 0), f"{block}: dagu {command}\n{said}"
+                ran.append(command)
+    assert len(ran) >= 8

@@ -1,0 +1,8 @@
+"""Raises when it is asked for its parts."""
+
+from dagu_core import hookimpl
+
+
+@hookimpl
+def dagu_register_guards() -> list[type]:
+    raise ValueError("not today")

@@ -1,0 +1,3 @@
+"""Was made for another plugin API."""
+
+DAGU_API = 0

@@ -1,0 +1,323 @@
+"""Flag > environment > file > default; a real file is never refused for its spelling."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import Field, SecretStr
+
+from dagu_core.base.errors import Invalid
+from dagu_core.base.settings import Settings, SettingsItem, SettingsSection, parse_duration, setting
+
+
+def load(home: Path, text: str = "", environ: dict[str, str] | None = None, **more: Any) -> Settings:
+    home.mkdir(exist_ok=True)
+    if text:
+        (home / "config.yaml").write_text(text, encoding="utf-8")
+    environ = {"HOME": str(home / "user"), "DAGU_HOME": str(home)} | (environ or {})
+    return Settings.load(environ=environ, **more)
+
+
+def source(settings: Settings, key: str) -> tuple[Any, str]:
+    return next((value, where) for name, value, where in settings.explain() if name == key)
+
+
+def test_defaults_without_any_file(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert settings.file is None
+    assert settings.warnings == ()
+    assert settings.home == tmp_path
+    assert settings.paths.dags == tmp_path / "dags"
+    assert settings.paths.suspend == tmp_path / "suspend"
+    assert settings.paths.base_config == tmp_path / "base.yaml"
+    assert settings.paths.admin_logs == tmp_path / "logs" / "admin"
+    assert settings.paths.proc == tmp_path / "data" / "proc"
+    assert settings.store == f"sqlite:///{tmp_path}/data/dagu.db"
+    assert settings.durability == "normal"
+    assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
+    assert settings.scheduler.zombie_detection_interval == 45
+    assert settings.queues.enabled and settings.queues.limit("heavy") is None
+    assert settings.plugins.disabled == []
+
+
+def test_each_source_wins_over_the_next(tmp_path: Path) -> None:
+    text = "port: 1\nhost: from-file\n"
+    assert source(load(tmp_path, text), "port") == (1, f"{tmp_path}/config.yaml:1:7")
+    assert source(load(tmp_path, text, {"DAGU_PORT": "2"}), "port") == (2, "DAGU_PORT")
+    given = load(tmp_path, text, {"DAGU_PORT": "2"}, flags={"port": 3, "host": None})
+    assert source(given, "port") == (3, "flag port")
+    assert given.server.host == "from-file"
+    assert load(tmp_path, text, {"DAGU_PORT": ""}).server.port == 1
+
+
+def test_admin_yaml_is_merged_on_top(tmp_path: Path) -> None:
+    (tmp_path / "admin.yaml").write_text("ui: {navbarTitle: Ours}\nport: 7\n", encoding="utf-8")
+    settings = load(tmp_path, "ui: {navbarColor: red, navbarTitle: Theirs}\nport: 6\n")
+    assert (settings.ui.navbar_title, settings.ui.navbar_color, settings.server.port) == ("Ours", "red", 7)
+
+
+@pytest.mark.parametrize("key", ["logFormat", "log_format", "LOGFORMAT", "logformat"])
+def test_keys_in_any_spelling(tmp_path: Path, key: str) -> None:
+    settings = load(tmp_path, f"{key}: json\n")
+    assert settings.core.log_format == "json"
+    assert settings.warnings == ()
+
+
+def test_old_spellings_work_and_say_so(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path, "dagsDir: /old\n", {"DAGU__DATA": "/data", "DAGU_DAGS": "", "DAGU_NAVBAR_TITLE": "T"}
+    )
+    assert str(settings.paths.dags) == "/old"
+    assert str(settings.paths.data) == "/data"
+    assert settings.ui.navbar_title == "T"
+    assert settings.warnings == (
+        f"{tmp_path}/config.yaml:1:10: key `dagsDir` is deprecated, use `paths.dagsDir`",
+        "environment variable DAGU__DATA is deprecated, use DAGU_DATA_DIR",
+        "environment variable DAGU_NAVBAR_TITLE is deprecated, use DAGU_UI_NAVBAR_TITLE",
+    )
+
+
+def test_both_names_of_the_dags_folder_are_current(tmp_path: Path) -> None:
+    settings = load(tmp_path, environ={"DAGU_DAGS": "/d"})
+    assert str(settings.paths.dags) == "/d"
+    assert settings.warnings == ()
+
+
+def test_unknown_keys_warn_with_a_suggestion(tmp_path: Path) -> None:
+    settings = load(tmp_path, "prot: 1\nscheduler: {prot: 2}\nzebra: {a: {b: 1}}\n")
+    assert settings.warnings == (
+        f"{tmp_path}/config.yaml:1:7: unknown key `prot`. Did you mean `port`?",
+        f"{tmp_path}/config.yaml:2:19: unknown key `scheduler.prot`. Did you mean `scheduler.port`?",
+        f"{tmp_path}/config.yaml:3:16: unknown key `zebra.a.b`",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "section", "message"),
+    [
+        ("host: x\nport: many\n", "server", ":2:7: port: Input should be a valid integer"),
+        ("port: 70000\n", "server", ":1:7: port: Input should be less than or equal to 65535"),
+        ("tz: Mars/Olympus\n", "core", ":1:5: tz: unknown time zone 'Mars/Olympus'"),
+        (
+            "scheduler:\n  lockRetryInterval: soon\n",
+            "scheduler",
+            ":2:22: scheduler.lockRetryInterval: 'soon' is not",
+        ),
+        (
+            "scheduler: {lockRetryInterval: 5}\n",
+            "scheduler",
+            ":1:32: scheduler.lockRetryInterval: write the unit: 5s",
+        ),
+        (
+            "queues:\n  config:\n  - name: a\n    maxConcurrency: x\n",
+            "queues",
+            ":4:21: queues.config.0.max_concurrency:",
+        ),
+        (
+            "ui: {maxDashboardPageLimit: 0}\n",
+            "ui",
+            ":1:29: ui.maxDashboardPageLimit: Input should be greater",
+        ),
+        ("auth: {mode: bultin}\n", "auth", ":1:14: auth.mode: Input should be"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_place(
+    tmp_path: Path, text: str, section: str, message: str
+) -> None:
+    settings = load(tmp_path, text)
+    with pytest.raises(Invalid) as caught:
+        getattr(settings, section)
+    assert f"{tmp_path}/config.yaml{message}" in str(caught.value)
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match=r"^DAGU_PORT: port: Input should be a valid integer"):
+        _ = load(tmp_path, environ={"DAGU_PORT": "many"}).server
+
+
+def test_a_mistake_in_another_section_stops_nobody(tmp_path: Path) -> None:
+    settings = load(tmp_path, "ui: {maxDashboardPageLimit: none}\n")
+    assert settings.core.tz == ""
+    assert settings.paths.dags == tmp_path / "dags"
+
+
+def test_a_lenient_setting_warns_and_takes_the_default(tmp_path: Path) -> None:
+    settings = load(tmp_path, "cache: enormous\ntz: Europe/Lisbon\n")
+    assert settings.core.cache == "normal"
+    assert settings.core.tz == "Europe/Lisbon"
+    assert "config.yaml:1:8: cache: " in settings.warnings[0]
+    assert settings.warnings[0].endswith("the default is used")
+    assert source(settings, "cache") == ("normal", "default")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1\n", "config.yaml:2:1: "),
+        ("- a\n", "config.yaml:1:1: a configuration file is a mapping"),
+        ("a: b: c\n", "config.yaml:1:5: mapping values are not allowed"),
+        ("a: &x [*y]\n", "config.yaml:1:8: found undefined alias"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_refused_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        load(tmp_path, text)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["# nothing\n", "---\n", "port:\nui:\nqueues: {}\n"])
+def test_an_empty_file_is_fine(tmp_path: Path, text: str) -> None:
+    settings = load(tmp_path, text)
+    assert settings.server.port == 8080
+    assert settings.warnings == ()
+
+
+def test_references_in_texts_are_replaced_where_known(tmp_path: Path) -> None:
+    text = "auth: {basic: {password: '${PW}'}}\nhost: '${NOBODY}'\npaths: {logDir: ~/l/$X}\n"
+    settings = load(tmp_path, text, {"PW": "s3cret", "X": "y"})
+    assert settings.auth.basic_password.get_secret_value() == "s3cret"
+    assert settings.server.host == "${NOBODY}"
+    assert settings.paths.logs == tmp_path / "user" / "l" / "y"
+
+
+def test_secrets_are_never_shown(tmp_path: Path) -> None:
+    nodes = "remoteNodes: [{name: a, authToken: hush}]\nauth: {builtin: {token: {secret: hush}}}\n"
+    settings = load(tmp_path, nodes)
+    assert "hush" not in repr(settings.explain())
+    assert source(settings, "auth.builtin.token.secret")[0] == "***"
+    assert source(settings, "auth.basic.password")[0] == ""
+
+
+def test_lists_and_maps_from_variables(tmp_path: Path) -> None:
+    variables = {"DAGU_AUTH_OIDC_SCOPES": "openid, email", "DAGU_WORKER_LABELS": "gpu=true, zone=a"}
+    values = {key: value for key, value, _ in load(tmp_path, environ=variables).explain()}
+    assert values["auth.oidc.scopes"] == ["openid", "email"]
+    assert values["worker.labels"] == {"gpu": "true", "zone": "a"}
+
+
+def test_queue_limits(tmp_path: Path) -> None:
+    text = "queues: {config: [{name: a, maxConcurrency: 0}, {name: b, max_concurrency: 3, maxActiveRuns: 5}]}"
+    queues = load(tmp_path, text).queues
+    assert [queues.limit(name) for name in ("a", "b", "c")] == [1, 5, None]
+
+
+def test_the_example_of_a_whole_file_is_understood(tmp_path: Path) -> None:
+    text = """\
+host: 0.0.0.0
+port: 9080
+basePath: flows/
+tz: Europe/Lisbon
+metrics: public
+paths: {dagsDir: /srv/flows/dags, dataDir: /srv/flows/data}
+tls: {certFile: /c, keyFile: /k}
+auth: {mode: builtin, builtin: {admin: {username: root}, token: {secret: "${JWT}", ttl: 8h}}}
+permissions: {writeDAGs: false, runDAGs: true}
+queues: {config: [{name: heavy, maxConcurrency: 2}]}
+scheduler: {port: 0, zombieDetectionInterval: 30s}
+coordinator: {host: 0.0.0.0, advertise: flows.internal, port: 50055}
+worker: {labels: {gpu: "true"}}
+peer: {insecure: false}
+monitoring: {retention: 1d12h, interval: 500ms}
+remoteNodes: [{name: dr, apiBaseURL: "https://dr.internal/api/v2", isAuthToken: true, authToken: x}]
+"""
+    settings = load(tmp_path, text)
+    assert settings.warnings == ()
+    assert settings.server.base_path == "/flows"
+    assert settings.server.write_dags is False
+    assert settings.scheduler.port == 0
+    assert settings.auth.token_ttl == 8 * 3600
+    assert settings.server.remote_nodes[0].api_base_url == "https://dr.internal/api/v2"
+    assert source(settings, "monitoring.retention")[0] == 129600
+
+
+def test_home_folders(tmp_path: Path) -> None:
+    user = tmp_path / "user"
+    user.mkdir()
+    xdg = Settings.load(environ={"HOME": str(user), "XDG_DATA_HOME": str(tmp_path / "share")})
+    assert xdg.home is None
+    assert xdg.paths.dags == user / ".config" / "dagu" / "dags"
+    assert xdg.paths.data == tmp_path / "share" / "dagu" / "data"
+    assert (
+        Settings.load(environ={"HOME": str(user)}).paths.logs == user / ".local" / "share" / "dagu" / "logs"
+    )
+    (user / ".dagu").mkdir()
+    old = Settings.load(environ={"HOME": str(user)})
+    assert old.home == user / ".dagu"
+    assert len(old.warnings) == 1
+    chosen = Settings.load(environ={"HOME": str(user), "DAGU_HOME": "/else"}, home="~/mine")
+    assert chosen.home == user / "mine"
+    assert chosen.warnings == ()
+
+
+def test_a_file_given_must_exist(tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("port: 5\n", encoding="utf-8")
+    assert load(tmp_path, "port: 6\n", config=str(other)).server.port == 5
+    with pytest.raises(Invalid, match="there is no configuration file"):
+        load(tmp_path, config=str(tmp_path / "none.yaml"))
+
+
+def test_a_flag_nobody_declared_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="no setting 'prot'"):
+        load(tmp_path, flags={"prot": 1})
+
+
+class Nest(SettingsItem):
+    """A nest."""
+
+    eggs_laid: int = 0
+
+
+class BirdSettings(SettingsSection):
+    """A plugin's section."""
+
+    section = "bird"
+    wing_span: int = Field(2, description="In feet.")
+    call: SecretStr = setting(SecretStr(""), "What it says.")
+    nests: list[Nest] = setting([], "Where it lives.", env="")
+
+
+def test_a_plugin_reads_its_section_from_the_same_sources(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path, "bird: {wingSpan: 3, nests: [{eggsLaid: 4}], tail: 1}\n", {"DAGU_BIRD_CALL": "caw"}
+    )
+    assert "unknown key `bird.wingSpan`" in settings.warnings[0]
+    bird = settings.section(BirdSettings)
+    assert (bird.wing_span, bird.call.get_secret_value(), bird.nests[0].eggs_laid) == (3, "caw", 4)
+    assert settings.warnings == (f"{tmp_path}/config.yaml:1:51: unknown key `bird.tail`",)
+    assert source(settings, "bird.call") == ("***", "DAGU_BIRD_CALL")
+    assert load(tmp_path, environ={"DAGU_BIRD_WING_SPAN": "9"}).section(BirdSettings).wing_span == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30s", 30), ("1h30m", 5400), ("2d12h", 216000), ("1.5m", 90), ("500ms", 0.5), ("0", 0), ("-1s", -1)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "1x", "1h 30m", "--1s", "1h-30m"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a duration"):
+        parse_duration(text)
+
+
+def test_yaml_is_not_imported_without_a_file(tmp_path: Path) -> None:
+    code = (
+        "import sys; from dagu_core.base.settings import Settings;"
+        f"s = Settings.load(environ={{'DAGU_HOME': {str(tmp_path)!r}, 'HOME': '/'}}); s.store; s.warnings;"
+        "print('yaml' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,55 @@
+"""Tables, durations and widths."""
+
+from __future__ import annotations
+
+import pytest
+
+from dagu_core.cli.output import as_csv, as_json, as_table, clock_time, duration, width
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0s"),
+        (0, "0s"),
+        (0.09, "0s"),
+        (0.1, "0.1s"),
+        (2, "2.0s"),
+        (59.99, "59.9s"),
+        (60, "1m 0s"),
+        (3599, "59m 59s"),
+        (7500, "2h 5m"),
+    ],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-5, "00:00"), (12, "00:12"), (3600, "1:00:00"), (754, "12:34")]
+)
+def test_clock_time(seconds: float, text: str) -> None:
+    assert clock_time(seconds) == text
+
+
+@pytest.mark.parametrize(("text", "columns"), [("abc", 3), ("漢字", 4), ("e\u0301", 1), ("é", 1)])
+def test_width(text: str, columns: int) -> None:
+    assert width(text) == columns
+
+
+def test_columns_line_up_with_wide_characters() -> None:
+    assert as_table(("NAME", "STATE"), [("漢字x", "ok"), ("ab", "failed")]) == "\n".join(
+        ["NAME   STATE", "漢字x  ok", "ab     failed"]
+    )
+
+
+def test_a_cell_cannot_break_the_table_or_the_terminal() -> None:
+    assert as_table(("A", "B"), [("x\ny", "\x1b[31m")]) == "A    B\nx y  [31m"
+
+
+def test_csv_quotes_what_needs_it() -> None:
+    assert as_csv(("A", "B"), [('x,"y', "z")]) == 'A,B\n"x,""y",z'
+
+
+def test_json_keeps_characters() -> None:
+    assert as_json({"a": "é"}) == '{\n  "a": "é"\n}'
