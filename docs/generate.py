@@ -92,17 +92,19 @@ def _section_lines(model: Any) -> list[str]:
     for item in declarations(model):
         variables = ", ".join(f"`{name}`" for name in item.env)
         default = item.field.get_default(call_default_factory=True)
-        lines.append(f"| `{item.key}` | {variables} | {_shown(default)} | {_cell(item.field.description)} |")
+        lines.append(
+            f"| `{item.key}` | {variables} | {_shown(default, 's')} | {_cell(item.field.description)} |"
+        )
     return lines
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, unit: str = "") -> str:
     if hasattr(value, "get_secret_value"):
         return ""
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if isinstance(value, float):
-        return f"`{value:g}s`"
+        return f"`{value:g}{unit}`"
     return f"`{value}`" if value not in ("", None, [], {}) else ""
 
 
@@ -127,6 +129,8 @@ def _schema() -> dict[str, Any]:
 def language_page() -> str:
     """docs/reference/yaml.md: every key of a DAG file."""
     schema = _schema()
+    parts = {"DAG": schema} | {_title(name): part for name, part in schema["$defs"].items()}
+    order = sorted(parts, key=lambda title: (title != "DAG", title != "Step", title))
     lines = [
         NOTE,
         "",
@@ -134,13 +138,17 @@ def language_page() -> str:
         "",
         "Every key of a DAG file. Keys are accepted in camelCase, in snake_case and in any case. The same",
         "rules as a [JSON Schema](dag.schema.json), with the plugins you have installed: `dagu schema`.",
-        "",
-        *_object_lines("DAG", schema),
     ]
-    for name, part in sorted(schema.get("$defs", {}).items()):
-        if part.get("properties"):
-            lines += ["", *_object_lines(name, part)]
+    for title in order:
+        if parts[title].get("properties"):
+            lines += ["", *_object_lines(title, parts[title])]
     return "\n".join([*lines, ""])
+
+
+def _title(definition: str) -> str:
+    """`StepSpec` -> `Step`; the models of plugins are named after their word."""
+    word, _, rest = definition.partition("-")
+    return f"{word} config" if rest else word.removesuffix("Spec").removesuffix("Model")
 
 
 def _object_lines(title: str, part: dict[str, Any]) -> list[str]:
@@ -148,29 +156,36 @@ def _object_lines(title: str, part: dict[str, Any]) -> list[str]:
     if about := _cell(part.get("description")):
         lines += [about, ""]
     lines += ["| Key | What may stand there | Meaning |", "| --- | --- | --- |"]
-    for key, value in part.get("properties", {}).items():
+    properties: dict[str, dict[str, Any]] = part["properties"]
+    older = {
+        key: value["$ref"].rpartition("/")[2] for key, value in properties.items() if value.get("deprecated")
+    }
+    for key, value in properties.items():
+        if "/properties/" in value.get("$ref", ""):
+            continue  # another spelling of a key
         needed = " (required)" if key in part.get("required", ()) else ""
-        lines.append(f"| `{key}` | {_cell(_kind(value))}{needed} | {_cell(value.get('description'))} |")
+        meaning = [_cell(value.get("description"))]
+        if value.get("default") not in (None, "", 0, [], {}):
+            meaning.append(f"Default: {_shown(value['default'])}.")
+        meaning += [f"Also `{old}`." for old, new in older.items() if new == key]
+        lines.append(f"| `{key}` | {_cell(_kind(value))}{needed} | {' '.join(filter(None, meaning))} |")
     return lines
 
 
 def _kind(value: Any) -> str:
-    """What a part of a JSON Schema accepts, in a few words."""
+    """What a part of a JSON Schema accepts, in a few words; "" for nothing but null."""
     if not isinstance(value, dict) or not value:
         return "anything"
     if "$ref" in value:
-        name = value["$ref"].rsplit("/", 1)[-1]
-        return f"[{name}](#{name.lower()})"
+        title = _title(value["$ref"].rsplit("/", 1)[-1])
+        return f"[{title}](#{title.lower().replace(' ', '-')})"
     if "enum" in value:
         return " or ".join(f"`{word}`" for word in value["enum"])
     if "const" in value:
         return f"`{value['const']}`"
-    for key in ("anyOf", "oneOf"):
+    for key in ("anyOf", "oneOf", "allOf"):
         if key in value:
-            kinds = [_kind(choice) for choice in value[key]]
-            return " or ".join(dict.fromkeys(kind for kind in kinds if kind != "null"))
-    if value.get("allOf"):
-        return _kind(value["allOf"][0])
+            return " or ".join(dict.fromkeys(kind for choice in value[key] if (kind := _kind(choice))))
     return _typed(value)
 
 
@@ -180,10 +195,15 @@ def _typed(value: dict[str, Any]) -> str:
     kinds: list[str] = given if isinstance(given, list) else [given]
     shown = [words.get(kind, kind) for kind in kinds if kind != "null"]
     if shown == ["array"]:
-        return f"list of {_kind(value.get('items'))}"
+        return f"list of {_several(value.get('items'))}"
     if shown == ["mapping"] and isinstance(value.get("additionalProperties"), dict):
-        return f"mapping to {_kind(value['additionalProperties'])}"
+        return f"mapping to {_several(value['additionalProperties'])}"
     return " or ".join("list" if kind == "array" else kind for kind in shown)
+
+
+def _several(value: Any) -> str:
+    kind = _kind(value)
+    return f"({kind})" if " or " in kind else kind
 
 
 def commands_page() -> str:

@@ -114,7 +114,7 @@ def _milliseconds(seconds: float) -> str:
 
 
 def _json(facts: Mapping[str, Any]) -> str:
-    return json.dumps(facts, ensure_ascii=False)
+    return _escaped(json.dumps(facts, ensure_ascii=False))
 
 
 def _text(facts: Mapping[str, Any]) -> str:
@@ -123,4 +123,11 @@ def _text(facts: Mapping[str, Any]) -> str:
 
 def _quoted(value: str) -> str:
     plain = bool(value) and value.isprintable() and not set(value) & set(' ="')
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    return value if plain else _escaped(json.dumps(value, ensure_ascii=False))
+
+
+def _escaped(text: str) -> str:
+    """JSON text without characters that a terminal obeys or a file cannot hold."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

@@ -51,7 +51,9 @@ class Masker:
             return data
         try:
             if isinstance(data, str):
-                return decode(self._masked(encode(data)))
+                encoded = encode(data)
+                masked = self._masked(encoded)
+                return data if masked is encoded else decode(masked)
             return self._masked(data)
         except Exception:
             return decode(WITHHELD) if isinstance(data, str) else WITHHELD

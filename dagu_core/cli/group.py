@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dagu_core.base.errors import DaguError
+from dagu_core.base.errors import DaguError, PluginError
 from dagu_core.cli.invocation import Invocation
 from dagu_core.cli.options import unquoted
 
@@ -53,27 +52,25 @@ SWITCHES = frozenset(
 class VerbGroup(click.Group):
     """All verbs: ours from the table, then those of plugins."""
 
-    @cached_property
-    def plugin_commands(self) -> Mapping[str, Command]:
+    def plugin_commands(self, ctx: click.Context) -> Mapping[str, Command]:
         """The verbs plugins bring, by name; ours cannot be replaced."""
-        invocation = click.get_current_context().find_object(Invocation) or Invocation()
         try:
-            commands = invocation.host.catalog.commands
+            commands = ctx.ensure_object(Invocation).host.catalog.commands
         except DaguError:
             # A broken configuration file must not take the help away.
             return {}
-        return {name: command for name, command in commands.items() if name not in VERBS}
+        return {name: command for name, command in sorted(commands.items()) if name not in VERBS}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every verb, ours first."""
-        return [*VERBS, *sorted(self.plugin_commands)]
+        return [*VERBS, *self.plugin_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The verb, imported now; None when there is none of that name."""
         if cmd_name in VERBS:
             command = import_module(f"dagu_core.cli.verbs.{cmd_name}").command
-        elif cmd_name in self.plugin_commands:
-            command = self.plugin_commands[cmd_name].load()
+        elif (brought := self.plugin_commands(ctx).get(cmd_name)) is not None:
+            command = _load(brought)
         else:
             return None
         return with_common_options(command)
@@ -93,7 +90,7 @@ class VerbGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of verbs, written from the table: nothing is imported for it."""
-        more = {name: command.help for name, command in sorted(self.plugin_commands.items())}
+        more = {name: command.help for name, command in self.plugin_commands(ctx).items()}
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
         if more:
@@ -106,6 +103,14 @@ class VerbGroup(click.Group):
             return f"{message}; {ELSEWHERE[word]}"
         near = difflib.get_close_matches(word, self.list_commands(ctx), n=1, cutoff=0.6)
         return f"{message}\nDid you mean `{near[0]}`?" if near else message
+
+
+def _load(brought: Command) -> click.Command:
+    try:
+        return brought.load()
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise PluginError(f"the plugin that brings `{brought.name}` is broken: {cause}") from error
 
 
 def verb_first(args: list[str]) -> list[str]:

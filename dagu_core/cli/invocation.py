@@ -41,7 +41,8 @@ class Invocation:
             os.environ["DAGU_HOME"] = str(settings.home)
         if (zone := settings.core.tz) and os.environ.get("TZ") != zone:
             os.environ["TZ"] = zone
-            time.tzset()
+            if hasattr(time, "tzset"):
+                time.tzset()
         return settings
 
     @cached_property

@@ -16,6 +16,8 @@ from dagu_core.cli.invocation import Invocation
 from dagu_core.cli.output import tell, use_lenient_streams
 
 ABOUT = "Dagu runs workflows: steps with dependencies, retries, schedules and history."
+#: 128 + SIGPIPE, a name that Windows does not have
+PIPE_CLOSED = 141
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
@@ -77,7 +79,7 @@ def _refused(error: DaguError) -> int:
 def _pipe_closed() -> int:
     # The reader went away (`dagu history | head`): nothing may be written any more, not even at exit.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE
+    return PIPE_CLOSED
 
 
 def _broken(error: Exception, invocation: Invocation) -> int:

@@ -18,8 +18,8 @@ def say(text: str = "") -> None:
 
 
 def tell(text: str = "") -> None:
-    """Print a line on stderr."""
-    sys.stderr.write(text + "\n")
+    """Print a line on stderr; control characters are spelled out, as `\\x1b`."""
+    sys.stderr.write(printable(text, escape=True) + "\n")
     sys.stderr.flush()
 
 

@@ -15,7 +15,10 @@ from dagu_core.model.status import RunStatus, StepStatus
 if TYPE_CHECKING:
     from dagu_core.app.views import RunView
 
-OUTPUT_WIDTH = 72
+#: Columns for the text of a block under the last step, where no bar stands beside it. A bar costs
+#: two: its bytes are counted, and the layout is kept as it is known.
+LAST_ROOM = 72
+BAR = 2
 _TIMED = {StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.RUNNING, StepStatus.PARTIALLY_SUCCEEDED}
 _BARE = {StepStatus.SKIPPED, StepStatus.ABORTED, StepStatus.NOT_STARTED}
 _STEP_COLOUR, _TIME_COLOUR = 110, 245
@@ -93,15 +96,14 @@ def _children(
     """The lines under a step: groups of blocks with a separator line between the groups."""
     if state.status in _BARE:
         return
-    # The stem of all but the last step is two bytes longer, and it counts: a fixed quirk of the layout.
-    room = 72 if last else 70
+    room = LAST_ROOM if last else LAST_ROOM - BAR
     shown = show_command or (lambda _, text: text)
     commands = [
         block for text in step.commands_shown if (block := wrap(printable_line(shown(step, text)), room))
     ]
-    outputs = _outputs(state, read)
     children = [[_child(run.run_id, run.params)] for run in state.children]
     errors = [wrapped] if (wrapped := _error(state, room)) else []
+    outputs = _outputs(state, read, room, more=bool(children or errors))
     groups = [group for group in (commands, outputs, children, errors) if group]
     for number, group in enumerate(groups):
         if number:
@@ -113,20 +115,26 @@ def _children(
             yield from (hang + line for line in block[1:])
 
 
-def _outputs(state: StepRun, read: ReadLog) -> list[list[str]]:
+def _outputs(state: StepRun, read: ReadLog, room: int, *, more: bool) -> list[list[str]]:
+    """The blocks of stdout and stderr; `more` = other blocks follow."""
     streams = [("stdout", state.stdout)]
     if state.stderr != state.stdout:
         streams.append(("stderr", state.stderr))
-    return [_output(label, found) for label, path in streams if (found := read(path))]
+    found = [(label, text) for label, path in streams if (text := read(path))]
+    blocks = []
+    for position, (label, text) in enumerate(found):
+        final = not more and position == len(found) - 1
+        blocks.append(_output(label, text, room + BAR if final else room))
+    return blocks
 
 
-def _output(label: str, found: Excerpt) -> list[str]:
+def _output(label: str, found: Excerpt, room: int) -> list[str]:
     if found.note:
         return [f"{label}: {found.note}"]
-    if len(found.lines) == 1 and not found.hidden and width(found.lines[0]) <= OUTPUT_WIDTH - 8:
+    if len(found.lines) == 1 and not found.hidden and width(found.lines[0]) <= room - 8:
         return [f"{label}: {found.lines[0]}"]
     head = f"{label}: ... ({found.hidden} more lines)" if found.hidden else f"{label}:"
-    return [head, *(piece for line in found.lines for piece in wrap(line, OUTPUT_WIDTH))]
+    return [head, *(piece for line in found.lines for piece in wrap(line, room))]
 
 
 def _child(run_id: str, params: str) -> str:

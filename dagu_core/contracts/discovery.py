@@ -1,13 +1,16 @@
-"""Which plugins are installed, found without importing anything."""
+"""Which plugins are installed, and how one of them is imported without harm."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from dagu_core.base.errors import PluginError
 
 GROUP = "dagu.plugins"
 _INFO = (".dist-info", ".egg-info")
@@ -48,6 +51,53 @@ def installed(group: str = GROUP, path: Sequence[str] | None = None) -> list[Ent
                     seen.add(package)
                     found += _from_folder(Path(folder or ".") / name, group)
     return sorted(found, key=lambda each: (each.name, each.package))
+
+
+def import_plugin(entry: EntryPoint, limit: float) -> object:
+    """The plugin behind an entry point; raises whatever its module raises.
+
+    Imported in a thread of its own: a module that hangs cannot be stopped, but after `limit`
+    seconds it is left behind with a PluginError.
+    """
+    answer: list[object] = []
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            answer.append(_import(entry))
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=work, name=f"import of plugin {entry.name}", daemon=True)
+    thread.start()
+    thread.join(limit)
+    if thread.is_alive():
+        raise PluginError(f"import took longer than {limit:g} s")
+    if failure:
+        raise failure[0]
+    return answer[0]
+
+
+def _import(entry: EntryPoint) -> object:
+    from importlib import metadata
+
+    from stevedore import NamedExtensionManager
+
+    class Loader(NamedExtensionManager):  # type: ignore[type-arg]  # older ones take no argument
+        """Loads what was found; stevedore's own scan is kept on disk and for the process's life."""
+
+        def list_entry_points(self) -> list[metadata.EntryPoint]:
+            return [metadata.EntryPoint(entry.name, entry.target, GROUP)]
+
+    failure: list[BaseException] = []
+    loader = Loader(
+        GROUP,
+        names=[entry.name],
+        on_load_failure_callback=lambda _manager, _entry, error: failure.append(error),
+    )
+    if failure:
+        raise failure[0]
+    return loader[entry.name].plugin
 
 
 def _normal(name: str) -> str:

@@ -1,9 +1,8 @@
-"""stevedore finds, pluggy calls, the host reports. The only file that loads or calls plugins."""
+"""stevedore loads, pluggy calls, the host reports. Nothing else registers or calls plugins."""
 
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ import pluggy
 from dagu_core.base.errors import PluginError
 from dagu_core.contracts import hookspecs
 from dagu_core.contracts.catalog import Catalog
-from dagu_core.contracts.discovery import GROUP, EntryPoint, installed
+from dagu_core.contracts.discovery import EntryPoint, import_plugin, installed
 from dagu_core.contracts.offers import Offer, offers_of
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class PluginHost:
             name = getattr(plugin, "__name__", type(plugin).__name__)
             host.add(PluginReport(name, "", "", "loaded"), partial(_itself, plugin))
         if discover:
-            host._discover(installed(GROUP), unwanted, wanted)
+            host._discover(installed(), unwanted, wanted)
         host._settle()
         return host
 
@@ -162,7 +161,7 @@ class PluginHost:
                 twin = replace(report, name=f"{entry.name} ({entry.package})")
                 self._report(twin, "failed", f"the name {entry.name} is claimed by {rivals}; uninstall one")
             else:
-                self.add(report, partial(_bounded_import, entry, self._import_limit))
+                self.add(report, partial(import_plugin, entry, self._import_limit))
 
     def _check_version(self, plugin: object) -> None:
         made_for = getattr(plugin, "DAGU_API", hookspecs.API_VERSION)
@@ -241,50 +240,6 @@ class PluginHost:
         self, report: PluginReport, state: Literal["loaded", "disabled", "failed"], reason: str
     ) -> None:
         self._reports[report.name] = replace(report, state=state, reason=reason)
-
-
-def _bounded_import(entry: EntryPoint, limit: float) -> object:
-    """The plugin behind an entry point, imported in a thread of its own: a module that hangs
-    cannot be stopped, but it can be left behind."""
-    answer: list[object] = []
-    failure: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            answer.append(_import(entry))
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=work, name=f"import of plugin {entry.name}", daemon=True)
-    thread.start()
-    thread.join(limit)
-    if thread.is_alive():
-        raise PluginError(f"import took longer than {limit:g} s")
-    if failure:
-        raise failure[0]
-    return answer[0]
-
-
-def _import(entry: EntryPoint) -> object:
-    from importlib import metadata
-
-    from stevedore import NamedExtensionManager
-
-    class Loader(NamedExtensionManager[Any]):
-        """Loads what was found; stevedore's own scan is kept on disk and for the process's life."""
-
-        def list_entry_points(self) -> list[metadata.EntryPoint]:
-            return [metadata.EntryPoint(entry.name, entry.target, GROUP)]
-
-    failure: list[BaseException] = []
-    loader = Loader(
-        GROUP,
-        names=[entry.name],
-        on_load_failure_callback=lambda _manager, _entry, error: failure.append(error),
-    )
-    if failure:
-        raise failure[0]
-    return loader[entry.name].plugin
 
 
 def _itself(plugin: object) -> object:

@@ -11,15 +11,45 @@ from dagu_core.base.settings.section import (
     parse_duration,
     setting,
 )
+from dagu_core.base.settings.sections import (
+    CoreSettings,
+    PathSettings,
+    PluginSettings,
+    QueuesSettings,
+    SchedulerSettings,
+)
+from dagu_core.base.settings.services import (
+    AuthSettings,
+    CoordinatorSettings,
+    MonitoringSettings,
+    PeerSettings,
+    RemoteNode,
+    ServerSettings,
+    UISettings,
+    WorkerSettings,
+)
 
 __all__ = [
+    "AuthSettings",
+    "CoordinatorSettings",
+    "CoreSettings",
     "Duration",
+    "MonitoringSettings",
     "Pairs",
+    "PathSettings",
     "Paths",
+    "PeerSettings",
+    "PluginSettings",
+    "QueuesSettings",
+    "RemoteNode",
+    "SchedulerSettings",
+    "ServerSettings",
     "Settings",
     "SettingsItem",
     "SettingsSection",
+    "UISettings",
     "Words",
+    "WorkerSettings",
     "parse_duration",
     "setting",
 ]

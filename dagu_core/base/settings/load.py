@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import ValidationError
 
 from dagu_core.base.errors import Invalid
 from dagu_core.base.settings.document import Node, read_document
+from dagu_core.base.settings.explain import did_you_mean, shown
 from dagu_core.base.settings.folders import Home, Paths, find_home
 from dagu_core.base.settings.section import Declared, SettingsSection, declarations, folded
 from dagu_core.base.settings.sections import (
@@ -254,7 +253,7 @@ class Settings:
                 continue
             if not node.data and (not path or path in sections):
                 continue
-            hint = _did_you_mean(path, spellings)
+            hint = did_you_mean(path, spellings)
             lines.append(f"{node.where}: unknown key `{self._spelled(path)}`{hint}")
         return lines
 
@@ -272,29 +271,3 @@ class Settings:
         for name in flags:
             if folded(name) not in known:
                 raise Invalid(f"there is no setting {name!r}")
-
-
-def shown(value: Any) -> Any:
-    """`value` as plain data, secrets as ***."""
-    match value:
-        case SecretStr():
-            return "***" if value.get_secret_value() else ""
-        case BaseModel():
-            return {name: shown(getattr(value, name)) for name in type(value).model_fields}
-        case list() | tuple():
-            return [shown(item) for item in value]
-        case dict():
-            return {key: shown(item) for key, item in value.items()}
-        case os.PathLike():
-            return str(value)
-    return value
-
-
-def _did_you_mean(path: tuple[str, ...], spellings: Mapping[tuple[str, ...], str]) -> str:
-    """A key of the same section with a like name, else the same name in another section."""
-    beside = {known[-1]: key for known, key in spellings.items() if known[:-1] == path[:-1]}
-    near = difflib.get_close_matches(path[-1], beside, n=1, cutoff=0.7)
-    meant = (
-        beside[near[0]] if near else next((k for known, k in spellings.items() if known[-1] == path[-1]), "")
-    )
-    return f". Did you mean `{meant}`?" if meant else ""

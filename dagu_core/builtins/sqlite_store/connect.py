@@ -30,7 +30,7 @@ def connect(path: str, patience: float) -> tuple[sqlite3.Connection, bool]:
         except sqlite3.OperationalError as error:
             db.close()
             # Switching a new file to WAL fails at once, without the usual wait, when processes race.
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline:
                 raise
             sleep(0.01)
         except BaseException:
@@ -54,14 +54,20 @@ def _open(path: str, options: str, patience: float) -> sqlite3.Connection:
 
 
 def _for_reading(path: str, patience: float) -> sqlite3.Connection:
-    db = _open(path, "mode=ro", patience)
-    try:
-        migrate(db, path, writable=False)
-    except sqlite3.OperationalError:
-        db.close()
-        # Without its log beside it a WAL file opens only when SQLite is told that nobody writes.
-        db = _open(path, "immutable=1", patience)
-        migrate(db, path, writable=False)
+    # Without its log beside it a WAL file opens only when SQLite is told that nobody writes.
+    for options in ("mode=ro", "immutable=1"):
+        db = _open(path, options, patience)
+        try:
+            migrate(db, path, writable=False)
+        except sqlite3.OperationalError:
+            db.close()
+            if options == "immutable=1":
+                raise
+        except BaseException:
+            db.close()
+            raise
+        else:
+            break
     return db
 
 
@@ -83,13 +89,14 @@ def _make_file(path: str) -> None:
     folder = Path(path).parent
     for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
         with contextlib.suppress(FileExistsError):
-            missing.mkdir()
+            missing.mkdir(FOLDER_MODE)
             missing.chmod(FOLDER_MODE)
     with contextlib.suppress(FileExistsError):
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE_MODE)
-        os.fchmod(file, FILE_MODE)
         os.close(file)
-        # The name of the new file must survive a power cut as well.
-        entry = os.open(folder, os.O_RDONLY)
-        os.fsync(entry)
-        os.close(entry)
+        os.chmod(path, FILE_MODE)
+        if os.name == "posix":
+            # The name of the new file must survive a power cut as well.
+            entry = os.open(folder, os.O_RDONLY)
+            os.fsync(entry)
+            os.close(entry)

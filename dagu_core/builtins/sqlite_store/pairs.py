@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
 
-from dagu_core.base.errors import Conflict
+from dagu_core.base.errors import Conflict, Unavailable
 from dagu_core.builtins.sqlite_store.runs import run_number
 from dagu_core.contracts.store import Versioned
 from dagu_core.model.run.codec import Damaged, decode_signal, encode_signal, load_json
@@ -64,13 +64,18 @@ def release(db: DB, key: str, owner: str) -> None:
 
 
 def get(db: DB, namespace: str, key: str, now: float) -> Versioned | None:
-    """The value, unless there is none or it has expired."""
+    """The value, unless there is none or it has expired. Raises Unavailable for a damaged one."""
     row = db.execute(
         "SELECT value, version FROM pairs WHERE namespace = ? AND key = ?"
         " AND (expires_at IS NULL OR expires_at > ?)",
         (namespace, key, now),
     ).fetchone()
-    return None if row is None else Versioned(load_json(row[0]), row[1])
+    if row is None:
+        return None
+    try:
+        return Versioned(load_json(row[0]), row[1])
+    except Damaged as error:
+        raise Unavailable(f"the stored value of {namespace}/{key} is damaged: {error}") from None
 
 
 def put(
@@ -94,14 +99,16 @@ def put(
 
 def remove(db: DB, namespace: str, key: str, now: float) -> bool:
     """Forget a pair; whether there was one."""
-    there = get(db, namespace, key, now) is not None
+    row = db.execute(
+        "SELECT expires_at FROM pairs WHERE namespace = ? AND key = ?", (namespace, key)
+    ).fetchone()
     db.execute("DELETE FROM pairs WHERE namespace = ? AND key = ?", (namespace, key))
-    return there
+    return row is not None and (row[0] is None or row[0] > now)
 
 
 def scan(db: DB, namespace: str, prefix: str, limit: int, now: float) -> list[tuple[str, Versioned]]:
-    """The pairs whose key starts with `prefix`, in key order."""
-    rows: Any = db.execute(
+    """The pairs whose key starts with `prefix`, in key order; damaged ones are left out."""
+    rows = db.execute(
         "SELECT key, value, version FROM pairs WHERE namespace = ? AND key >= ?"
         " AND (expires_at IS NULL OR expires_at > ?) ORDER BY key",
         (namespace, prefix, now),
@@ -110,5 +117,6 @@ def scan(db: DB, namespace: str, prefix: str, limit: int, now: float) -> list[tu
     for key, value, version in rows:
         if len(found) >= limit or not key.startswith(prefix):
             break
-        found.append((key, Versioned(load_json(value), version)))
+        with contextlib.suppress(Damaged):
+            found.append((key, Versioned(load_json(value), version)))
     return found

@@ -209,6 +209,7 @@ def run_number(db: DB, ref: RunRef) -> int:
 
 
 def not_found(ref: RunRef) -> NotFound:
+    """The error for a run that is not stored."""
     return NotFound(f"run {ref} does not exist")
 
 

@@ -32,6 +32,8 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
+    """What a future is to end with: a value, or an error."""
+
     future: asyncio.Future[Any]
     value: Any = None
     error: BaseException | None = None
@@ -45,6 +47,7 @@ class Reader:
         self._connect = connect
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Request | None] = SimpleQueue()
+        self._gone: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._live, name=f"{type(self).__name__} {path}", daemon=True)
         self._thread.start()
 
@@ -57,7 +60,8 @@ class Reader:
     async def stop(self) -> None:
         """Finish what was submitted, disconnect, and wait until the thread is gone."""
         self._queue.put(None)
-        await self._loop.run_in_executor(None, self._thread.join)
+        await self._gone
+        self._thread.join()
 
     def _live(self) -> None:
         db: sqlite3.Connection | None = None
@@ -74,6 +78,7 @@ class Reader:
         finally:
             if db is not None:
                 self._disconnect(db)
+            self._deliver([Answer(self._gone)])
 
     def _next_batch(self) -> list[Request] | None:
         request = self._queue.get()
@@ -98,9 +103,9 @@ class Reader:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(_resolve, answers)
 
-    def _explain(self, error: BaseException) -> DaguError:
+    def _explain(self, error: Exception) -> Exception:
         """The error as the contract wants it: Unavailable, with the path and the cause."""
-        if isinstance(error, DaguError):
+        if not isinstance(error, (sqlite3.Error, OSError)):
             return error
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         cause, hint = str(error), ""
@@ -203,6 +208,8 @@ class Writer(Reader):
             return Answer(request.future, error=_at_fault(error))
 
     def _sync(self) -> None:
+        # A file that was removed can still be written to, but nobody will ever read it.
+        os.stat(self.path)
         if self._log is None:
             self._log = os.open(f"{self.path}-wal", os.O_RDONLY)
         self._sync_file(self._log)
@@ -241,9 +248,9 @@ def _is_environment(error: Exception) -> bool:
 
 
 def _at_fault(error: Exception) -> Exception:
-    """What the caller of a bad request gets: values that cannot be stored are Invalid."""
+    """What the caller of a bad request gets: a value SQLite or JSON cannot hold is Invalid."""
     if isinstance(error, (ValueError, OverflowError, sqlite3.Error)):
-        return Invalid(f"cannot be stored: {error}")
+        return Invalid(f"not a value for the store: {error}")
     return error
 
 

@@ -30,7 +30,7 @@ def command(
     """Delete finished runs of a DAG with their logs; active runs stay."""
     if not (yes or dry_run or invocation.quiet):
         what = f"runs of {dag} older than {retention_days} days" if retention_days else f"all runs of {dag}"
-        if not click.confirm(f"Delete {what}?", err=True):
+        if not agreed(f"Delete {what}?"):
             say("Nothing was deleted")
             return 0
 
@@ -47,3 +47,11 @@ def command(
     elif not invocation.quiet:
         say(f'Deleted {len(refs)} run(s) for DAG "{dag}"')
     return 0
+
+
+def agreed(question: str) -> bool:
+    """Whether the answer is yes; no answer is a no."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        return False

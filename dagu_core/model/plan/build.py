@@ -188,8 +188,10 @@ def _check_dag(merged: Merged, reading: Reading, name: str) -> None:
         check_dag_name(name)
     except Invalid:
         shown = name if len(name) <= 60 else name[:60] + "…"
-        text = "name must be less than 40 characters" if len(name) > 40 else (
-            "name must only contain alphanumeric characters, dashes, dots, and underscores"
+        text = (
+            "name must be less than 40 characters"
+            if len(name) > 40
+            else ("name must only contain alphanumeric characters, dashes, dots, and underscores")
         )
         findings.error(f"{text}: `{shown}`", place("name"), code="D006", length=len(shown))
     if (word := spec.type.strip()) not in ("", "chain", "graph"):
@@ -203,13 +205,16 @@ def _check_dag(merged: Merged, reading: Reading, name: str) -> None:
         except Invalid:
             findings.error(
                 f"queue `{spec.queue.strip()[:60]}` must be 1 to 40 letters, digits, `_`, `.` and `-`",
-                place("queue"), code="D006",
-            )  # fmt: skip
+                place("queue"),
+                code="D006",
+            )
     if merged.is_set("hist_retention_days") and spec.hist_retention_days == 0:
         findings.warning(
             "`histRetentionDays: 0` counts as not given: 30 days",
-            place("hist_retention_days"), code="W087", hint="use -1 to keep runs for ever",
-        )  # fmt: skip
+            place("hist_retention_days"),
+            code="W087",
+            hint="use -1 to keep runs for ever",
+        )
     _check_secrets(merged, reading)
 
 
@@ -223,17 +228,21 @@ def _check_secrets(merged: Merged, reading: Reading) -> None:
     for secret in merged.spec.secrets:
         raw = secret.raw
         if secret.name in seen:
-            findings.error(f"duplicate secret name \"{secret.name}\"", raw.value_place("name"), code="D006")
+            findings.error(f'duplicate secret name "{secret.name}"', raw.value_place("name"), code="D006")
         seen.add(secret.name)
         if secret.name in params:
             findings.error(
-                f"`{secret.name}` is both a secret and a parameter", raw.value_place("name"),
-                code="D262", hint="rename one of the two",
-            )  # fmt: skip
+                f"`{secret.name}` is both a secret and a parameter",
+                raw.value_place("name"),
+                code="D262",
+                hint="rename one of the two",
+            )
         if secret.provider not in reading.vocabulary.providers and secret.provider not in own_providers:
             key = raw.fields["provider"]
             if not its_reading.missing_plugin(secret.provider, raw.value_place(key)):
                 findings.error(
-                    f"unknown secret provider `{secret.provider[:40]}`", raw.value_place(key), code="D014",
+                    f"unknown secret provider `{secret.provider[:40]}`",
+                    raw.value_place(key),
+                    code="D014",
                     hint=suggestion(secret.provider, reading.vocabulary.providers),
-                )  # fmt: skip
+                )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dagu_core.base.places import Place
 from dagu_core.model.plan.names import field_place
 from dagu_core.model.spec.findings import Findings
 from dagu_core.model.spec.located import Seq
@@ -41,7 +40,9 @@ def connect(
         members.append(index)
         own = _own_depends(spec, names[index], known, findings)
         waits = spec.depends is None or bool(spec.depends)
-        found = tuple(dict.fromkeys((*own, *before))) if own and chain else (before if chain and waits else own)
+        found = (
+            tuple(dict.fromkeys((*own, *before))) if own and chain else (before if chain and waits else own)
+        )
         edges += len(found)
         if edges > MAX_EDGES:
             findings.error(f"too many dependencies: more than {MAX_EDGES}", spec.raw.place, code="D009")
@@ -70,7 +71,10 @@ def _own_depends(spec: StepSpec, step: str, known: Mapping[str, int], findings: 
 
 
 def _report_cycles(
-    steps: Sequence[tuple[StepSpec, int]], names: Sequence[str], depends: list[tuple[int, ...]], findings: Findings
+    steps: Sequence[tuple[StepSpec, int]],
+    names: Sequence[str],
+    depends: list[tuple[int, ...]],
+    findings: Findings,
 ) -> None:
     for cycle in find_cycles(depends):
         shown = [names[index] for index in cycle]
@@ -81,7 +85,7 @@ def _report_cycles(
             f"steps wait for each other: {' → '.join([*shown, names[cycle[0]]])}",
             place,
             code="D008",
-            hint="in a chain each step also waits for the one before it; use `type: graph` or remove a `depends`",
+            hint="in a chain each step waits for the one before it, too: use `type: graph`",
         )
 
 

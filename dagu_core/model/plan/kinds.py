@@ -103,7 +103,7 @@ def _registered(word: str, place: Place, reading: Reading) -> StepType | None:
         reading.findings.error(message, place, code="D015", length=len(word))
     elif not reading.missing_plugin(word, place):
         hint = suggestion(word, types) or f"known types: {', '.join(sorted(types))}"
-        message = f"executor type \"{word}\" is not registered"
+        message = f'executor type "{word}" is not registered'
         reading.findings.error(message, place, code="D014", hint=hint, length=len(word))
     return None
 
@@ -115,10 +115,12 @@ def check_kind(spec: StepSpec, kind: Kind, reading: Reading) -> None:
         return
     raw, can = spec.raw, type_.capabilities
     commandlike = "commands" in can
+    # Beside a `call` these are refused as a pair.
+    alone = not spec.call
     used = {
-        "command": bool(spec.command) and "command" not in can,
-        "exec": bool(spec.exec) and "command" not in can,
-        "script": bool(spec.script) and "script" not in can and not commandlike,
+        "command": alone and bool(spec.command) and "command" not in can,
+        "exec": alone and bool(spec.exec) and "command" not in can,
+        "script": alone and bool(spec.script) and "script" not in can and not commandlike,
         "shell": spec.shell is not None and "shell" not in can,
         "shell_packages": bool(spec.shell_packages) and "shell" not in can,
         "call": bool(spec.call) and "call" not in can,
@@ -129,7 +131,7 @@ def check_kind(spec: StepSpec, kind: Kind, reading: Reading) -> None:
             key = raw.fields.get(field, field)
             _unsupported(kind, key, raw.key_place(key), reading)
     if len(spec.command or ()) > 1 and "command" in can and not commandlike:
-        message = f"executor type \"{kind.word or COMMAND}\" does not support multiple commands"
+        message = f'executor type "{kind.word or COMMAND}" does not support multiple commands'
         reading.findings.error(message, raw.value_place(raw.fields["command"]), code="D015")
     if "container" in spec.extras and "container" not in can:
         key = raw.written("container") or "container"
@@ -142,7 +144,7 @@ def check_kind(spec: StepSpec, kind: Kind, reading: Reading) -> None:
 
 def _unsupported(kind: Kind, key: str, place: Place, reading: Reading) -> None:
     reading.findings.error(
-        f"executor type \"{kind.word or COMMAND}\" does not support {key} field",
+        f'executor type "{kind.word or COMMAND}" does not support {key} field',
         place,
         code="D015",
         length=len(key),

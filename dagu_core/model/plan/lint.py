@@ -26,7 +26,7 @@ def lint_plan(plan: Plan, specs: Mapping[str, StepSpec], place: Place, findings:
         findings.warning("the DAG has no steps: a run of it succeeds at once", place, code="W015")
     params = {param.name for param in plan.params.defaults}
     secrets = {secret.name for secret in plan.secrets}
-    names = {node.name for node in plan.steps}
+    without_id = {node.name for node in plan.steps} - plan.by_id.keys()
     for node in plan.nodes:
         spec = specs.get(node.name)
         if spec is None:
@@ -36,9 +36,11 @@ def lint_plan(plan: Plan, specs: Mapping[str, StepSpec], place: Place, findings:
         if node.output is not None and node.output.name in params:
             findings.warning(
                 f"the parameter `{node.output.name}` hides this output from all later steps",
-                field_place(spec, "output"), code="W022", hint="give the output another name",
-            )  # fmt: skip
-        _references(node, spec, names - plan.by_id.keys(), findings)
+                field_place(spec, "output"),
+                code="W022",
+                hint="give the output another name",
+            )
+        _references(node, spec, without_id, findings)
         if secrets:
             _secrets(node, spec, plan, secrets, findings)
 
@@ -47,22 +49,28 @@ def _argv_as_commands(node: PlannedStep, spec: StepSpec, findings: Findings) -> 
     if len(node.commands) > 1 and not re.search(r"\s", node.commands[0].strip()):
         findings.warning(
             "a list of commands: each item runs on its own, one after the other",
-            field_place(spec, "command"), code="W001", hint="for one program with arguments use `exec: [...]`",
-        )  # fmt: skip
+            field_place(spec, "command"),
+            code="W001",
+            hint="for one program with arguments use `exec: [...]`",
+        )
 
 
 def _policies(node: PlannedStep, spec: StepSpec, findings: Findings) -> None:
     rule = node.continue_on
     if rule.mark_success and not (rule.failed or rule.skipped or rule.exit_codes or rule.output):
         findings.warning(
-            "`markSuccess` alone does nothing", field_place(spec, "continue_on"),
-            code="W044", hint="say what is tolerated: `failed`, `exitCode` or `output`",
-        )  # fmt: skip
+            "`markSuccess` alone does nothing",
+            field_place(spec, "continue_on"),
+            code="W044",
+            hint="say what is tolerated: `failed`, `exitCode` or `output`",
+        )
     if spec.repeat_policy is not None and node.repeat is None:
         findings.warning(
-            "nothing says whether to repeat: the step runs once", field_place(spec, "repeat_policy"),
-            code="W049", hint="add `repeat: while` or `until` with a `condition` or `exitCode`",
-        )  # fmt: skip
+            "nothing says whether to repeat: the step runs once",
+            field_place(spec, "repeat_policy"),
+            code="W049",
+            hint="add `repeat: while` or `until` with a `condition` or `exitCode`",
+        )
 
 
 def _references(node: PlannedStep, spec: StepSpec, without_id: set[str], findings: Findings) -> None:
@@ -71,8 +79,10 @@ def _references(node: PlannedStep, spec: StepSpec, without_id: set[str], finding
             if match[1] in without_id:
                 findings.warning(
                     f"`{match[0]}` refers to a step by its name, which does not work",
-                    field_place(spec, field), code="W025", hint=f"give step `{match[1]}` an `id` and refer to that",
-                )  # fmt: skip
+                    field_place(spec, field),
+                    code="W025",
+                    hint=f"give step `{match[1]}` an `id` and refer to that",
+                )
 
 
 def _secrets(node: PlannedStep, spec: StepSpec, plan: Plan, secrets: set[str], findings: Findings) -> None:
@@ -80,7 +90,9 @@ def _secrets(node: PlannedStep, spec: StepSpec, plan: Plan, secrets: set[str], f
     reference, and lands in the process list or in another record."""
     shell = node.shell or plan.shell
     for field, text in _texts(node):
-        by_shell = node.executor == COMMAND and field in ("command", "script") and not (shell and shell.is_direct)
+        by_shell = (
+            node.executor == COMMAND and field in ("command", "script") and not (shell and shell.is_direct)
+        )
         if by_shell or field == "env":
             continue
         for match in _VARIABLE.finditer(text):
@@ -88,9 +100,10 @@ def _secrets(node: PlannedStep, spec: StepSpec, plan: Plan, secrets: set[str], f
             if name in secrets:
                 findings.warning(
                     f"the value of the secret `{name}` will replace the reference here",
-                    field_place(spec, field), code="W105",
+                    field_place(spec, field),
+                    code="W105",
                     hint="other processes may see it; let the program read it from its environment",
-                )  # fmt: skip
+                )
 
 
 def _texts(node: PlannedStep) -> Iterator[tuple[str, str]]:

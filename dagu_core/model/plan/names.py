@@ -59,7 +59,9 @@ def _check_names(
         seen.setdefault(name, place)
 
 
-def check_ids(steps: Sequence[tuple[StepSpec, int]], names: Sequence[str], findings: Findings) -> dict[str, int]:
+def check_ids(
+    steps: Sequence[tuple[StepSpec, int]], names: Sequence[str], findings: Findings
+) -> dict[str, int]:
     """Index of each step by its id; what is wrong with ids goes into `findings`."""
     by_name = {name: index for index, name in enumerate(names)}
     by_id: dict[str, int] = {}
@@ -68,7 +70,9 @@ def check_ids(steps: Sequence[tuple[StepSpec, int]], names: Sequence[str], findi
             continue
         place, message = field_place(spec, "id"), ""
         if not _ID.fullmatch(spec.id):
-            message = f"invalid step ID format: `{spec.id[:60]}` must be a letter, then letters, digits, `_`, `-`"
+            message = (
+                f"invalid step ID format: `{spec.id[:60]}` must be a letter, then letters, digits, `_`, `-`"
+            )
         elif spec.id.lower() in RESERVED_IDS:
             message = f"step ID '{spec.id}' is a reserved word"
         elif spec.id in by_id:

@@ -122,7 +122,9 @@ def _check_fields(spec: StepSpec, kind: Kind, reading: Reading) -> None:
             if getattr(spec, field):
                 key = raw.fields[field]
                 findings.error(
-                    f"`{key}` cannot be used together with `{raw.fields['call']}`", raw.key_place(key), code="D012"
+                    f"`{key}` cannot be used together with `{raw.fields['call']}`",
+                    raw.key_place(key),
+                    code="D012",
                 )
     elif spec.parallel is not None and "call" not in spec.broken:
         findings.error(
@@ -132,15 +134,22 @@ def _check_fields(spec: StepSpec, kind: Kind, reading: Reading) -> None:
         )
     elif kind.type is not None and "call" in kind.type.capabilities and "call" not in spec.broken:
         findings.error(f"a step of type `{kind.word}` needs `call`", raw.place, code="D004")
-    elif kind.type is not None and kind.type.name == COMMAND and not (spec.command or spec.script or spec.exec):
+    elif (
+        kind.type is not None
+        and kind.type.name == COMMAND
+        and not (spec.command or spec.script or spec.exec)
         # What is given but broken was already refused where it stands.
-        if spec.broken.isdisjoint(("command", "script", "exec", "call", "type", "executor")):
-            findings.error("step command is required", raw.place, code="D004", hint="add `command`, `script` or `call`")
+        and spec.broken.isdisjoint(("command", "script", "exec", "call", "type", "executor"))
+    ):
+        hint = "add `command`, `script` or `call`"
+        findings.error("step command is required", raw.place, code="D004", hint=hint)
     if spec.exec and (spec.command or spec.script):
-        findings.error("`exec` stands alone: remove `command` and `script`", raw.key_place("exec"), code="D012")
+        findings.error(
+            "`exec` stands alone: remove `command` and `script`", raw.key_place("exec"), code="D012"
+        )
     if spec.stdout.strip() and spec.stdout.strip() == spec.stderr.strip():
         findings.error(
-            f"stdout and stderr cannot point to the same file \"{spec.stdout.strip()}\"",
+            f'stdout and stderr cannot point to the same file "{spec.stdout.strip()}"',
             field_place(spec, "stderr"),
             code="D005",
             hint="use `logOutput: merged`",
@@ -195,10 +204,14 @@ def _parallel(spec: StepSpec, reading: Reading) -> Parallel | None:
     place = raw.value_place(raw.fields["parallel"])
     if isinstance(written.items, str):
         if not written.items.strip():
-            reading.findings.error("parallel must have either items array or variable reference", place, code="D004")
+            reading.findings.error(
+                "parallel must have either items array or variable reference", place, code="D004"
+            )
         return Parallel((), written.items, written.max_concurrent, written.allow_empty)
     if not written.items and not written.allow_empty:
-        reading.findings.error("parallel must have at least one item", place, code="D004", hint="or `allowEmpty: true`")
+        reading.findings.error(
+            "parallel must have at least one item", place, code="D004", hint="or `allowEmpty: true`"
+        )
     if len(written.items) > MAX_ITEMS:
         reading.findings.error(
             f"parallel takes at most {MAX_ITEMS} items, not {len(written.items)}", place, code="D005"

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, SkipValidation, Tag, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    SkipValidation,
+    Tag,
+    ValidationInfo,
+)
 
 from dagu_core.base.errors import Invalid
 from dagu_core.base.places import Place
@@ -13,8 +21,8 @@ from dagu_core.model.plan.plan import ParamsSpec
 from dagu_core.model.spec.forms import Env, LogOutputWord, Seconds, ShellWords, Tags, TextMap, Texts
 from dagu_core.model.spec.located import Map, Seq, plain
 from dagu_core.model.spec.model import Reading, SpecModel
-from dagu_core.model.spec.refusal import describe, refused
 from dagu_core.model.spec.policies import Conditions, without_broken
+from dagu_core.model.spec.refusal import describe, refused, report_item
 from dagu_core.model.spec.step import NOT_SUPPORTED, StepSpec, report_not_supported
 
 #: Keys that only tell or show something: without their plugin the DAG still does its work.
@@ -30,7 +38,7 @@ class SecretSpec(SpecModel):
     name: str = Field(min_length=1, description="The variable that receives the value.")
     provider: str = Field(min_length=1, description="Who keeps it: `env`, `file`, or what a plugin offers.")
     key: str = Field(min_length=1, description="What the provider finds it under.")
-    options: TextMap = Field(default={}, description="Options of the provider.")
+    options: TextMap = Field(default_factory=dict, description="Options of the provider.")
 
 
 class RunConfigSpec(SpecModel):
@@ -56,7 +64,7 @@ class HandlersSpec(SpecModel):
     wait: StepSpec | None = Field(None, description="Runs when the run begins to wait for somebody.")
 
 
-def _steps(value: Any, info: ValidationInfo) -> Any:
+def _steps(value: Any, info: ValidationInfo[Reading]) -> Any:
     """A list (with groups) or a mapping by name -> list of steps and lists of steps.
 
     What is no step is reported and left out, so that the others are read all the same.
@@ -112,53 +120,59 @@ def _pair(place: Place) -> tuple[int, int]:
     return place.line, place.column
 
 
-def _schedule(value: Any, info: ValidationInfo) -> Any:
-    """A cron text, a list of them, or a mapping of both by action -> lists by action."""
-    lenient = "schedule" in info.context.dag_keys
-    if isinstance(value, dict):
-        actions = {key.lower(): (key, inner) for key, inner in value.items()}
-        for action, (key, _) in actions.items():
-            if action not in ("start", "stop", "restart"):
-                if lenient:
-                    return {}
-                raise refused("schedule: unknown key, known are start, stop, restart", key, code="D003")
-        return {action: _crons(inner, (key,), lenient) for action, (key, inner) in actions.items()}
-    return {"start": _crons(value, (), lenient)}
+def _schedule(value: Any, info: ValidationInfo[Reading]) -> Any:
+    """A cron text, a list of them, or a mapping of both by action -> lists by action.
 
-
-def _crons(value: Any, at: tuple[str, ...], lenient: bool) -> list[str]:
-    if value is None:
-        return []
-    items = value if isinstance(value, list) else [value]
-    found = []
-    for index, item in enumerate(items):
-        where = (*at, index) if isinstance(value, list) else at
-        if isinstance(item, str):
-            if item.strip():
-                found.append(item.strip() if lenient else _cron(item.strip(), where))
-        elif not lenient:
-            raise refused(f"must be a text, a list or a mapping, not {describe(item)}", *where)
+    A plugin that owns `schedule` judges the rest; here only the texts are kept then.
+    """
+    is_own = "schedule" not in info.context.dag_keys
+    if not isinstance(value, dict):
+        return {"start": _crons(value, info, is_own)}
+    found: dict[str, list[str]] = {}
+    for key, inner in value.items():
+        if key.lower() in ("start", "stop", "restart"):
+            found[key.lower()] = _crons(inner, info, is_own)
+        elif is_own:
+            message = f"schedule: unknown key `{key[:40]}`, known are start, stop, restart"
+            report_item(info, value, key, message, code="D003")
     return found
 
 
-def _cron(text: str, at: tuple[str | int, ...]) -> str:
-    fields = text.split()
-    if fields[0].startswith(("CRON_TZ=", "TZ=")):
+def _crons(value: Any, info: ValidationInfo[Reading], is_own: bool) -> list[str]:
+    if value is not None and not isinstance(value, str | list) and is_own:
+        raise refused(f"must be a text, a list or a mapping, not {describe(value)}")
+    items = value if isinstance(value, list) else [value]
+    for index, item in enumerate(items if is_own else ()):
+        message = _cron_mistake(item) if item is not None else ""
+        if message and isinstance(value, list):
+            report_item(info, value, index, message, code="D005")
+        elif message:
+            raise refused(message, code="D005")
+    return [item.strip() for item in items if isinstance(item, str) and item.strip()]
+
+
+def _cron_mistake(item: Any) -> str:
+    if not isinstance(item, str):
+        return f"must be a text, not {describe(item)}"
+    fields = item.split()
+    if fields and fields[0].startswith(("CRON_TZ=", "TZ=")):
         fields = fields[1:]
     if fields and fields[0].startswith("@"):
-        raise refused(f"invalid schedule: descriptors like {fields[0]} are not accepted", *at, code="D005")
-    if len(fields) != 5:
-        raise refused(f"invalid schedule: expected exactly 5 fields, found {len(fields)}", *at, code="D005")
-    for field in fields:
-        if not _CRON_FIELD.fullmatch(field):
-            raise refused(f"invalid schedule: {field!r} is no cron field", *at, code="D005")
-    return text
+        return f"invalid schedule: parser does not accept descriptors like {fields[0][:20]}"
+    if item.strip() and len(fields) != 5:
+        return f"invalid schedule: expected exactly 5 fields, found {len(fields)}"
+    wrong = [field for field in fields if not _CRON_FIELD.fullmatch(field)]
+    return f"invalid schedule: {wrong[0][:40]!r} is no cron field" if wrong else ""
 
 
 def _params(value: Any) -> Any:
     from dagu_core.model.values.params import params_from_data
 
-    if isinstance(value, Map) and isinstance(value.get("schema"), str | dict) and not set(value) - {"schema", "values"}:
+    if (
+        isinstance(value, Map)
+        and isinstance(value.get("schema"), str | dict)
+        and not set(value) - {"schema", "values"}
+    ):
         values = value.get("values") or {}
         if not isinstance(values, dict):
             raise refused(f"must be a mapping, not {describe(values)}", "values")
@@ -184,16 +198,18 @@ class DagSpec(SpecModel):
     name: str | None = Field(None, description="The name; the file's name when not given.")
     description: str = Field("", description="What the DAG is for.")
     group: str = Field("", description="A heading to list it under.")
-    tags: Tags = Field(default=[], description="Words to find it by.")
+    tags: Tags = Field(default_factory=list, description="Words to find it by.")
     type: str = Field("chain", description="`chain`: one step after the other; `graph`: by `depends` only.")
     schedule: Annotated[
         dict[str, list[str]],
         BeforeValidator(_schedule, json_schema_input_type=str | list[str] | dict[str, str | list[str]]),
-    ] = Field(default={}, description="Cron lines of five fields that start, stop or restart it.")
+    ] = Field(default_factory=dict, description="Cron lines of five fields that start, stop or restart it.")
     skip_if_successful: bool = Field(False, description="Skip a scheduled start after a success.")
-    env: Env = Field(default=[], description="Environment variables of all steps.")
+    env: Env = Field(default_factory=list, description="Environment variables of all steps.")
     dotenv: Texts | None = Field(None, description="Files with variables, after `.env`; [] = none at all.")
-    secrets: Annotated[list[SecretSpec], AfterValidator(without_broken)] = Field(default=[], description="Values kept elsewhere, masked in all output.")
+    secrets: Annotated[list[SecretSpec], AfterValidator(without_broken)] = Field(
+        default_factory=list, description="Values kept elsewhere, masked in all output."
+    )
     params: Annotated[
         SkipValidation[ParamsSpec | None],
         BeforeValidator(_params, json_schema_input_type=str | list[Any] | dict[str, Any]),
@@ -211,11 +227,14 @@ class DagSpec(SpecModel):
             ]
         ],
         BeforeValidator(
-            _steps, json_schema_input_type=list[str | StepSpec | list[str | StepSpec]] | dict[str, str | StepSpec]
+            _steps,
+            json_schema_input_type=list[str | StepSpec | list[str | StepSpec]] | dict[str, str | StepSpec],
         ),
-    ] = Field(default=[], description="What to do.")
-    preconditions: Conditions = Field(default=[], description="What must hold, else the run is aborted.")
-    precondition: Conditions = Field(default=[], description="More preconditions.")
+    ] = Field(default_factory=list, description="What to do.")
+    preconditions: Conditions = Field(
+        default_factory=list, description="What must hold, else the run is aborted."
+    )
+    precondition: Conditions = Field(default_factory=list, description="More preconditions.")
     timeout_sec: Seconds = Field(0.0, description="Seconds the run may take; 0 = no limit.")
     delay_sec: Seconds = Field(0.0, description="Seconds to wait before the first step.")
     step_stagger_sec: Seconds = Field(0.0, description="Seconds between the starts of two steps.")
@@ -232,7 +251,7 @@ class DagSpec(SpecModel):
         1_048_576, ge=0, le=1_073_741_824, description="Bytes kept of a captured output."
     )
     queue: str = Field("", description="The queue its runs wait in; one of its own when not given.")
-    worker_selector: TextMap = Field(default={}, description="Labels of the workers it may run on.")
+    worker_selector: TextMap = Field(default_factory=dict, description="Labels of the workers it may run on.")
     run_config: RunConfigSpec | None = Field(None, description="What may be changed at a start by hand.")
 
     @classmethod

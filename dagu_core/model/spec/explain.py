@@ -11,8 +11,8 @@ from pydantic.alias_generators import to_camel
 from dagu_core.base.config import Config
 from dagu_core.base.places import Place
 from dagu_core.model.spec.findings import Findings
-from dagu_core.model.spec.located import Map, Seq, locate
 from dagu_core.model.spec.keys import known_keys, shown_keys
+from dagu_core.model.spec.located import Map, Seq, locate
 from dagu_core.model.spec.refusal import describe
 from dagu_core.model.spec.suggest import suggestion
 
@@ -78,7 +78,12 @@ def _text(item: Any, shown: str, model: type[BaseModel] | None) -> tuple[str, st
     name = f"`{shown}`" if shown else "the document"
     if kind == "refused":
         message = context["message"]
-        return context["code"], f"{name} {message}" if message.startswith("must") else message, context["hint"], 1
+        return (
+            context["code"],
+            f"{name} {message}" if message.startswith("must") else message,
+            context["hint"],
+            1,
+        )
     if kind == "missing":
         missing = to_camel(str(item["loc"][-1]))
         parent = f" in `{shown}`" if shown else ""

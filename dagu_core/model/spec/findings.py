@@ -20,7 +20,9 @@ class Findings:
         self._problems: dict[Problem, None] = {}
         self._line_lengths: list[int] | None = None
 
-    def error(self, message: str, place: Place, *, code: str = "D002", hint: str = "", length: int = 1) -> None:
+    def error(
+        self, message: str, place: Place, *, code: str = "D002", hint: str = "", length: int = 1
+    ) -> None:
         """Add an error."""
         self.add(Problem(message, place, code, hint, length))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo
 
 from dagu_core.base.config import is_reference
 from dagu_core.model.plan.plan import EnvEntry
 from dagu_core.model.spec.located import plain
-from dagu_core.model.spec.refusal import describe, refused
+from dagu_core.model.spec.refusal import describe, refused, report_item
 from dagu_core.model.values.text import to_text
 
 #: Nothing of ours waits longer than ten years.
@@ -59,32 +59,30 @@ ExitCodes = Annotated[
 ]
 
 
-def _env(value: Any) -> Any:
+def _env(value: Any, info: ValidationInfo[Any]) -> Any:
     """A mapping, or a list of mappings and `NAME=value` texts -> entries in order of writing."""
     if isinstance(value, dict):
-        return [_entry(name, item, name) for name, item in value.items()]
+        return _entries(value, info)
     if not isinstance(value, list):
         raise refused(f"must be a mapping or a list, not {describe(value)} (env must be map or array)")
     entries: list[EnvEntry] = []
     for index, item in enumerate(value):
         if isinstance(item, dict):
-            entries += [_entry(name, inner, index, name) for name, inner in item.items()]
-        elif isinstance(item, str) and "=" in item and not item.startswith("="):
+            entries += _entries(item, info)
+        elif isinstance(item, str) and item.partition("=")[0].strip() and "=" in item:
             name, _, text = item.partition("=")
-            entries.append(_entry(name.strip(), text, index))
+            entries.append(EnvEntry(name.strip(), text))
         else:
-            raise refused(
-                f"must be a mapping or NAME=value, not {describe(item)} (invalid format)",
-                index,
-                hint="expected KEY=value",
-            )
+            message = f"must be a mapping or KEY=value, not {describe(item)} (invalid format)"
+            report_item(info, value, index, message)
     return entries
 
 
-def _entry(name: str, value: Any, *at: str | int) -> EnvEntry:
-    if not name or "=" in name:
-        raise refused(f"must have a name without `=`, not {name!r}", *at)
-    return EnvEntry(name, to_text(plain(value)))
+def _entries(values: dict[str, Any], info: ValidationInfo[Any]) -> list[EnvEntry]:
+    for name in values:
+        if not name or "=" in name:
+            report_item(info, values, name, f"must have a name without `=`, not {name!r}")
+    return [EnvEntry(name, to_text(plain(value))) for name, value in values.items()]
 
 
 Env = Annotated[
@@ -117,7 +115,9 @@ def _log_output(value: Any) -> Any:
     if word == "":
         return None
     if word not in ("separate", "merged"):
-        raise refused(f"must be `separate` or `merged`, not {describe(value)} (invalid logOutput value)", code="D005")
+        raise refused(
+            f"must be `separate` or `merged`, not {describe(value)} (invalid logOutput value)", code="D005"
+        )
     return word
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from dagu_core.base.config import fold
 
 
-@lru_cache(maxsize=None)
+@cache
 def known_keys(model: type[BaseModel]) -> dict[str, str]:
     """Every accepted key of a model, folded and in its main spelling -> the field's name."""
     keys = {fold(name): name for name in model.model_fields}

@@ -8,6 +8,8 @@ from typing import Any
 from dagu_core.base.config import fold
 from dagu_core.base.places import Place
 
+_START = Place()
+
 
 class Map(dict[str, Any]):
     """A mapping read from a file.
@@ -18,7 +20,7 @@ class Map(dict[str, Any]):
 
     __slots__ = ("fields", "place", "spots")
 
-    def __init__(self, place: Place = Place()) -> None:
+    def __init__(self, place: Place = _START) -> None:
         super().__init__()
         self.place = place
         self.spots: dict[str, tuple[int, int, int, int]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -41,13 +41,10 @@ class Reading:
         package = self.owners.get(fold(word))
         if package is None:
             return False
-        self.findings.error(
-            f"`{word}` needs the plugin {package}",
-            place,
-            code="D014",
-            hint=f"install it with: pip install {package}",
-            length=len(word),
-        )
+        message, hint = f"`{word}` needs the plugin {package}", f"install it with: pip install {package}"
+        if (reason := self.vocabulary.broken.get(package)) is not None:
+            message, hint = f"{message}, which did not load: {reason}", "`dagu plugins` tells more"
+        self.findings.error(message, place, code="D014", hint=hint, length=len(word))
         return True
 
 
@@ -98,7 +95,7 @@ class SpecModel(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self | None:
+    def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo[Any]) -> Self:
         if not isinstance(data, Map):
             raise refused(f"must be a mapping, not {describe(data)}")
         reading: Reading = info.context
@@ -129,7 +126,7 @@ class SpecModel(BaseModel):
     @classmethod
     def _lenient(
         cls, values: dict[str, Any], handler: ModelWrapValidatorHandler[Self], data: Map, findings: Findings
-    ) -> Self | None:
+    ) -> Self:
         """Report every field that is wrong and go on without it, so that one mistake hides no
         other; None when a required field is left."""
         try:
@@ -139,7 +136,8 @@ class SpecModel(BaseModel):
             broken = frozenset(str(item["loc"][0]) for item in error.errors())
         values = {key: value for key, value in values.items() if key not in broken}
         if any(field.is_required() and name not in values for name, field in cls.model_fields.items()):
-            return None
+            # Optional fields take it as "not given", lists drop it.
+            return cast(Self, None)
         spec = handler(values)
         spec._broken = broken
         return spec

@@ -10,7 +10,7 @@ from dagu_core.model.plan.policies import Condition, ContinueOn, Repeat, RepeatM
 from dagu_core.model.spec.forms import ExitCodes, Seconds, Texts, number_or_reference
 from dagu_core.model.spec.located import Map
 from dagu_core.model.spec.model import SpecModel
-from dagu_core.model.spec.refusal import describe, refused
+from dagu_core.model.spec.refusal import describe, refused, report_item
 
 
 class ConditionSpec(SpecModel):
@@ -31,7 +31,7 @@ class ConditionSpec(SpecModel):
         return Condition(self.condition, self.expected, self.negate)
 
 
-def _conditions(value: Any, info: ValidationInfo) -> Any:
+def _conditions(value: Any, info: ValidationInfo[Any]) -> Any:
     """A text, a mapping, or nested lists of them -> flat list of mappings."""
     if isinstance(value, str):
         if not value.strip():
@@ -43,14 +43,16 @@ def _conditions(value: Any, info: ValidationInfo) -> Any:
         raise refused(f"must be a text, a mapping or a list of them, not {describe(value)}")
     found: list[Any] = []
     for index, item in enumerate(value):
-        if isinstance(item, str) and not item.strip():
-            raise refused("must not be empty (condition is required)", index)
-        if not isinstance(item, str | dict | list):
-            raise refused(f"must be a text or a mapping, not {describe(item)}", index)
         if isinstance(item, list):
             found += _conditions(item, info)
+        elif isinstance(item, str) and item.strip():
+            found.append(_as_map(item))
+        elif isinstance(item, str):
+            report_item(info, value, index, "must not be empty (condition is required)")
+        elif isinstance(item, dict):
+            found.append(item)
         else:
-            found.append(_as_map(item) if isinstance(item, str) else item)
+            report_item(info, value, index, f"must be a text or a mapping, not {describe(item)}")
     return found
 
 
@@ -80,9 +82,10 @@ class ContinueOnSpec(SpecModel):
 
     failed: bool = Field(False, description="Tolerate any failure.")
     skipped: bool = Field(False, description="Go on when this step was skipped.")
-    exit_code: ExitCodes = Field(default=[], description="Tolerate these exit codes.")
+    exit_code: ExitCodes = Field(default_factory=list, description="Tolerate these exit codes.")
     output: Texts = Field(
-        default=[], description="Tolerate when a line of stdout contains this text or matches `re:PATTERN`."
+        default_factory=list,
+        description="Tolerate when a line of stdout contains this text or matches `re:PATTERN`.",
     )
     mark_success: bool = Field(False, description="Count a tolerated step as succeeded.")
 
@@ -122,9 +125,7 @@ def _backoff(value: Any) -> Any:
     raise refused(f"must be true or a number greater than 1.0, not {describe(value)}")
 
 
-Backoff = Annotated[
-    float | None, BeforeValidator(_backoff, json_schema_input_type=bool | float)
-]
+Backoff = Annotated[float | None, BeforeValidator(_backoff, json_schema_input_type=bool | float)]
 
 
 def _limit(value: Any) -> Any:
@@ -158,7 +159,7 @@ class RetrySpec(SpecModel):
     ] = Field(0.0, description="Seconds to wait before the next try.")
     backoff: Backoff = Field(None, description="Factor by which the wait grows; true means 2.")
     max_interval_sec: Seconds | None = Field(None, description="The longest wait in seconds.")
-    exit_code: ExitCodes = Field(default=[], description="Try again only after these exit codes.")
+    exit_code: ExitCodes = Field(default_factory=list, description="Try again only after these exit codes.")
 
     def build(self) -> Retry:
         """The rule of the plan."""
@@ -180,7 +181,8 @@ def _repeat_mode(value: Any) -> Any:
         if word in ("while", "until"):
             return word
         raise refused(
-            f"must be 'while', 'until', or a boolean, not {describe(value)} (invalid value for repeat)", code="D005"
+            f"must be 'while', 'until', or a boolean, not {describe(value)} (invalid value for repeat)",
+            code="D005",
         )
     if isinstance(value, bool):
         return value
@@ -198,7 +200,9 @@ class RepeatSpec(SpecModel):
     )
     condition: str = Field("", description="A command or a text, as in preconditions.")
     expected: str = Field("", description="The value the condition must have, or `re:PATTERN`.")
-    exit_code: ExitCodes = Field(default=[], description="Exit codes that keep (while) or end (until) it.")
+    exit_code: ExitCodes = Field(
+        default_factory=list, description="Exit codes that keep (while) or end (until) it."
+    )
     limit: int | None = Field(None, ge=1, le=1_000_000_000, description="The most executions in total.")
     interval_sec: Seconds = Field(1.0, description="Seconds between two executions.")
     backoff: Backoff = Field(None, description="Factor by which the wait grows; true means 2.")
@@ -231,9 +235,10 @@ class RepeatSpec(SpecModel):
 
 def _explicit_mode_needs_a_reason(rule: RepeatSpec) -> RepeatSpec:
     if isinstance(rule.repeat, str) and not rule.condition and not rule.exit_code:
-        raise refused(f"repeat mode '{rule.repeat}' requires either 'condition' or 'exitCode'", "repeat", code="D004")
+        raise refused(
+            f"repeat mode '{rule.repeat}' requires either 'condition' or 'exitCode'", "repeat", code="D004"
+        )
     return rule
 
 
 RepeatField = Annotated[RepeatSpec, AfterValidator(_explicit_mode_needs_a_reason)]
-

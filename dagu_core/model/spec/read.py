@@ -81,7 +81,9 @@ class _Reader:
         self.base, self.base_reading = _read_base(source.base, base_path, vocabulary)
         self.documents = read_documents(self.findings)
         if not self.documents and not self.findings.errors:
-            self.findings.error("no DAGs found in file", Place(), code="D004", hint="write at least `steps: []`")
+            self.findings.error(
+                "no DAGs found in file", Place(), code="D004", hint="write at least `steps: []`"
+            )
         self.raise_errors()
         self.count = len(self.documents)
         self.names = [_name_in(document) for document in self.documents]
@@ -119,7 +121,7 @@ class _Reader:
                 self.findings.error(message, document.place, code="D004")
             elif its_name in seen:
                 place = document.value_place(document.written("name") or "name")
-                self.findings.error(f"duplicate DAG name \"{its_name}\" found", place, code="D006")
+                self.findings.error(f'duplicate DAG name "{its_name}" found', place, code="D006")
             seen.add(its_name)
 
     def raise_errors(self) -> None:

@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field
 from dagu_core.model.spec.forms import Env, LogOutputWord, Seconds, ShellWords, TextMap, Texts
 from dagu_core.model.spec.located import Map
 from dagu_core.model.spec.model import Reading, SpecModel
-from dagu_core.model.spec.refusal import describe, refused
 from dagu_core.model.spec.policies import Conditions, ContinueOnField, RepeatField, RetrySpec
+from dagu_core.model.spec.refusal import describe, refused
 from dagu_core.model.values.text import to_text
 
 #: DAG and step keys of the original that this engine does not have.
@@ -33,7 +33,9 @@ def _output(value: Any) -> Any:
         output["name"] = value.strip()
         return output if value.strip().lstrip("$") else None
     if not isinstance(value, dict):
-        raise refused(f"must be a text or a mapping, not {describe(value)} (output must be a string or object)")
+        raise refused(
+            f"must be a text or a mapping, not {describe(value)} (output must be a string or object)"
+        )
     return value
 
 
@@ -55,7 +57,9 @@ def _parallel(value: Any) -> Any:
         wrapped["items"] = value
         return wrapped
     if isinstance(value, Map) and not any(key.lower() == "items" for key in value):
-        raise refused("must have `items`: parallel must have either items array or variable reference", code="D004")
+        raise refused(
+            "must have `items`: parallel must have either items array or variable reference", code="D004"
+        )
     return value
 
 
@@ -84,7 +88,9 @@ def _command(value: Any) -> Any:
 
 def _argv(value: Any) -> Any:
     if not isinstance(value, list) or not value:
-        raise refused(f"must be a list of words, not {describe(value)}", hint="use `command` for a command line")
+        raise refused(
+            f"must be a list of words, not {describe(value)}", hint="use `command` for a command line"
+        )
     for index, item in enumerate(value):
         if isinstance(item, list | dict):
             raise refused(f"must be a text, not {describe(item)}", index)
@@ -105,7 +111,7 @@ class ExecutorModel(SpecModel):
     noun: ClassVar[str] = "executor"
 
     type: str = Field("", description="The step type.")
-    config: dict[str, Any] = Field(default={}, description="What the step type needs.")
+    config: dict[str, Any] = Field(default_factory=dict, description="What the step type needs.")
 
 
 def _executor(value: Any) -> Any:
@@ -134,17 +140,19 @@ class StepSpec(SpecModel):
     )
     script: str = Field("", description="A script; a `#!` line chooses its interpreter.")
     shell: ShellWords | None = Field(None, description="The shell of this step; `direct` means none.")
-    shell_packages: Texts = Field(default=[], description="Packages for `nix-shell`.")
+    shell_packages: Texts = Field(default_factory=list, description="Packages for `nix-shell`.")
     working_dir: str = Field("", description="Folder to run in; relative to the DAG's.")
-    env: Env = Field(default=[], description="Environment variables of this step.")
+    env: Env = Field(default_factory=list, description="Environment variables of this step.")
     stdout: str = Field("", description="A file that also receives stdout (appended).")
     stderr: str = Field("", description="A file that also receives stderr (appended).")
     log_output: LogOutputWord = Field(None, description="`separate` or `merged` log files.")
     output: Annotated[
         OutputModel | None, BeforeValidator(_output, json_schema_input_type=str | OutputModel)
     ] = Field(None, description="Capture stdout into a variable.")
-    preconditions: Conditions = Field(default=[], description="What must hold, else the step is skipped.")
-    precondition: Conditions = Field(default=[], description="More preconditions.")
+    preconditions: Conditions = Field(
+        default_factory=list, description="What must hold, else the step is skipped."
+    )
+    precondition: Conditions = Field(default_factory=list, description="More preconditions.")
     continue_on: ContinueOnField | None = Field(None, description="Which failures are tolerated.")
     retry_policy: RetrySpec | None = Field(None, description="Whether to try again after a failure.")
     repeat_policy: RepeatField | None = Field(None, description="Whether to run again after an end.")
@@ -158,7 +166,9 @@ class StepSpec(SpecModel):
         ExecutorModel | None, BeforeValidator(_executor, json_schema_input_type=str | ExecutorModel)
     ] = Field(None, description="The older way to write `type` and `config`.")
     action: str = Field("", description="The newer way to write `type` and `command`: `type.command`.")
-    call: str = Field("", description="The sub-DAG to run: a document of this file, a name or a path.")
+    call: str | None = Field(
+        None, min_length=1, description="The sub-DAG to run: a document of this file, a name or a path."
+    )
     params: Annotated[
         Any, BeforeValidator(_call_params, json_schema_input_type=str | list[Any] | dict[str, Any])
     ] = Field(None, description="Parameters of the sub-DAG.")
@@ -166,7 +176,9 @@ class StepSpec(SpecModel):
         ParallelModel | None,
         BeforeValidator(_parallel, json_schema_input_type=str | list[Any] | ParallelModel),
     ] = Field(None, description="Run the sub-DAG once an item.")
-    worker_selector: TextMap = Field(default={}, description="Labels of the workers a sub-DAG may run on.")
+    worker_selector: TextMap = Field(
+        default_factory=dict, description="Labels of the workers a sub-DAG may run on."
+    )
     on_crash: Literal["fail", "retry"] = Field(
         "fail", description="What becomes of an attempt whose outcome nobody can know."
     )

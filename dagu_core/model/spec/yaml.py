@@ -65,7 +65,9 @@ def _check_characters(text: str) -> None:
         line = text.count("\n", 0, bad.start()) + 1
         column = bad.start() - (text.rfind("\n", 0, bad.start()) + 1) + 1
         what = "not UTF-8" if "\ud800" <= bad[0] <= "\udfff" else "control character"
-        raise _problem(f"{what} U+{ord(bad[0]):04X}", Place(line, column), "remove it, or write it as an escape")
+        raise _problem(
+            f"{what} U+{ord(bad[0]):04X}", Place(line, column), "remove it, or write it as an escape"
+        )
 
 
 class _Fatal(Exception):
@@ -86,8 +88,8 @@ def _problem(message: str, place: Place, hint: str = "", code: str = "D001") -> 
 
 def _syntax_problem(error: pyyaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
-    message = " ".join(str(part) for part in (error.context, error.problem) if part)
-    tab = "\\t" in message or "'\t'" in message
+    message = ": ".join(str(part) for part in (error.context, error.problem) if part)
+    tab = "tab character" in message or "\\t" in message or "'\t'" in message
     return Problem(
         message.replace("\t", "\\t"),
         Place(mark.line + 1, mark.column + 1) if mark else Place(),
@@ -98,7 +100,7 @@ def _syntax_problem(error: pyyaml.MarkedYAMLError) -> Problem:
 def _events(text: str) -> Iterator[Any]:
     parser: Any
     try:
-        from yaml.cyaml import CParser
+        from yaml._yaml import CParser
 
         parser = CParser(text)
     except ImportError:  # PyYAML without libyaml: slower, same events
@@ -159,7 +161,9 @@ class _Builder:
         mark, text = event.start_mark, event.value
         place = (mark.line + 1, mark.column + 1)
         if "\0" in text:
-            raise _problem("control character U+0000", Place(*place), "no program can be given this character")
+            raise _problem(
+                "control character U+0000", Place(*place), "no program can be given this character"
+            )
         value = self._tagged(event, text, place)
         if event.anchor:
             self.anchors[event.anchor] = (value, 1)
@@ -225,7 +229,11 @@ class _Builder:
         if top is not None and not top.has_key and type(top.data) is Map:
             if isinstance(value, Map | Seq):
                 raise _problem("a key must be a plain text, not a list or mapping", place)
-            top.key, top.key_place, top.has_key = str(getattr(value, "text", value)), (place.line, place.column), True
+            top.key, top.key_place, top.has_key = (
+                str(getattr(value, "text", value)),
+                (place.line, place.column),
+                True,
+            )
             return
         self._count(nodes, place)
         self._add(value, (place.line, place.column))

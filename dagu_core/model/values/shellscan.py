@@ -61,6 +61,7 @@ class _Scan:
         self.out: list[str] = []
         self.stack: list[_Frame] = []
         self.heredocs: list[_Heredoc] = []
+        self.knows_heredocs = True
 
     def run(self, outermost: str) -> str:
         self.stack.append(_Frame(outermost, is_quoted=outermost == "heredoc"))
@@ -208,6 +209,9 @@ class _Scan:
         closing = re.compile(rf"^{tabs}{re.escape(heredoc.delimiter)}$", re.MULTILINE)
         last = closing.search(self.text, self.at)
         if last is None:
+            # Where code and text begin is now a guess, and a value must not become code.
+            self.knows_heredocs = False
+        if last is None or not self.knows_heredocs:
             return
         body = self.text[self.at : last.start()]
         if not heredoc.is_literal:

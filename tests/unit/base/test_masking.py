@@ -79,6 +79,7 @@ def test_the_longest_secret_wins_and_overlaps_leave_nothing() -> None:
     masker = Masker({"SHORT": "secret", "LONG": "secret-and-more", "OVER": "more-to-come"})
     assert masker.mask("secret-and-more") == "*******"
     assert masker.mask("secret-and-more-to-come!") == "*******!"
+    assert Masker({"A": "abcd", "B": "defg"}).mask("<abcdefg>") == "<*******>"
 
 
 def test_bytes_that_are_no_text_pass() -> None:

@@ -121,6 +121,18 @@ class TestSqliteStore(StateStoreContract):
 
         asyncio.run(main())
 
+    def test_a_caller_that_gave_up_disturbs_nobody(self) -> None:
+        async def test(store: StateStore) -> None:
+            await store.create(Change(summary()), SOURCE)
+            gone = asyncio.ensure_future(store.commit(Change(summary(error="1"), events=[NOTE])))
+            await asyncio.sleep(0)
+            gone.cancel()
+            await store.commit(Change(summary(error="2"), events=[NOTE]))
+            stored = await store.load(RunRef("a", "r1"))
+            assert (stored.summary.error, stored.summary.seq) == ("2", 2)
+
+        self.run(test)
+
     @pytest.mark.parametrize(
         "url", ["sqlite:relative.db", "sqlite://host/x.db", "memory:/x", "sqlite:///x?busy_timeout=no"]
     )

@@ -37,8 +37,8 @@ def view(
     started: float | None = START,
     finished: float | None = START,
     **more: Any,
-) -> View:
-    """A run of DAG `pair` with these steps."""
+) -> Any:
+    """A run of DAG `pair` with these steps, as a `View`."""
     nodes = tuple(step for step, _ in steps)
     summary = RunSummary(
         RunRef("pair", "r1"), status, started_at=started, finished_at=finished, created_at=START, **more

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -15,6 +17,7 @@ from dagu_core.cli.group import VERBS, verb_first
 from dagu_core.cli.invocation import Invocation
 from dagu_core.cli.main import run
 from dagu_core.cli.options import unquoted
+from dagu_core.contracts.command import Command
 
 Capture = pytest.CaptureFixture[str]
 
@@ -181,3 +184,55 @@ def test_nothing_heavy_is_imported_before_a_verb_needs_it(tmp_path: Path) -> Non
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "found"),
+    [
+        ("dagu st", 1, {"start", "stop", "status"}),
+        ("dagu status he", 2, {"hello"}),
+        ("dagu retry --do", 2, {"--downstream"}),
+    ],
+)
+def test_completion_of_verbs_dags_and_flags(
+    words: str, position: int, found: set[str], tmp_path: Path
+) -> None:
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "hello.yaml").write_text("steps: []")
+    asked = {"_DAGU_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(position)}
+    done = subprocess.run(
+        [sys.executable, "-c", "from dagu_core.cli.main import main; main()"],
+        env=os.environ | asked | {"DAGU_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert {line.removeprefix("plain,") for line in done.stdout.splitlines()} == found
+    assert done.stderr == ""
+
+
+def test_verbs_of_plugins_stand_beside_ours(invocation: Invocation, capsys: Capture) -> None:
+    hello = click.Command("hello", callback=lambda: click.echo("hi"))
+    brought = {
+        "hello": Command("hello", "Greet.", lambda: hello),
+        "start": Command("start", "Take over.", lambda: hello),
+    }
+    invocation.__dict__["host"] = SimpleNamespace(catalog=SimpleNamespace(commands=brought))
+    assert run(["--dagu-home=X", "hello", "-q"], invocation) == 0
+    assert capsys.readouterr().out == "hi\n"
+    assert invocation.quiet
+    assert run(["help"], invocation) == 0
+    shown = capsys.readouterr().out
+    assert "hello  Greet." in shown and "Take over." not in shown
+
+
+def test_a_verb_of_a_broken_plugin_is_no_trace(invocation: Invocation, capsys: Capture) -> None:
+    def load() -> click.Command:
+        raise ImportError("no sdk")
+
+    brought = {"hello": Command("hello", "Greet.", load)}
+    invocation.__dict__["host"] = SimpleNamespace(catalog=SimpleNamespace(commands=brought))
+    assert run(["hello"], invocation) == 1
+    shown = capsys.readouterr().err
+    assert shown == "Error: the plugin that brings `hello` is broken: ImportError: no sdk\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dagu_core.cli.output import as_csv, as_json, as_table, clock_time, duration, width
+from dagu_core.cli.output import as_csv, as_json, as_table, clock_time, duration, tell, width
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,8 @@ def test_csv_quotes_what_needs_it() -> None:
 
 def test_json_keeps_characters() -> None:
     assert as_json({"a": "é"}) == '{\n  "a": "é"\n}'
+
+
+def test_errors_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    tell("no file \x1b[2J\nhint")
+    assert capsys.readouterr().err == "no file \\x1b[2J\nhint\n"

@@ -12,14 +12,14 @@ from dagu_core.cli.tree import render_tree, wrap
 from dagu_core.model.run.events import ChildRef
 from dagu_core.model.run.run import StepRun
 from dagu_core.model.status import RunStatus, StepStatus
-from tests.unit.cli.runs import START, View, step, view
+from tests.unit.cli.runs import START, step, view
 
 DONE = {"status": StepStatus.SUCCEEDED, "started_at": 0.0, "finished_at": 0.0}
 
 
-def tree(shown: View, logs: dict[str, Excerpt] | None = None, now: float = START, **more: Any) -> str:
+def tree(shown: Any, logs: dict[str, Excerpt] | None = None, now: float = START, **more: Any) -> str:
     return render_tree(
-        shown,  # type: ignore[arg-type]
+        shown,
         now=now,
         read=lambda path: (logs or {}).get(path, Excerpt()),
         **more,
@@ -131,10 +131,15 @@ def test_left_out_lines_are_counted() -> None:
     ]
 
 
-@pytest.mark.parametrize(("length", "lines"), [(64, 1), (65, 2), (72, 2), (73, 3)])
-def test_a_long_line_of_output_breaks(length: int, lines: int) -> None:
-    logs = {"o": Excerpt(("z" * length,))}
-    assert len(body(step("o", stdout="o", **DONE), step("z"), logs=logs)) - 3 == lines
+@pytest.mark.parametrize(("final", "last", "room"), [(0, 0, 70), (0, 1, 72), (1, 0, 72), (1, 1, 74)])
+def test_output_breaks_where_its_bars_leave_room(final: bool, last: bool, room: int) -> None:
+    def lines_of(length: int) -> int:
+        shown = step("o", stdout="o", stderr="" if final else "e", **DONE)
+        logs = {"o": Excerpt(("z" * length,)), "e": Excerpt(("short",))}
+        lines = body(*([shown] if last else [shown, step("z")]), logs=logs)
+        return sum("z" in line.partition("─z")[0] or "stdout" in line for line in lines)
+
+    assert [lines_of(length) for length in (room - 8, room - 7, room, room + 1)] == [1, 2, 2, 3]
 
 
 def test_a_long_command_breaks_at_blanks_and_hangs() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -289,3 +290,11 @@ def test_cleanup_on_trial_lists_ids(app: SimpleNamespace, dagu: Dagu, capsys: Ca
     assert dagu("cleanup", "--dry-run", "pair") == 0
     assert app.history.calls == [("cleanup", ("pair", 0, True), {})]
     assert capsys.readouterr().out == 'Dry run: Would delete 2 run(s) for DAG "pair":\n  - r1\n  - r2\n'
+
+
+def test_cleanup_without_an_answer_deletes_nothing(
+    app: SimpleNamespace, dagu: Dagu, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert dagu("cleanup", "pair") == 0
+    assert app.history.calls == []

@@ -251,7 +251,7 @@ def test_packages_inside_an_archive_are_found(tmp_path: Path) -> None:
 
 def test_without_third_parties_stevedore_is_not_even_imported() -> None:
     code = (
-        "import sys, dagu_core.contracts.host as host; host.installed = lambda group: [];"
+        "import sys, dagu_core.contracts.host as host; host.installed = list;"
         "host.PluginHost.load(builtins=('dagu_core.builtins.secrets',)); print('stevedore' in sys.modules)"
     )
     root = Path(__file__).parents[3]

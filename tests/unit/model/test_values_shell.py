@@ -103,6 +103,10 @@ def test_text_without_references_is_left_alone(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (
+            "f() { echo \"$1\" ${J.n}; }; f 'x ${P} y' | cat; [ ${#P} = 1 ] && (echo '( ${P} )')",
+            "x v y 123\n( v )\n",
+        ),
         ("echo '${P}' 'a ${P} b' 'a ${P}' '$P x'", "${P} a v b a ${P} $P x\n"),
         ('echo $P ${P} ${P:-x} ${NOPE:-x} "$P"', "v v v x v\n"),
         ("echo ${one.stdout} ${one.exitCode} ${one.exit_code} ${one.stderr:1:2}", "/o/ut 7 7 er\n"),
@@ -186,3 +190,10 @@ def test_in_place(text: str, expected: str) -> None:
         positional=["p"],
     )
     assert in_place(text, scope) == expected
+
+
+def test_a_value_never_ends_a_here_document_and_becomes_code() -> None:
+    scope = Scope(layers=[{"V": "x\nY\necho canary\n"}])
+    assert printed("cat <<'Y'\n${V}\nY", scope) == "x\nY\necho canary\n\n"
+    unended = "cat <<-'Y'\n<<'X'\n${V}\nX\n"
+    assert prepared(unended, scope) == ShellText(unended)

@@ -1,0 +1,89 @@
+"""The one object everything hangs on: settings, plugins, store; opened and closed once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from dagu_core.app.dags import Dags
+from dagu_core.app.history import History
+from dagu_core.app.log_lines import log_line
+from dagu_core.app.runs import Runs
+from dagu_core.app.views import RunView
+from dagu_core.base.clock import Clock, SystemClock
+from dagu_core.base.settings import Settings
+from dagu_core.contracts.catalog import Catalog
+from dagu_core.contracts.host import PluginHost
+from dagu_core.contracts.store import StateStore
+from dagu_core.engine.runner import Runner, Surroundings
+from dagu_core.model.run.events import Event
+from dagu_core.model.run.run import Run
+
+
+class App:
+    """The use cases: `dags`, `runs`, `history`. The CLI and the server call nothing else."""
+
+    def __init__(self, settings: Settings, host: PluginHost, store: StateStore, clock: Clock) -> None:
+        self.settings, self.host, self.store, self.clock = settings, host, store, clock
+        paths = settings.paths
+        self.dags = Dags(paths.dags, paths.base_config, host)
+        self.history = History(self)
+        self.runs = Runs(self)
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.host.catalog
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        settings: Settings,
+        *,
+        plugins: Sequence[object] = (),
+        discover: bool = True,
+        clock: Clock | None = None,
+        host: PluginHost | None = None,
+    ) -> AsyncIterator[App]:
+        """Load plugins and connect the store; both are let go at the end of the block.
+
+        Raises Unavailable when the store cannot be used.
+        """
+        if host is None:
+            chosen = settings.plugins
+            host = PluginHost.load(
+                disabled=chosen.disabled, allow=chosen.allow, plugins=plugins, discover=discover
+            )
+        url = settings.store
+        if settings.durability == "full" and url.startswith("sqlite") and "durability=" not in url:
+            url += ("&" if "?" in url else "?") + "durability=full"
+        store = host.catalog.store(url)(url)
+        await store.open()
+        try:
+            yield cls(settings, host, store, clock or SystemClock())
+        finally:
+            await store.close()
+
+    def runner(self, watch: Callable[[Run, Event], None]) -> Runner:
+        """A runner in this process."""
+        paths = self.settings.paths
+        form = self.settings.core.log_format
+        return Runner(
+            store=self.store,
+            catalog=self.catalog,
+            clock=self.clock,
+            places=Surroundings(
+                home=str(self.settings.home or paths.data.parent),
+                data=paths.data,
+                logs=paths.logs,
+                environ=self.settings.environ,
+            ),
+            definitions=self.dags,
+            watch=watch,
+            describe=lambda run, event: log_line(event, view_of(run), form),
+        )
+
+
+def view_of(run: Run) -> RunView:
+    """The live state of a run as a view; shares the state, so it is cheap."""
+    return RunView(run.plan, run.summary, run.steps)

@@ -1,0 +1,147 @@
+"""Finds, reads and checks definitions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dagu_core.base.errors import DaguError, Invalid, NotFound
+from dagu_core.contracts.host import PluginHost
+from dagu_core.contracts.store import definition_key
+from dagu_core.model.plan.plan import Plan, Source
+from dagu_core.model.spec.read import Definition, read_definition, read_plan
+from dagu_core.model.spec.yaml import decode
+
+SUFFIXES = (".yaml", ".yml")
+#: plans kept in memory; a fan-out calls the same few again and again
+_KEPT = 64
+
+
+class Dags:
+    """The definitions of one DAGs folder (and of any file named by its path)."""
+
+    def __init__(self, folder: Path, base_config: Path, host: PluginHost) -> None:
+        self.folder, self.base_config, self.host = folder, base_config, host
+        self._plans: dict[tuple[str, bool, str], Plan] = {}
+
+    def resolve(self, ref: str) -> Path:
+        """The file of a DAG given by path or name. Raises NotFound."""
+        if not ref or "\0" in ref:
+            raise NotFound("no DAG was named", hint="give the name of a DAG or the path of its file")
+        path = Path(os.path.expanduser(ref))
+        candidates = [path] if path.is_absolute() else [Path.cwd() / path, *self._in(self.folder, ref)]
+        for candidate in candidates:
+            if _is_definition(candidate):
+                return Path(os.path.normpath(candidate))
+        raise NotFound(
+            f"there is no DAG {ref!r}", hint=f"looked for {', '.join(str(path) for path in candidates)}"
+        )
+
+    @staticmethod
+    def _in(folder: Path, ref: str) -> list[Path]:
+        if ref.endswith(SUFFIXES):
+            return [folder / ref]
+        return [folder / f"{ref}{suffix}" for suffix in SUFFIXES]
+
+    def read(self, ref: str, *, name: str = "") -> Definition:
+        """Read and check a definition. Raises NotFound, InvalidDefinition."""
+        path = self.resolve(ref)
+        return self.check(self.text_of(path), path=str(path), name=name)
+
+    def check(
+        self, text: str, *, path: str = "", name: str = "", base: str | None = None, as_child: bool = False
+    ) -> Definition:
+        """Check a definition text. Raises InvalidDefinition with every problem."""
+        return read_definition(
+            text,
+            path=path,
+            vocabulary=self.host.catalog.vocabulary,
+            base=self.base_text() if base is None else base,
+            base_path=str(self.base_config),
+            name=name,
+            as_child=as_child,
+        )
+
+    def text_of(self, path: Path) -> str:
+        """The text of a definition file as YAML. Raises NotFound, Invalid, InvalidDefinition."""
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise NotFound(f"cannot read {path}: {error.strerror}") from None
+        text = decode(data, str(path))
+        return self.host.read_source(path, text) or text
+
+    def base_text(self) -> str:
+        """The text of base.yaml, "" when there is none."""
+        try:
+            return decode(self.base_config.read_bytes(), str(self.base_config))
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise Invalid(f"cannot read {self.base_config}: {error.strerror}") from None
+
+    def name_of(self, ref: str) -> str:
+        """The DAG name meant by a file, by the name of a file in the DAGs folder, or by itself."""
+        if not ref.endswith(SUFFIXES) and os.sep not in ref and not self._files_named(ref):
+            return ref
+        try:
+            return self.read(ref).plans[0].name
+        except NotFound:
+            return Path(ref).stem if ref.endswith(SUFFIXES) else ref
+        except DaguError:
+            # A definition that is broken now still has runs from when it was not.
+            return self.resolve(ref).stem
+
+    def _files_named(self, ref: str) -> list[Path]:
+        return [path for path in self._in(self.folder, ref) if _is_definition(path)]
+
+    def names(self) -> list[str]:
+        """The names of the files in the DAGs folder, without suffix, sorted."""
+        try:
+            entries = list(os.scandir(self.folder))
+        except OSError:
+            return []
+        return sorted(
+            entry.name.rpartition(".")[0]
+            for entry in entries
+            if entry.name.endswith(SUFFIXES) and _is_definition(Path(entry.path))
+        )
+
+    def plan_of(self, source: Source, *, name: str = "", as_child: bool = False) -> Plan:
+        """The plan of a stored source, read once. Raises InvalidDefinition."""
+        key = (definition_key(source), as_child, name)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = read_plan(source, self.host.catalog.vocabulary, name=name, as_child=as_child)
+            if len(self._plans) >= _KEPT:
+                self._plans.pop(next(iter(self._plans)))
+            self._plans[key] = plan
+        return plan
+
+    def child(self, target: str, parent: Plan) -> Plan:
+        """The plan a sub-DAG step calls: a document of the same file, else a file beside the
+        parent's or in the DAGs folder. Raises NotFound, InvalidDefinition."""
+        if target in parent.local:
+            return self.plan_of(parent.local[target], as_child=True)
+        path = Path(os.path.expanduser(target))
+        folders = [self.folder]
+        if parent.source.path:
+            folders.insert(0, Path(parent.source.path).parent)
+        candidates = [path] if path.is_absolute() else [c for f in folders for c in self._in(f, target)]
+        for candidate in candidates:
+            if _is_definition(candidate):
+                found = Path(os.path.normpath(candidate))
+                return self.plan_of(
+                    Source(self.text_of(found), str(found), 0, self.base_text()), as_child=True
+                )
+        raise NotFound(
+            f"DAG {target} not found", hint=f"looked for {', '.join(str(path) for path in candidates)}"
+        )
+
+
+def _is_definition(path: Path) -> bool:
+    """A regular file; a FIFO or device is never opened."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

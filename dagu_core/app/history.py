@@ -1,0 +1,132 @@
+"""What happened: find runs, read one, say why something did not happen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dagu_core.app import retention
+from dagu_core.app.views import RunView
+from dagu_core.base.errors import DaguError, Invalid, NotFound
+from dagu_core.contracts.store import RunQuery, StoredRun
+from dagu_core.engine.liveness import died_at, host_name, living_pid
+from dagu_core.model.plan.plan import Plan, PlannedStep
+from dagu_core.model.run import reasons
+from dagu_core.model.run.events import Event
+from dagu_core.model.run.run import RunRef, RunSummary, StepRun
+from dagu_core.model.status import RunStatus, StepStatus
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a run or a step stands as it does. `subject` is "run" or the step's name, `status` a
+    label, `code` a code of `reasons` ("" = none), `sentence` for people."""
+
+    subject: str
+    status: str
+    code: str
+    sentence: str
+
+
+class History:
+    """Reads only; a read never changes anything."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def get(self, dag: str, run_id: str = "") -> RunView:
+        """A run by id, or the latest one of a DAG. Raises NotFound."""
+        if run_id:
+            stored = await self.app.store.load(RunRef(dag, run_id))
+        else:
+            latest = await self.app.store.find(RunQuery(dag=dag, limit=1))
+            if not latest:
+                raise NotFound(f"no run of {dag} is recorded", hint=f"start one: dagu start {dag}")
+            stored = await self.app.store.load(latest[0].ref)
+        return await self.view(stored)
+
+    async def view(self, stored: StoredRun) -> RunView:
+        """A stored run beside its plan; when the definition is gone, beside what is known."""
+        summary = stored.summary
+        try:
+            source = await self.app.store.definition(summary.definition)
+            plan = self.app.dags.plan_of(source, name=summary.ref.dag, as_child=summary.parent is not None)
+        except DaguError:
+            plan = _plan_from(stored)
+        steps = [stored.steps.get(node.name) or StepRun() for node in plan.nodes]
+        data = self.app.settings.paths.data
+        ours = summary.status is RunStatus.RUNNING and summary.host in ("", host_name())
+        alive = not ours or living_pid(data, summary.engine) is not None
+        return RunView(plan, summary, steps, alive, None if alive else died_at(data, summary.engine))
+
+    async def find(self, query: RunQuery) -> list[RunSummary]:
+        """The runs that match, newest first."""
+        return await self.app.store.find(query)
+
+    async def events(self, ref: RunRef, after: int = 0) -> list[tuple[int, Event]]:
+        """What happened to a run, in order."""
+        return await self.app.store.events(ref, after)
+
+    async def cleanup(self, dag: str, days: int, dry_run: bool) -> list[RunRef]:
+        """Remove (or only name) the ended runs of a DAG older than `days` days; 0 = all."""
+        if days < 0:
+            raise Invalid(f"retention days must not be negative, got {days}")
+        before = self.app.clock.now() - days * retention.DAY
+        if dry_run:
+            return [one.ref for one in await retention.old_runs(self.app, dag, before)]
+        return [one.ref for one in await retention.remove_before(self.app, dag, before)]
+
+    async def why(self, dag: str, run_id: str = "") -> list[Reason]:
+        """The reason behind every wait, skip, refusal and bad end of a run."""
+        view = await self.get(dag, run_id)
+        summary = view.summary
+        sentence = summary.error or reasons.SENTENCES.get(summary.reason, "")
+        if summary.status is RunStatus.RUNNING and not view.alive:
+            sentence = "the process that drove it is gone; `dagu recover` takes it over"
+        elif not sentence:
+            sentence = _plain(view)
+        found = [Reason("run", summary.status.label, summary.reason, sentence)]
+        for node in view.plan.nodes:
+            step = view.steps[node.index]
+            if step.status is StepStatus.SUCCEEDED or (node.handler and not step.reason):
+                continue
+            code, text = _why(view, node, step)
+            if code or text:
+                found.append(Reason(node.name, step.status.label, code, text))
+        return found
+
+
+def _why(view: RunView, node: PlannedStep, step: StepRun) -> tuple[str, str]:
+    if step.status is StepStatus.NOT_STARTED:
+        waits = [
+            view.plan.nodes[index].name for index in node.depends if not view.steps[index].status.is_over
+        ]
+        if view.summary.status.is_over:
+            return view.summary.reason or reasons.STOPPED, "the run ended before its turn came"
+        if waits:
+            return "waits_for", f"waits for {', '.join(waits)}"
+        return "waits_for_slot", "waits for a free slot (maxActiveSteps)"
+    text = reasons.SENTENCES.get(step.reason, "")
+    if step.error:
+        text = f"{text}: {step.error}" if text else step.error
+    return step.reason, text
+
+
+def _plain(view: RunView) -> str:
+    status = view.summary.status
+    if status is RunStatus.SUCCEEDED:
+        return "every step succeeded or was skipped by its conditions"
+    if status is RunStatus.PARTIALLY_SUCCEEDED:
+        return "a step failed, and continueOn tolerates it"
+    if status is RunStatus.FAILED:
+        return "a step or a handler failed"
+    unmet = [result for result in view.details()["preconditions"] if result.get("error")]
+    return unmet[0]["error"] if unmet else ""
+
+
+def _plan_from(stored: StoredRun) -> Plan:
+    nodes = tuple(PlannedStep(index, name) for index, name in enumerate(stored.steps))
+    return Plan(stored.summary.ref.dag, nodes, len(nodes))

@@ -1,0 +1,340 @@
+"""Use cases on runs: start, enqueue, stop, retry, restart, recover."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagu_core.app import retention
+from dagu_core.app.requests import StartRequest
+from dagu_core.app.views import RunView
+from dagu_core.base.errors import AlreadyRunning, Conflict, Invalid, NotFound, NotRunning, Unavailable
+from dagu_core.base.names import check_dag_name, check_run_id
+from dagu_core.contracts.store import Change, RunQuery, StoredRun
+from dagu_core.engine.launch import Launch, evaluate_params, new_summary, resume, start, steps_to_retry
+from dagu_core.engine.liveness import host_name, living_pid, poke
+from dagu_core.model.plan.plan import Param
+from dagu_core.model.run.events import Event, RunEnded, RunReset
+from dagu_core.model.run.index import restore
+from dagu_core.model.run.run import Run, RunRef, RunSummary
+from dagu_core.model.run.signals import StopSignal
+from dagu_core.model.status import RunStatus, StepStatus
+from dagu_core.model.values.params import params_from_argv, parse_params
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+Watch = Callable[[RunView, Event], None]
+
+#: free bytes (and share of the disk) below which no new run is accepted
+MIN_FREE_BYTES, MIN_FREE_SHARE = 64 << 20, 0.01
+
+
+class Runs:
+    """What may be asked of runs."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def start(self, request: StartRequest, watch: Watch | None = None) -> RunView:
+        """Run in this process and wait for the end.
+
+        Raises NotFound, InvalidDefinition, Invalid, AlreadyExists, Unavailable.
+        """
+        launch = await self._launch(request)
+        self._guard_disk()
+        async with self.app.runner(_only(launch.ref, watch)) as runner:
+            runner.listen_to_signals()
+            if request.parent is not None and (stored := await self._existing(launch.ref)):
+                reset = RunReset(self.app.clock.now(), (), reason="parent retried")
+                run = await resume(runner, launch, stored, reset=reset)
+            else:
+                run = await start(runner, launch)
+            view = _view(run, runner.interrupted_by if runner.forced else "")
+        await retention.after_run(self.app, launch.plan)
+        return view
+
+    async def enqueue(self, request: StartRequest) -> RunSummary:
+        """Record a run for later; a runner takes it from its queue."""
+        if not self.app.settings.queues.enabled:
+            raise Invalid("queues are disabled", hint="set queues.enabled: true")
+        launch = await self._launch(request)
+        self._guard_disk()
+        params, _, _ = await evaluate_params(launch, [Path.cwd()])
+        now = self.app.clock.now()
+        summary = new_summary(launch, params, now)
+        summary.status, summary.queued_at, summary.reason = RunStatus.QUEUED, now, "queued"
+        await self.app.store.create(Change(summary, durable=True), launch.plan.source)
+        return summary
+
+    async def dequeue(self, queue: str, ref: RunRef | None = None) -> RunRef:
+        """Take a waiting run (the oldest one) out of a queue; it ends aborted and never starts."""
+        waiting = await self.app.store.find(
+            RunQuery(queue=queue, statuses=(RunStatus.QUEUED,), limit=100_000, roots_only=False)
+        )
+        if ref is not None:
+            waiting = [summary for summary in waiting if summary.ref == ref]
+        if not waiting:
+            what = f"run {ref} does not wait in queue {queue}" if ref else f"queue {queue} is empty"
+            raise Invalid(what)
+        summary = waiting[-1]
+        await self._end(summary, "dequeued")
+        return summary.ref
+
+    async def stop(self, dag: str, run_id: str = "", force: bool = False) -> list[RunRef]:
+        """Ask the live runs of a DAG (or one of them) to stop; returns those that were asked.
+
+        A queued run ends aborted at once; a run whose engine is dead is taken over and ended.
+        """
+        if run_id:
+            found = [(await self.app.store.load(RunRef(dag, run_id))).summary]
+        else:
+            active = (RunStatus.RUNNING, RunStatus.QUEUED)
+            found = await self.app.store.find(RunQuery(dag=dag, statuses=active, limit=1000, roots_only=True))
+        asked = []
+        for summary in found:
+            if summary.status is RunStatus.QUEUED:
+                await self._end(summary, "stopped")
+            elif summary.status is RunStatus.RUNNING:
+                signal = StopSignal(self.app.clock.now(), "user", force=force)
+                await self.app.store.leave_signal(summary.ref, signal)
+                if not poke(self.app.settings.paths.data, summary.engine) and summary.host == host_name():
+                    await self._take_over(summary.ref, None)
+            else:
+                continue
+            asked.append(summary.ref)
+        return asked
+
+    async def restart(self, dag: str, run_id: str = "", watch: Watch | None = None) -> RunView:
+        """Stop the running run, wait `restartWaitSec`, run the same definition and parameters
+        again under a new id. Raises NotRunning."""
+        query = RunQuery(dag=dag, run_id=run_id, exact=True, statuses=(RunStatus.RUNNING,), limit=1)
+        running = await self.app.store.find(query)
+        if not running:
+            latest = await self.app.store.find(RunQuery(dag=dag, limit=1))
+            status = latest[0].status.label if latest else "never started"
+            raise NotRunning(f"DAG {dag} is not running, current status: {status}")
+        ref = running[0].ref
+        await self.stop(dag, ref.run_id)
+        while not (stored := await self.app.store.load(ref)).summary.status.is_over:
+            await asyncio.sleep(0.1)
+        launch = await self._launch_again(stored, self.app.clock.new_run_id())
+        await asyncio.sleep(launch.plan.restart_wait)
+        async with self.app.runner(_only(launch.ref, watch)) as runner:
+            runner.listen_to_signals()
+            return _view(await start(runner, launch))
+
+    async def retry(
+        self, dag: str, run_id: str, step: str = "", downstream: bool = False, watch: Watch | None = None
+    ) -> RunView:
+        """A new attempt of a run from its stored definition: the unsuccessful steps and what
+        follows them, or only `step`. Raises NotFound, AlreadyRunning, Invalid."""
+        ref = RunRef(dag, run_id)
+        stored = await self.app.store.load(ref)
+        if stored.summary.status is RunStatus.RUNNING:
+            # The process that drove it is gone: settle what it left before anything is retried.
+            view = await self._take_over(ref, watch)
+            if view.summary.status.is_success and not step:
+                return view
+            stored = await self.app.store.load(ref)
+        if stored.summary.status is RunStatus.QUEUED:
+            raise Conflict(f"run {ref} waits in queue {stored.summary.queue} and has not begun")
+        launch = await self._launch_again(stored, run_id)
+        run = restore(launch.plan, stored.summary, stored.steps)
+        steps = steps_to_retry(run, step=step, downstream=downstream)
+        reset = RunReset(self.app.clock.now(), steps, only=bool(step), reason="retry")
+        async with self.app.runner(_only(ref, watch)) as runner:
+            runner.listen_to_signals()
+            try:
+                run = await resume(runner, launch, stored, reset=reset)
+            except Conflict as error:
+                raise AlreadyRunning(f"run {ref} is running already") from error
+            return _view(run, runner.interrupted_by if runner.forced else "")
+
+    async def recover(self, watch: Watch | None = None) -> list[RunView]:
+        """Take over every run of this host whose engine died, and drive all to their ends."""
+        dead = await self.dead_runs()
+        roots = [one for one in dead if one.parent is None or not _has(dead, one.parent)]
+        if not roots:
+            return []
+        return list(await asyncio.gather(*(self._take_over(one.ref, watch) for one in roots)))
+
+    async def dead_runs(self) -> list[RunSummary]:
+        """Running runs of this host whose engine is proven dead, children included."""
+        data = self.app.settings.paths.data
+        running = await self.app.store.find(
+            RunQuery(statuses=(RunStatus.RUNNING,), roots_only=False, limit=100_000)
+        )
+        engines = {one.engine for one in running if one.host in ("", host_name())}
+        dead = {engine for engine in engines if living_pid(data, engine) is None}
+        return [one for one in running if one.engine in dead and one.host in ("", host_name())]
+
+    async def dry(self, request: StartRequest) -> RunView:
+        """What a run would do: everything is read and checked, nothing is run or stored."""
+        launch = await self._launch(request)
+        now = self.app.clock.now()
+        params = tuple((one.name or str(place), one.value) for place, one in enumerate(launch.overrides, 1))
+        summary = new_summary(launch, params, now)
+        summary.status, summary.started_at, summary.finished_at = RunStatus.SUCCEEDED, now, now
+        run = restore(launch.plan, summary, {})
+        for node in launch.plan.steps:
+            state = run.steps[node.index]
+            state.status, state.started_at, state.finished_at = StepStatus.SUCCEEDED, now, now
+        return _view(run)
+
+    def exec_request(
+        self,
+        argv: Sequence[str],
+        *,
+        name: str = "",
+        run_id: str = "",
+        workdir: str = "",
+        shell: str = "",
+        base: str = "",
+        env: Mapping[str, str] | None = None,
+        dotenv: Sequence[str] = (),
+    ) -> StartRequest:
+        """The request that runs one command as a DAG of one step."""
+        if not argv:
+            raise Invalid("which command?", hint="write it after `--`")
+        for path in (*dotenv, *([base] if base else []), *([workdir] if workdir else [])):
+            if not Path(path).exists():
+                raise NotFound(f"{path} does not exist")
+        name = name or f"exec-{os.path.basename(argv[0])}"[:40]
+        step = {"name": "main", "shell": shell, "command": shlex.join(argv)}
+        definition = {
+            "name": check_dag_name("".join(c if c.isalnum() or c in "_.-" else "_" for c in name)),
+            "workingDir": os.path.abspath(workdir or "."),
+            "env": [{key: value} for key, value in (env or {}).items()],
+            "dotenv": [os.path.abspath(path) for path in dotenv],
+            "maxActiveRuns": -1,
+            "steps": [step if shell else {"name": "main", "exec": list(argv)}],
+        }
+        base_text = Path(base).read_text("utf-8") if base else ""
+        return StartRequest(
+            dag=definition["name"],  # type: ignore[arg-type]
+            run_id=run_id,
+            text=json.dumps(definition, ensure_ascii=False),
+            base=base_text,
+        )
+
+    async def _launch(self, request: StartRequest) -> Launch:
+        app = self.app
+        run_id = check_run_id(request.run_id) if request.run_id else app.clock.new_run_id()
+        if request.from_run_id:
+            dag = app.dags.name_of(request.dag)
+            stored = await app.store.load(RunRef(dag, request.from_run_id))
+            launch = await self._launch_again(stored, run_id)
+            ref = RunRef(check_dag_name(request.name), run_id) if request.name else launch.ref
+            return replace(launch, ref=ref, worker=request.worker_id)
+        if request.text:
+            plan = app.dags.check(request.text, name=request.name, base=request.base or None).plans[0]
+        else:
+            plan = app.dags.read(request.dag, name=request.name).plans[0]
+        overrides: tuple[Param, ...] = ()
+        if request.words:
+            overrides = params_from_argv(request.words)
+        elif request.params is not None:
+            overrides = parse_params(request.params)
+        return Launch(
+            plan=plan,
+            ref=RunRef(plan.name, run_id),
+            overrides=overrides,
+            fallback_dir=request.default_working_dir or app.settings.core.work_dir,
+            environ=self._environ(),
+            root=request.root,
+            parent=request.parent,
+            worker=request.worker_id,
+            queue=request.queue,
+            priority=request.priority,
+        )
+
+    async def _launch_again(self, stored: StoredRun, run_id: str) -> Launch:
+        """A launch from what was stored: the same definition, the same parameters."""
+        summary = stored.summary
+        source = await self.app.store.definition(summary.definition)
+        plan = self.app.dags.plan_of(source, name=summary.ref.dag, as_child=summary.parent is not None)
+        return Launch(
+            plan=plan,
+            ref=RunRef(summary.ref.dag, run_id),
+            params=summary.params,
+            environ=self._environ(),
+            root=summary.root if summary.parent else None,
+            parent=summary.parent,
+            parent_step=summary.parent_step,
+            queue=summary.queue,
+        )
+
+    def _environ(self) -> dict[str, str]:
+        environ = dict(self.app.settings.environ)
+        if shell := self.app.settings.core.default_shell:
+            environ["DAGU_DEFAULT_SHELL"] = shell
+        if home := self.app.settings.home:
+            environ["DAGU_HOME"] = str(home)
+        return environ
+
+    async def _take_over(self, ref: RunRef, watch: Watch | None) -> RunView:
+        stored = await self.app.store.load(ref)
+        launch = await self._launch_again(stored, ref.run_id)
+        async with self.app.runner(_only(ref, watch)) as runner:
+            runner.listen_to_signals()
+            return _view(await resume(runner, launch, stored, recovered=True))
+
+    async def _existing(self, ref: RunRef) -> StoredRun | None:
+        try:
+            return await self.app.store.load(ref)
+        except NotFound:
+            return None
+
+    async def _end(self, summary: RunSummary, reason: str) -> None:
+        """End a run nobody drives as aborted."""
+        fence = await self.app.store.adopt(summary.ref, fence=summary.fence, engine="", host="")
+        now = self.app.clock.now()
+        ended = replace(
+            summary, fence=fence, engine="", status=RunStatus.ABORTED, finished_at=now, reason=reason
+        )
+        await self.app.store.commit(Change(ended, events=[RunEnded(now, RunStatus.ABORTED)], durable=True))
+
+    def _guard_disk(self) -> None:
+        """Refuse a new run on a full disk before anything of it is recorded."""
+        folder = self.app.settings.paths.data
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        try:
+            disk = os.statvfs(folder)
+        except OSError:
+            return
+        free = disk.f_bavail * disk.f_frsize
+        if free < MIN_FREE_BYTES or free < disk.f_blocks * disk.f_frsize * MIN_FREE_SHARE:
+            raise Unavailable(
+                f"no space left on the disk of {folder} (need {MIN_FREE_BYTES >> 20} MiB)",
+                hint="free some space; no run was recorded",
+            )
+
+
+def _only(ref: RunRef, watch: Watch | None) -> Callable[[Run, Event], None]:
+    """Pass on the events of one run; its sub-DAG runs have logs of their own."""
+    if watch is None:
+        return lambda run, event: None
+
+    def filtered(run: Run, event: Event) -> None:
+        if run.ref == ref:
+            watch(RunView(run.plan, run.summary, run.steps), event)
+
+    return filtered
+
+
+def _view(run: Run, forced_by: str = "") -> RunView:
+    return RunView(run.plan, run.summary, run.steps, forced_by=forced_by)
+
+
+def _has(runs: Sequence[RunSummary], ref: RunRef) -> bool:
+    return any(one.ref == ref for one in runs)
+
+
