@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -101,6 +100,8 @@ class VerbGroup(click.Group):
         message = f'unknown command "{word}" for "dagu"'
         if word in ELSEWHERE:
             return f"{message}; {ELSEWHERE[word]}"
+        import difflib
+
         near = difflib.get_close_matches(word, self.list_commands(ctx), n=1, cutoff=0.6)
         return f"{message}\nDid you mean `{near[0]}`?" if near else message
 

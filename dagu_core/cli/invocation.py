@@ -65,7 +65,7 @@ class Invocation:
         from dagu_core.app.app import App
 
         async def with_app() -> T:
-            async with App.open(self.settings) as app:
+            async with App.open(self.settings, host=self.host) as app:
                 return await work(app)
 
         if not self.cpu_profile:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from dagu_core.cli.invocation import Invocation
-from dagu_core.model.run.run import RunRef
+
+if TYPE_CHECKING:
+    from dagu_core.model.run.run import RunRef
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,6 +47,8 @@ def _clean(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
 def _reference(ctx: click.Context, param: click.Parameter, value: str | None) -> RunRef | None:
     if value is None:
         return None
+    from dagu_core.model.run.run import RunRef
+
     try:
         return RunRef.parse(unquoted(value))
     except ValueError as error:

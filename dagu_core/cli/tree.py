@@ -61,14 +61,8 @@ def status_text(view: RunView, now: float) -> str:
     summary = view.summary
     if summary.status is not RunStatus.RUNNING or view.alive:
         return summary.status.title
-    return f"{summary.status.title} (process lost {clock_time(now - _last_sign(view))} ago)"
-
-
-def _last_sign(view: RunView) -> float:
-    times = [view.summary.created_at, view.summary.started_at]
-    for state in view.steps:
-        times += [state.started_at, state.finished_at]
-    return max(time for time in times if time is not None)
+    ago = "" if view.lost_at is None else f" {clock_time(now - view.lost_at)} ago"
+    return f"{summary.status.title} (process lost{ago})"
 
 
 def _run_duration(summary: RunSummary, now: float) -> str:
@@ -142,11 +136,11 @@ def _child(run_id: str, params: str) -> str:
 
 
 def _error(state: StepRun, room: int) -> list[str]:
-    # The end of stderr that comes with some errors is shown by its own block already.
-    lines = state.error.partition("\nrecent stderr")[0].strip().splitlines()
+    # What follows the first line is the end of stderr, which has a block of its own.
+    lines = state.error.strip().splitlines()
     if state.status is not StepStatus.FAILED or not lines:
         return []
-    return [piece for line in [f"error: {lines[0]}", *lines[1:]] for piece in wrap(printable(line), room)]
+    return wrap(printable(f"error: {lines[0]}"), room)
 
 
 def printable_line(text: str) -> str:

@@ -63,12 +63,12 @@ anything = st.recursive(
 )
 names = st.sampled_from(["a", "b", "c", "d", "e", "a1"])
 conditions = st.one_of(
-    words, st.fixed_dictionaries({"condition": words}, optional={"expected": words, "negate": st.booleans()})
+    names, st.fixed_dictionaries({"condition": names}, optional={"expected": words, "negate": st.booleans()})
 )
-numbers = st.integers(-1, 100)
+numbers = st.integers(1, 100)
 RIGHT: dict[str, Any] = {
     "name": names,
-    "id": names,
+    "id": st.sampled_from(["id1", "id2", "id3"]),
     "depends": st.one_of(names, st.lists(names, max_size=3)),
     "command": st.one_of(
         st.sampled_from(["echo a", "echo a\necho b", "exit 3"]), st.lists(words, max_size=3)
@@ -76,10 +76,11 @@ RIGHT: dict[str, Any] = {
     "exec": st.lists(words, max_size=3),
     "script": words,
     "env": st.one_of(
-        st.dictionaries(names, scalars, max_size=3), st.lists(st.sampled_from(["A=1", "B=${A}", "C"]))
+        st.dictionaries(names, scalars, max_size=3), st.lists(st.sampled_from(["A=1", "B=${A}", "C="]))
     ),
     "output": st.one_of(names, st.fixed_dictionaries({"name": names}, optional={"key": names})),
     "preconditions": st.one_of(conditions, st.lists(conditions, max_size=3)),
+    "precondition": st.one_of(conditions, st.lists(conditions, max_size=3)),
     "continueOn": st.one_of(
         st.sampled_from(["failed", "skipped"]),
         st.fixed_dictionaries(
@@ -98,9 +99,11 @@ RIGHT: dict[str, Any] = {
     "timeoutSec": numbers,
     "delaySec": numbers,
     "type": st.sampled_from(["chain", "graph", "http", "command", "dag", "box", "docker"]),
-    "schedule": st.sampled_from(["* * * * *", "0 9 * * MON-FRI", "TZ=UTC 1 2 3 4 5", "@daily", ""]),
+    "schedule": st.sampled_from(["* * * * *", "0 9 * * MON-FRI", "TZ=UTC 1 2 3 4 5", ""]),
     "tags": st.one_of(words, st.lists(words, max_size=3)),
-    "shell": st.sampled_from(["bash -e", "direct", "sh", "'"]),
+    "shell": st.sampled_from(["bash -e", "direct", "sh"]),
+    "dotenv": st.lists(names, max_size=2),
+    "shellPackages": st.lists(names, max_size=2),
 }
 
 
@@ -113,30 +116,50 @@ def keys_of(model: type[Any]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
+def right_for(model: type[Any], key: str) -> st.SearchStrategy[Any]:
+    """Values the field takes, as far as its name or its default tells."""
+    if key in RIGHT:
+        return RIGHT[key]
+    default = next(field.default for name, field in model.model_fields.items() if key in (field.alias, name))
+    by_type = {bool: st.booleans(), str: words, int: st.integers(0, 100), float: st.integers(0, 100)}
+    return by_type.get(type(default), anything)
+
+
 @st.composite
 def mappings(draw: Callable[..., Any], model: type[Any], most: int = 4) -> dict[str, Any]:
     found = {}
     for key in draw(st.lists(st.sampled_from(keys_of(model)), max_size=most, unique=True)):
-        right = RIGHT.get(key)
-        wrong = draw(st.integers(0, 9)) == 0
-        found[draw(spelled(key))] = draw(anything if right is None or wrong else right)
+        wrong = draw(st.integers(0, 39)) == 0
+        found[draw(spelled(key))] = draw(anything if wrong else right_for(model, key))
     return found
 
 
 @st.composite
+def steps(draw: Callable[..., Any]) -> Any:
+    kind = draw(st.integers(0, 9))
+    if kind < 4:
+        return draw(st.sampled_from(["echo a", "echo a\necho b", "x"]))
+    step = draw(mappings(StepSpec, 3))
+    if kind < 9:
+        # Keys that decide what the step is would mostly contradict the command.
+        decisive = {"command", "exec", "call", "type", "parallel", "action", "executor", "workerselector"}
+        step = {key: value for key, value in step.items() if key.replace("_", "").lower() not in decisive}
+        step["command"] = draw(st.sampled_from(["echo a", "echo ${A}", "exit 3"]))
+    return step
+
+
+@st.composite
 def documents(draw: Callable[..., Any]) -> dict[str, Any]:
-    step = st.one_of(st.just("echo x"), mappings(StepSpec))
     document = draw(mappings(DagSpec))
+    named = st.dictionaries(names, steps(), max_size=3)
     document["steps"] = draw(
-        st.one_of(
-            st.lists(st.one_of(step, st.lists(step, max_size=2)), max_size=4),
-            st.dictionaries(names, step, max_size=3),
-        )
+        st.one_of(st.lists(st.one_of(steps(), st.lists(steps(), max_size=2)), max_size=4), named)
     )
+    document["name"] = draw(names)
+    handler = steps().filter(lambda step: isinstance(step, dict))
     if draw(st.booleans()):
-        document["handlerOn"] = draw(
-            st.dictionaries(st.sampled_from(keys_of(HandlersSpec)), step, max_size=2)
-        )
+        kinds = st.sampled_from(keys_of(HandlersSpec))
+        document["handlerOn"] = draw(st.dictionaries(kinds, handler, max_size=2))
     for key, model in (
         ("continueOn", ContinueOnSpec),
         ("retryPolicy", RetrySpec),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -150,7 +151,7 @@ class Settings:
     @property
     def store(self) -> str:
         """URL of the state store."""
-        return self.core.store or f"sqlite:///{self.paths.data / 'dagu.db'}"
+        return self.core.store or f"sqlite://{quote(str(self.paths.data / 'dagu.db'))}"
 
     @property
     def durability(self) -> str:

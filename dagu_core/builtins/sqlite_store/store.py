@@ -43,6 +43,8 @@ class SqliteStore(StateStore):
         self.path = unquote(parts.path)
         if parts.scheme != self.scheme or parts.netloc or not self.path.startswith("/"):
             raise Invalid(f"invalid store {url!r}", hint="Write it as sqlite:///absolute/path.db.")
+        # Four slashes are a common spelling of an absolute path.
+        self.path = "/" + self.path.lstrip("/")
         self._durable = options.get("durability", [""])[-1] == "full"
         try:
             self._patience = float(options.get("busy_timeout", ["10"])[-1])

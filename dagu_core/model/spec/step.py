@@ -87,7 +87,9 @@ def _command(value: Any) -> Any:
 
 
 def _argv(value: Any) -> Any:
-    if not isinstance(value, list) or not value:
+    if isinstance(value, list) and not value:
+        raise refused("must name a program", code="D004")
+    if not isinstance(value, list):
         raise refused(
             f"must be a list of words, not {describe(value)}", hint="use `command` for a command line"
         )

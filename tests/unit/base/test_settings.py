@@ -36,7 +36,7 @@ def test_defaults_without_any_file(tmp_path: Path) -> None:
     assert settings.paths.base_config == tmp_path / "base.yaml"
     assert settings.paths.admin_logs == tmp_path / "logs" / "admin"
     assert settings.paths.proc == tmp_path / "data" / "proc"
-    assert settings.store == f"sqlite:///{tmp_path}/data/dagu.db"
+    assert settings.store == f"sqlite://{tmp_path}/data/dagu.db"
     assert settings.durability == "normal"
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8080)
     assert settings.scheduler.zombie_detection_interval == 45

@@ -21,6 +21,7 @@ class View:
     summary: RunSummary
     steps: list[StepRun]
     alive: bool = True
+    lost_at: float | None = None
     exit_code: int = 0
     shape: Mapping[str, Any] = field(default_factory=dict)
 

@@ -41,7 +41,7 @@ def test_the_whole_layout() -> None:
             started_at=0.0,
             finished_at=1.19,
             stderr="b.err",
-            error='failed to execute step "verify": exit status 7\nrecent stderr (tail):\nwrong\n',
+            error='failed to execute step "verify": exit status 7\nwrong\n',
         ),
         status=RunStatus.FAILED,
         finished=START + 1.2,
@@ -192,12 +192,14 @@ def test_a_running_step_counts_up_to_now() -> None:
 
 def test_a_run_without_its_process_says_since_when() -> None:
     shown = view(
-        step("a", status=StepStatus.RUNNING, started_at=3.0), status=RunStatus.RUNNING, finished=None
+        step("a", status=StepStatus.RUNNING, started_at=0.0), status=RunStatus.RUNNING, finished=None
     )
-    shown.alive = False
+    shown.alive, shown.lost_at = False, START + 3
     lines = tree(shown, now=START + 15).split("\n")
     assert lines[-1] == "Status: Running (process lost 00:12 ago)"
     assert lines[0].startswith("Running (process lost 00:12 ago) - ")
+    shown.lost_at = None
+    assert tree(shown).endswith("Status: Running (process lost)")
 
 
 def test_colours_only_when_asked_for() -> None:
