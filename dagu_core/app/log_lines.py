@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 
 Line = tuple[str, str, dict[str, Any]]  # level, message, facts
 
+_VERDICTS = {
+    StepStatus.FAILED: ("ERROR", "Step failed"),
+    StepStatus.RETRYING: ("WARN", "Step failed and will be tried again"),
+    StepStatus.ABORTED: ("WARN", "Step aborted"),
+    StepStatus.SKIPPED: ("INFO", "Step skipped"),
+}
+
 
 def log_line(event: Event, view: RunView, format: str = "text") -> str:
     """The line (or lines, joined by newlines) an event is told with; "" when it is not told.
@@ -95,10 +102,9 @@ def _attempt_ended(event: AttemptEnded, view: RunView) -> Line:
         facts["exit-code"] = event.outcome.exit_code
     if state.started_at is not None:
         facts["duration"] = f"{max(0.0, event.at - state.started_at):.3f}s"
-    if event.outcome.succeeded or state.status is StepStatus.SKIPPED:
-        return "INFO", "Step finished", facts
-    message = event.outcome.message or state.error
-    return "ERROR", "Step failed", facts | ({"err": message} if message else {})
+    level, message = _VERDICTS.get(state.status, ("INFO", "Step finished"))
+    error = "" if event.outcome.succeeded else event.outcome.message or state.error
+    return level, message, facts | ({"err": error} if error else {})
 
 
 def _run_ended(status: RunStatus, view: RunView) -> Iterator[Line]:

@@ -34,10 +34,12 @@ def render_tree(
     colour: bool = False,
     read: ReadLog = read_excerpt,
     show_command: ShowCommand | None = None,
+    timed: bool = True,
 ) -> str:
     """The whole tree without a newline at its end; `now` in epoch seconds.
 
-    `read` gives the lines of a log file; `show_command` puts values into a command line.
+    `read` gives the lines of a log file; `show_command` puts values into a command line; without
+    `timed` steps have no durations.
     """
     summary = view.summary
     steps = list(zip(view.plan.steps, view.steps, strict=False))
@@ -47,7 +49,7 @@ def render_tree(
     lines += [f"dag: {summary.ref.dag}" + (_paint(f" ({took})", _TIME_COLOUR, colour) if took else ""), "│"]
     for position, (step, state) in enumerate(steps):
         last = position == len(steps) - 1
-        lines.append(("└─" if last else "├─") + _step_line(step, state, now, colour))
+        lines.append(("└─" if last else "├─") + _step_line(step, state, now if timed else None, colour))
         stem = "  " if last else "│ "
         lines += [stem + line for line in _children(step, state, last, read, show_command)]
         if not last:
@@ -72,9 +74,9 @@ def _run_duration(summary: RunSummary, now: float) -> str:
     return "" if end is None else duration(end - summary.started_at)
 
 
-def _step_line(step: PlannedStep, state: StepRun, now: float, colour: bool) -> str:
+def _step_line(step: PlannedStep, state: StepRun, now: float | None, colour: bool) -> str:
     text = _paint(printable(step.name), _STEP_COLOUR, colour)
-    if state.status in _TIMED and state.started_at is not None:
+    if now is not None and state.status in _TIMED and state.started_at is not None:
         end = now if state.finished_at is None else state.finished_at
         text += _paint(f" ({duration(end - state.started_at)})", _TIME_COLOUR, colour)
     return text if state.status is StepStatus.NOT_STARTED else f"{text} [{state.status.label}]"
@@ -92,9 +94,7 @@ def _children(
         return
     room = LAST_ROOM if last else LAST_ROOM - BAR
     shown = show_command or (lambda _, text: text)
-    commands = [
-        block for text in step.commands_shown if (block := wrap(printable_line(shown(step, text)), room))
-    ]
+    commands = [block for text in _commands(step) if (block := wrap(printable_line(shown(step, text)), room))]
     children = [[_child(run.run_id, run.params)] for run in state.children]
     errors = [wrapped] if (wrapped := _error(state, room)) else []
     outputs = _outputs(state, read, room, more=bool(children or errors))
@@ -107,6 +107,15 @@ def _children(
             hang = "    " if final else "│   "
             yield ("└─" if final else "├─") + block[0]
             yield from (hang + line for line in block[1:])
+
+
+def _commands(step: PlannedStep) -> tuple[str, ...]:
+    return (" ".join(map(_quoted, step.exec)),) if step.exec else step.commands_shown
+
+
+def _quoted(word: str) -> str:
+    plain = bool(word) and not set(word) & set(" \t\n\"'")
+    return word if plain else '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _outputs(state: StepRun, read: ReadLog, room: int, *, more: bool) -> list[list[str]]:

@@ -46,15 +46,15 @@ def log_lines_to_stderr(form: str) -> Watch:
     return watch
 
 
-def finish(invocation: Invocation, view: RunView, *, expanded: bool = True) -> int:
+def finish(invocation: Invocation, view: RunView, *, dry: bool = False) -> int:
     """Print the tree of a run that is over, unless quiet; return the exit code."""
     if not invocation.quiet:
-        say(tree(invocation, view, expanded=expanded) + "\n")
+        say(tree(invocation, view, dry=dry) + "\n")
     return view.exit_code
 
 
-def tree(invocation: Invocation, view: RunView, *, expanded: bool = True) -> str:
-    """The tree of a run as this stdout can show it; `expanded` = with values in command lines."""
+def tree(invocation: Invocation, view: RunView, *, dry: bool = False) -> str:
+    """The tree of a run as this stdout can show it; `dry` = without times and values."""
     from dagu_core.cli.commands_shown import with_values
 
     escape = on_terminal(sys.stdout)
@@ -63,5 +63,6 @@ def tree(invocation: Invocation, view: RunView, *, expanded: bool = True) -> str
         now=invocation.clock.now(),
         colour=in_colour(),
         read=lambda path: read_excerpt(path, escape=escape),
-        show_command=with_values(view) if expanded else None,
+        show_command=None if dry else with_values(view),
+        timed=not dry,
     )

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import stat
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -42,7 +43,9 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "home"
     path = folder / "s.db"
     with_store(path, two_runs)
-    for each in (tmp_path.parent.parent, tmp_path.parent, tmp_path):
+    for each in (tmp_path, *tmp_path.parents):
+        if each == Path(tempfile.gettempdir()):
+            break
         each.chmod(each.stat().st_mode | 0o055)
     path.chmod(0o444)
     folder.chmod(0o555)

@@ -16,6 +16,7 @@ from dagu_core.builtins.sqlite_store import SqliteStore
 from dagu_core.contracts.store import Change, RunQuery
 from dagu_core.model.run.events import AttemptEnded, Noted, Outcome
 from dagu_core.model.run.run import StepRun
+from dagu_core.model.status import RunStatus
 from dagu_core.testing.store_contract import SOURCE, summary
 from tests.faults.embedded_store import REF, with_store
 
@@ -89,6 +90,17 @@ def test_C01_fifty_processes_open_a_new_store_and_one_creates_the_run(tmp_path: 
         return (await store.load(REF)).summary.error
 
     assert with_store(path, record) == winner
+
+
+def test_C03_the_id_of_a_run_that_is_over_stays_taken(tmp_path: Path) -> None:
+    async def test(store: SqliteStore) -> None:
+        await store.create(Change(summary(status=RunStatus.SUCCEEDED)), SOURCE)
+        with pytest.raises(AlreadyExists) as caught:
+            await store.create(Change(summary()), SOURCE)
+        assert (caught.value.exit_code, caught.value.details["status"]) == (4, "succeeded")
+        assert (await store.load(REF)).summary.status is RunStatus.SUCCEEDED
+
+    with_store(tmp_path / "s.db", test)
 
 
 def _commit_until_killed(path: str, acknowledged: Any) -> None:

@@ -31,4 +31,4 @@ def command(
     async def work(app: App) -> RunView:
         return await app.runs.dry(request)
 
-    return finish(invocation, invocation.run(work), expanded=False)
+    return finish(invocation, invocation.run(work), dry=True)

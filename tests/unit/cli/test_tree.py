@@ -9,12 +9,13 @@ import pytest
 from dagu_core.base.clock import rfc3339
 from dagu_core.cli.excerpt import Excerpt
 from dagu_core.cli.tree import render_tree, wrap
+from dagu_core.model.plan.plan import PlannedStep
 from dagu_core.model.run.events import ChildRef
 from dagu_core.model.run.run import StepRun
 from dagu_core.model.status import RunStatus, StepStatus
 from tests.unit.cli.runs import START, step, view
 
-DONE = {"status": StepStatus.SUCCEEDED, "started_at": 0.0, "finished_at": 0.0}
+DONE: dict[str, Any] = {"status": StepStatus.SUCCEEDED, "started_at": 0.0, "finished_at": 0.0}
 
 
 def tree(shown: Any, logs: dict[str, Excerpt] | None = None, now: float = START, **more: Any) -> str:
@@ -235,3 +236,12 @@ def test_control_characters_of_a_name_or_command_never_reach_the_terminal() -> N
 )
 def test_wrap(text: str, columns: int, lines: list[str]) -> None:
     assert wrap(text, columns) == lines
+
+
+def test_the_words_of_a_program_are_told_apart() -> None:
+    planned = PlannedStep(0, "main", exec=("sh", "-c", 'echo "a b"; exit 3', "", "x"))
+    assert body((planned, StepRun(**DONE)))[1:] == ['  └─sh -c "echo \\"a b\\"; exit 3" "" x']
+
+
+def test_durations_may_be_left_out() -> None:
+    assert "└─a [succeeded]\n" in tree(view(step("a", **DONE)), timed=False)
