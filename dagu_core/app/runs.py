@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +16,21 @@ from typing import TYPE_CHECKING
 from dagu_core.app import retention
 from dagu_core.app.requests import StartRequest
 from dagu_core.app.views import RunView
-from dagu_core.base.errors import AlreadyRunning, Conflict, Invalid, NotFound, NotRunning, Unavailable
+from dagu_core.base.errors import (
+    AlreadyRunning,
+    Conflict,
+    Invalid,
+    LostOwnership,
+    NotFound,
+    NotRunning,
+    Unavailable,
+)
 from dagu_core.base.names import check_dag_name, check_run_id
 from dagu_core.contracts.store import Change, RunQuery, StoredRun
 from dagu_core.engine.launch import Launch, evaluate_params, new_summary, resume, start, steps_to_retry
-from dagu_core.engine.liveness import host_name, living_pid, poke
+from dagu_core.engine.liveness import forget_dead, host_name, living_pid, poke
+from dagu_core.engine.logs import work_folder
+from dagu_core.engine.runner import Runner
 from dagu_core.model.plan.plan import Param
 from dagu_core.model.run.events import Event, RunEnded, RunReset
 from dagu_core.model.run.index import restore
@@ -105,7 +117,8 @@ class Runs:
                 signal = StopSignal(self.app.clock.now(), "user", force=force)
                 await self.app.store.leave_signal(summary.ref, signal)
                 if not poke(self.app.settings.paths.data, summary.engine) and summary.host == host_name():
-                    await self._take_over(summary.ref, None)
+                    with contextlib.suppress(Conflict):  # somebody else takes it over, and finds the signal
+                        await self._take_over(summary.ref, None)
             else:
                 continue
             asked.append(summary.ref)
@@ -124,6 +137,9 @@ class Runs:
         await self.stop(dag, ref.run_id)
         while not (stored := await self.app.store.load(ref)).summary.status.is_over:
             await asyncio.sleep(0.1)
+            if ref in [one.ref for one in await self.dead_runs()]:
+                with contextlib.suppress(Conflict):
+                    await self._take_over(ref, None)
         launch = await self._launch_again(stored, self.app.clock.new_run_id())
         await asyncio.sleep(launch.plan.restart_wait)
         async with self.app.runner(_only(launch.ref, watch)) as runner:
@@ -159,21 +175,50 @@ class Runs:
 
     async def recover(self, watch: Watch | None = None) -> list[RunView]:
         """Take over every run of this host whose engine died, and drive all to their ends."""
-        dead = await self.dead_runs()
-        roots = [one for one in dead if one.parent is None or not _has(dead, one.parent)]
-        if not roots:
-            return []
-        return list(await asyncio.gather(*(self._take_over(one.ref, watch) for one in roots)))
+        running = await self._running()
+        roots = [one for one in self._without_engine(running) if not _has(running, one.parent)]
+        views = []
+        if roots:
+            async with self.app.runner(_any_of({one.ref for one in roots}, watch)) as runner:
+                runner.listen_to_signals()
+                found = await asyncio.gather(*(self._settle(runner, one.ref) for one in roots))
+                views = [view for view in found if view is not None]
+        await self._tidy_up()
+        return views
 
     async def dead_runs(self) -> list[RunSummary]:
         """Running runs of this host whose engine is proven dead, children included."""
+        return self._without_engine(await self._running())
+
+    async def _running(self) -> list[RunSummary]:
+        query = RunQuery(statuses=(RunStatus.RUNNING,), roots_only=False, limit=100_000)
+        return await self.app.store.find(query)
+
+    def _without_engine(self, running: Sequence[RunSummary]) -> list[RunSummary]:
         data = self.app.settings.paths.data
-        running = await self.app.store.find(
-            RunQuery(statuses=(RunStatus.RUNNING,), roots_only=False, limit=100_000)
-        )
-        engines = {one.engine for one in running if one.host in ("", host_name())}
-        dead = {engine for engine in engines if living_pid(data, engine) is None}
-        return [one for one in running if one.engine in dead and one.host in ("", host_name())]
+        ours = [one for one in running if one.host in ("", host_name())]
+        dead = {engine for engine in {one.engine for one in ours} if living_pid(data, engine) is None}
+        return [one for one in ours if one.engine in dead]
+
+    async def _settle(self, runner: Runner, ref: RunRef) -> RunView | None:
+        """Drive a dead run to its end; None when another process does that or did."""
+        stored = await self.app.store.load(ref)
+        launch = await self._launch_again(stored, ref.run_id)
+        try:
+            run = await resume(runner, launch, stored, recovered=True)
+        except (Conflict, LostOwnership):
+            return None
+        return _view(run, runner.interrupted_by if runner.forced else "")
+
+    async def _tidy_up(self) -> None:
+        """Remove what dead engines left in the data folder and nobody will ask for again."""
+        data = self.app.settings.paths.data
+        running = await self._running()
+        forget_dead(data, {one.engine for one in running})
+        active = {work_folder(data, one.ref) for one in running}
+        for folder in (data / "work").glob("*"):
+            if folder not in active and not any(map(is_locked, folder.glob("*.*"))):
+                shutil.rmtree(folder, ignore_errors=True)
 
     async def dry(self, request: StartRequest) -> RunView:
         """What a run would do: everything is read and checked, nothing is run or stored."""
@@ -284,7 +329,9 @@ class Runs:
         launch = await self._launch_again(stored, ref.run_id)
         async with self.app.runner(_only(ref, watch)) as runner:
             runner.listen_to_signals()
-            return _view(await resume(runner, launch, stored, recovered=True))
+            view = _view(await resume(runner, launch, stored, recovered=True))
+        await self._tidy_up()
+        return view
 
     async def _existing(self, ref: RunRef) -> StoredRun | None:
         try:
@@ -320,11 +367,16 @@ class Runs:
 
 def _only(ref: RunRef, watch: Watch | None) -> Callable[[Run, Event], None]:
     """Pass on the events of one run; its sub-DAG runs have logs of their own."""
+    return _any_of({ref}, watch)
+
+
+def _any_of(refs: Collection[RunRef], watch: Watch | None) -> Callable[[Run, Event], None]:
+    """Pass on the events of these runs."""
     if watch is None:
         return lambda run, event: None
 
     def filtered(run: Run, event: Event) -> None:
-        if run.ref == ref:
+        if run.ref in refs:
             watch(RunView(run.plan, run.summary, run.steps), event)
 
     return filtered
@@ -334,7 +386,7 @@ def _view(run: Run, forced_by: str = "") -> RunView:
     return RunView(run.plan, run.summary, run.steps, forced_by=forced_by)
 
 
-def _has(runs: Sequence[RunSummary], ref: RunRef) -> bool:
+def _has(runs: Sequence[RunSummary], ref: RunRef | None) -> bool:
     return any(one.ref == ref for one in runs)
 
 

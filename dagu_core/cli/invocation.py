@@ -16,6 +16,7 @@ from dagu_core.base.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
+    from dagu_core.app.dags import Dags
     from dagu_core.base.settings import Settings
     from dagu_core.contracts.host import PluginHost
 
@@ -57,6 +58,14 @@ class Invocation:
 
         chosen = self.settings.plugins
         return PluginHost.load(disabled=chosen.disabled, allow=chosen.allow)
+
+    @cached_property
+    def dags(self) -> Dags:
+        """The definitions, for verbs that need no store."""
+        from dagu_core.app.dags import Dags
+
+        paths = self.settings.paths
+        return Dags(paths.dags, paths.base_config, self.host)
 
     def run(self, work: Callable[[App], Awaitable[T]]) -> T:
         """Open the app, await `work` with it, close it; measured with `--cpu-profile`."""

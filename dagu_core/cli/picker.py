@@ -11,20 +11,20 @@ from dagu_core.cli.excerpt import printable
 from dagu_core.cli.output import tell
 
 if TYPE_CHECKING:
-    from dagu_core.app.app import App
+    from dagu_core.app.dags import Dags
 
 
-async def pick(app: App, params: str | None, *, asking: bool) -> tuple[str, str | None]:
+def pick(dags: Dags, params: str | None, *, asking: bool) -> tuple[str, str | None]:
     """Ask which DAG to start, and its parameters when `asking`; return its name and the text of
     its parameters. Ends the program when the person changes their mind."""
-    names = app.dags.names()
+    names = dags.names()
     if not names:
-        raise NotFound("there are no DAGs to choose from", hint=f"put one into {app.settings.paths.dags}")
+        raise NotFound("there are no DAGs to choose from", hint=f"put one into {dags.folder}")
     for number, name in enumerate(names, 1):
         tell(f"{number:4}  {printable(name)}")
     name = choose(names)
     if asking:
-        params = _ask_params(app, name)
+        params = _ask_params(dags, name)
     if not click.confirm(f"Start {name}?", default=True, err=True):
         raise click.exceptions.Exit(0)
     return name, params
@@ -53,10 +53,10 @@ def matching(names: list[str], answer: str) -> list[str]:
     return [name for name in names if name.startswith(answer)]
 
 
-def _ask_params(app: App, name: str) -> str | None:
+def _ask_params(dags: Dags, name: str) -> str | None:
     from dagu_core.model.values.params import defaults_text
 
-    spec = app.dags.read(name).plans[0].params
+    spec = dags.read(name).plans[0].params
     if not spec.defaults:
         return None
     return str(click.prompt("Parameters", default=defaults_text(spec), err=True))

@@ -50,7 +50,16 @@ def finish(invocation: Invocation, view: RunView, *, dry: bool = False) -> int:
     """Print the tree of a run that is over, unless quiet; return the exit code."""
     if not invocation.quiet:
         say(tree(invocation, view, dry=dry) + "\n")
+        if on_terminal(sys.stderr):
+            # Elsewhere a log line has told it.
+            tell_error(view)
     return view.exit_code
+
+
+def tell_error(view: RunView) -> None:
+    """Tell on stderr why a run as a whole went wrong; no step of the tree shows that."""
+    if view.summary.error and not view.summary.status.is_success:
+        tell(f"Error: {view.summary.error}")
 
 
 def tree(invocation: Invocation, view: RunView, *, dry: bool = False) -> str:

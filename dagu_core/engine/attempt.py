@@ -13,18 +13,12 @@ from typing import Any
 from dagu_core.contracts.executor import Children
 from dagu_core.engine.context import RunContext
 from dagu_core.engine.logs import make_folder
-from dagu_core.engine.processes import (
-    TOKEN,
-    Ended,
-    Supervised,
-    attach_patiently,
-    own_children,
-    reap_strays,
-)
+from dagu_core.engine.processes import MARK, Ended, Supervised, attach
 from dagu_core.engine.scope import StepScope
+from dagu_core.engine.status_file import Fate
 from dagu_core.engine.streams import LogWriter, Streams
 from dagu_core.engine.substitute import Substitution
-from dagu_core.engine.supervisor import Fate, spawn
+from dagu_core.engine.supervision import Supervision
 from dagu_core.engine.texts import Texts
 from dagu_core.model.plan.plan import Call, PlannedStep, Shell
 from dagu_core.model.run.run import RunRef
@@ -56,6 +50,7 @@ class LiveAttempt:
     note: Callable[[str, str], None]
     values: StepScope
     substitution: Substitution
+    supervision: Supervision
     again: bool
     children: Children
     dag_fields: Mapping[str, Any] = field(default_factory=dict)
@@ -115,39 +110,35 @@ class LiveAttempt:
             writer.close()
 
     async def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
-        token = self._token()
-        out, err = self.streams.open()
+        started = self.supervision.start(
+            argv,
+            env={**(self.env if env is None else env), MARK: self._token()},
+            cwd=str(self.working_dir),
+            status=str(self.status_path),
+            stdout=str(self.streams.stdout),
+            stderr=str(self.streams.stderr),
+            filter=self.streams.filter,
+        )
+        process = Supervised(self.status_path, self._token(), started, detach=self.step.detach)
         try:
-            pid = spawn(
-                argv,
-                env={**(self.env if env is None else env), TOKEN: token},
-                cwd=self.working_dir,
-                status=self.status_path,
-                stdout=out,
-                stderr=err,
-            )
-        finally:
-            self.streams.close()
-        own_children.add(pid)
-        try:
-            return await self._see_to_its_end(
-                Supervised(pid, self.status_path, token, detach=self.step.detach)
-            )
-        finally:
-            own_children.discard(pid)
+            return await self._see_to_its_end(process)
+        except FileExistsError:
+            # The supervisor of a dead engine got to this very attempt before ours.
+            code = await self.reattach()
+            if code is None:
+                raise Lost("the engine died during the attempt") from None
+            return code
 
     async def reattach(self) -> int | None:
-        found = await attach_patiently(self.status_path, self._token(), detach=self.step.detach)
+        found = await attach(self.status_path, self._token(), detach=self.step.detach)
         if isinstance(found, Supervised):
             return await self._see_to_its_end(found)
-        if found.fate is None:
-            await self.streams.finish()
-            return found.exit_code
         self.never_started = found.fate is Fate.NOT_STARTED
         if found.fate is Fate.LOST:
-            # Whatever escaped the supervisor has nobody to report to any more.
-            await Supervised(found.pid, self.status_path, self._token(), ours=False).kill()
-        return None
+            # Whatever is left has nobody to report to any more.
+            await Supervised(self.status_path, self._token()).kill()
+        await self.streams.drained()
+        return found.exit_code
 
     async def _see_to_its_end(self, process: Supervised) -> int:
         try:
@@ -155,15 +146,20 @@ class LiveAttempt:
         except asyncio.CancelledError:
             if not self.abandoned():
                 await self._stop(process)
-                await self.streams.finish()
+                await self._filtered(process)
             raise
         self.warnings += ended.warnings
         self.usage = ended.usage
-        await self.streams.finish()
-        reap_strays()
+        await self._filtered(process)
         if ended.exit_code is None:
-            raise Lost("the step's supervisor was killed")
+            raise Lost("machine or all processes ended")
         return ended.exit_code
+
+    async def _filtered(self, process: Supervised) -> None:
+        if process.started is None:
+            await self.streams.drained()
+        elif process.started.filtered is not None:
+            await process.started.filtered
 
     async def _stop(self, process: Supervised) -> None:
         try:
@@ -175,7 +171,6 @@ class LiveAttempt:
         if ended.killed:
             self.killed = True
             self.note("step.killed", f"killed after {self.grace:g} s: it did not end on its stop signal")
-        reap_strays()
 
     def _token(self) -> str:
         return f"{self.run}/{self.step.index}.{self.number}"

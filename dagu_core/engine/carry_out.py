@@ -23,6 +23,7 @@ from dagu_core.engine.logs import RunFiles, make_folder
 from dagu_core.engine.scope import StepScope, Visibility, step_scope
 from dagu_core.engine.streams import Streams
 from dagu_core.engine.substitute import Substitution
+from dagu_core.engine.supervision import Supervision
 from dagu_core.engine.texts import prepare
 from dagu_core.model.plan.plan import Plan, PlannedStep, Shell
 from dagu_core.model.run.events import ConditionResult, Outcome
@@ -42,6 +43,7 @@ class Workbench:
     catalog: Catalog
     files: RunFiles
     visibility: Visibility
+    supervision: Supervision
     note: Callable[[str, str, str], None]
     children: Callable[[PlannedStep, int, LiveAttempt], Children]
     abandoned: Callable[[], bool]
@@ -170,6 +172,7 @@ async def _make(
         note=lambda code, message: bench.note(code, message, node.name),
         values=values,
         substitution=substitution,
+        supervision=bench.supervision,
         again=again,
         children=_NO_CHILDREN,
         dag_fields=bench.plan.fields,

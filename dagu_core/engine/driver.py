@@ -9,6 +9,7 @@ from typing import Protocol
 
 from dagu_core.base.clock import Clock
 from dagu_core.base.errors import Conflict, DaguError, LostOwnership, NotFound
+from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change, StateStore
 from dagu_core.engine.carry_out import Workbench, carry_out
 from dagu_core.engine.conditions import check
@@ -79,12 +80,19 @@ class Driver:
         Unavailable when the store is gone.
         """
         for event in first:
-            self._apply(event)
+            # Not `_apply`: a retry begins with a run that is over.
+            evolve(self.plan, self.run, event)
+            self._pending.append(event)
         try:
+            if self.run.active:
+                # A run that kills its engine must count that before anything of it is touched.
+                await self._commit()
             async with asyncio.TaskGroup() as group:
                 for index in sorted(self.run.active):
                     node = self.plan.nodes[index]
                     self._begin(group, node, self.run.steps[index].attempts, again=True)
+                # A task that is cancelled before its first turn could not tell how it ended.
+                await asyncio.sleep(0)
                 while not self.run.is_over:
                     await self._turn(group)
         except BaseExceptionGroup as errors:
@@ -208,6 +216,7 @@ class Driver:
         touched = {self.plan.nodes[index].name: run.steps[index] for index in run.touched}
         run.touched = set()
         durable = run.is_over
+        fail_point("run.end.before" if durable else "store.commit.before")
         try:
             await self.store.commit(Change(run.summary, touched, events, durable=durable))
         except (Conflict, NotFound) as error:
@@ -216,7 +225,10 @@ class Driver:
         except DaguError:
             self.abandoned = True
             raise
+        fail_point("run.end.after" if durable else "store.commit.after")
         for event in events:
+            if isinstance(event, AttemptStarted):
+                fail_point("attempt.started")
             self.watch(run, event)
 
     def _finish(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dagu_core.base.errors import AlreadyRunning, DaguError, Invalid
+from dagu_core.base.errors import AlreadyRunning, Conflict, DaguError, Invalid
+from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change, StoredRun, definition_key
 from dagu_core.engine.carry_out import Workbench
 from dagu_core.engine.children import RunChildren
@@ -22,12 +25,20 @@ from dagu_core.engine.context import (
     working_dir,
 )
 from dagu_core.engine.driver import Driver
-from dagu_core.engine.logs import RunFiles, run_files
+from dagu_core.engine.logs import RunFiles, run_files, work_folder
 from dagu_core.engine.runner import Runner
 from dagu_core.engine.scope import Visibility
 from dagu_core.engine.substitute import Substitution
 from dagu_core.model.plan.plan import Param, Plan
-from dagu_core.model.run.events import Event, Noted, RunFailed, RunRecovered, RunReset, RunStarted
+from dagu_core.model.run.events import (
+    Event,
+    Noted,
+    RunFailed,
+    RunRecovered,
+    RunReset,
+    RunStarted,
+    StopRequested,
+)
 from dagu_core.model.run.index import new_run, restore
 from dagu_core.model.run.run import Run, RunRef, RunSummary
 from dagu_core.model.status import RunStatus, StepStatus
@@ -91,9 +102,11 @@ async def start(runner: Runner, launch: Launch) -> Run:
     from dagu_core.model.run.evolve import evolve
 
     evolve(launch.plan, run, begun)
+    fail_point("store.create.before")
     await runner.store.create(
         Change(summary, {}, [begun], durable=launch.parent is None), launch.plan.source
     )
+    fail_point("store.create.after")
     runner.watch(run, begun)
     return await _drive(runner, launch, run, env, cwd, files, [])
 
@@ -127,19 +140,29 @@ async def resume(
     """Take over a stored run and drive it on: after a crash, for a retry, from a queue.
 
     `reset` starts a new attempt of the run. Raises Conflict when somebody else was faster, and
-    AlreadyRunning when its engine still lives.
+    AlreadyRunning when its engine still lives. A run that ended before it could be recovered is
+    returned as it is.
     """
-    old = stored.summary
-    if old.status is RunStatus.RUNNING and runner.is_alive(old.engine, old.host):
+    old, seen = stored.summary, stored.summary.seq
+    if runner.is_alive(old.engine, old.host):
         raise AlreadyRunning(f"run {old.ref} is running already")
+    fail_point("adopt.before")
     fence = await runner.store.adopt(old.ref, fence=old.fence, engine=runner.engine, host=runner.host)
+    # Only now can nobody else write: what its last owner did after our first look counts, too.
+    stored = await runner.store.load(old.ref)
+    fail_point("adopt.after")
+    old = stored.summary
     run = restore(launch.plan, old, stored.steps)
     run.summary.fence, run.summary.engine, run.summary.host = fence, runner.engine, runner.host
+    if recovered and old.status.is_over:
+        return run
+    if reset is not None and old.seq != seen:
+        raise Conflict(f"run {old.ref} has changed meanwhile")
     now = runner.clock.now()
     first: list[Event] = []
     if recovered:
         first.append(RunRecovered(now, runner.engine, old.recoveries + 1))
-    settled = old.status is not RunStatus.RUNNING or reset is not None
+    settled = old.status is not RunStatus.RUNNING or reset is not None or not old.attempt_id
     attempt = runner.clock.new_token() if settled else old.attempt_id
     started = now if settled else (old.started_at or now)
     files = _files(runner, run.summary, attempt, started)
@@ -149,7 +172,13 @@ async def resume(
             first.append(reset)
     if recovered and old.recoveries + 1 > RECOVERY_LIMIT:
         first.append(RunFailed(now, "recovery limit reached: its engine died too often", "recovery_limit"))
-    runner.bury(old.engine)
+    # A stop that its last owner did not live to see; one for an attempt that is over is void.
+    signals = (await runner.store.signals([old.ref])).get(old.ref, [])
+    if reset is None:
+        first += [StopRequested(now, one.by, one.signal, one.force) for one in signals]
+    else:
+        # Status files of the last attempt would be taken for those of the new one.
+        shutil.rmtree(work_folder(runner.places.data, old.ref), ignore_errors=True)
     try:
         _, env, cwd = await evaluate_params(launch, [])
     except DaguError as error:
@@ -209,6 +238,7 @@ def make_driver(runner: Runner, launch: Launch, run: Run, context: RunContext, f
         catalog=runner.catalog,
         files=files,
         visibility=Visibility(launch.plan),
+        supervision=runner.supervision,
         note=lambda code, message, step: driver.post(Noted(runner.clock.now(), code, message, step)),
         children=lambda node, number, attempt: RunChildren(runner, launch, driver, node, number, attempt),
         abandoned=lambda: driver.abandoned,
@@ -230,7 +260,9 @@ def _watcher(runner: Runner, files: RunFiles):  # type: ignore[no-untyped-def]
                     log.write(line + "\n")
             except OSError:
                 pass  # the log of a run never decides over the run
-        runner.watch(run, event)
+        with contextlib.suppress(OSError):
+            # Nor does the terminal that shows it: it may be closed by now.
+            runner.watch(run, event)
 
     return watch
 

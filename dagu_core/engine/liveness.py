@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 from dagu_core.engine.logs import FILE_MODE, make_folder
@@ -28,8 +29,12 @@ class EngineLock:
     def hold(self) -> None:
         """Take the lock. Raises OSError when the data folder cannot be written."""
         make_folder(self.path.parent)
-        self._descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE_MODE)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        while True:
+            self._descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE_MODE)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            if os.fstat(self._descriptor).st_nlink:
+                break
+            os.close(self._descriptor)  # somebody swept it away before we had the lock
         os.write(self._descriptor, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
@@ -78,11 +83,18 @@ def poke(data: Path, engine: str) -> bool:
     return False
 
 
-def forget_dead(data: Path, engine: str) -> None:
-    """Remove the lock file of an engine that is proven dead."""
-    if living_pid(data, engine) is None:
+def forget_dead(data: Path, keep: Collection[str] = ()) -> None:
+    """Remove the lock files of dead engines; those in `keep` still tell when they died."""
+    for path in (data / "engines").glob("*.lock"):
+        if path.stem in keep:
+            continue
         with contextlib.suppress(OSError):
-            _path(data, engine).unlink()
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def _path(data: Path, engine: str) -> Path:

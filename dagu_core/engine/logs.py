@@ -26,6 +26,7 @@ class RunFiles:
     step_dir: Path
     log: Path
     work: Path
+    attempt: str
     stamp: str
     short_id: str
 
@@ -45,12 +46,12 @@ class RunFiles:
         return self.step_dir / f"{stem}.out", self.step_dir / f"{stem}.err"
 
     def status(self, index: int, number: int) -> Path:
-        """The status file of one attempt of a step."""
-        return self.work / f"{index}.{number}"
+        """The status file of one attempt of a step, in this attempt of the run."""
+        return self.work / f"{self.attempt}.{index}.{number}"
 
     def scratch(self, index: int, number: int) -> Path:
         """The private folder of one attempt of a step; not created yet."""
-        return self.work / f"{index}.{number}.d"
+        return self.work / f"{self.attempt}.{index}.{number}.d"
 
 
 def make_folder(folder: Path) -> None:
@@ -86,6 +87,7 @@ def run_files(
         step_dir=run_dir / f"run_{utc(started):%Y%m%d_%H%M%SZ}_{attempt_id}",
         log=run_dir / f"dag-run_{log_stamp}.{short}.log",
         work=work_folder(data, ref),
+        attempt=attempt_id,
         stamp=stamp,
         short_id=short,
     )

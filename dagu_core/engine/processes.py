@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dagu_core.engine.supervisor import Fate, Story, is_locked, read_story
+from dagu_core.engine.status_file import Fate, Story, is_locked, read_story
+from dagu_core.engine.supervision import Started
 
 #: seconds to wait for children that still hold the step's output after its main process ended
 DRAIN = 2.0
 _POLL = 0.02
 #: environment variable that marks every process of an attempt
-TOKEN = "DAGU_ATTEMPT_TOKEN"  # noqa: S105
+MARK = "DAGU_ATTEMPT_TOKEN"
 
 
 @dataclass(slots=True)
@@ -31,64 +31,82 @@ class Ended:
 
 @dataclass(slots=True)
 class Supervised:
-    """A running supervised process. `ours` = it is a child of this engine and must be reaped."""
+    """A running supervised process: one of ours (`started`), or one an earlier engine ordered
+    (`pid`), which is watched from the outside."""
 
-    pid: int
     status: Path
     token: str
-    ours: bool = True
+    started: Started | None = None
+    pid: int = 0
     detach: bool = False
 
     async def wait(self) -> Ended:
-        """Wait for the end of the main process, then up to DRAIN seconds for its output."""
-        usage = await _exit_of(self.pid, self.ours, self.status)
-        story = read_story(self.status)
-        ended = Ended(story.exit_code, usage=usage)
-        if story.exit_code is not None and not self.lives():
-            return ended
-        if story.exit_code is None:
-            # Somebody killed the supervisor: what is left of the step has nobody to report to.
+        """Wait for the end of the main process, then up to DRAIN seconds for its output.
+
+        Raises OSError when the supervisor could not start it.
+        """
+        ended = await self._end_of_main()
+        if ended.exit_code is None:
+            # What is left of the step has nobody to report to any more.
             await self.kill()
             return ended
-        if self.detach:
+        if self.detach or not self.lives():
             return ended
         loop = asyncio.get_running_loop()
         until = loop.time() + DRAIN
         while self.lives() and loop.time() < until:
             await asyncio.sleep(_POLL)
-        if self.lives():
-            left = ", ".join(str(pid) for pid in self.members()) or "unknown"
-            ended.warnings.append(f"output still open by pid {left}; ended it")
+        if left := self.members():
+            ended.warnings.append(f"output still open by pid {', '.join(map(str, left))}; ended it")
             await self.kill()
         return ended
 
+    async def _end_of_main(self) -> Ended:
+        if self.started is not None:
+            ending = await self.started.ended
+            return Ended(ending.exit_code, usage=ending.usage)
+        await _gone(self.pid)
+        # Its supervisor writes the code right after; when that is dead too, the lock goes free.
+        while (story := read_story(self.status)).fate is Fate.ALIVE and self._main_lives():
+            await asyncio.sleep(_POLL)
+        for _ in range(100):
+            if story.fate is None or story.fate is Fate.LOST:
+                break
+            await asyncio.sleep(_POLL)
+            story = read_story(self.status)
+        return Ended(story.exit_code)
+
+    def _main_lives(self) -> bool:
+        return self.pid in self.members()
+
     async def stop(self, number: int, grace: float) -> Ended:
         """Send signal `number` to the whole tree, kill what is left after `grace` seconds."""
-        waiting = asyncio.ensure_future(_exit_of(self.pid, self.ours, self.status))
+        main = asyncio.ensure_future(self._end_of_main())
         loop = asyncio.get_running_loop()
         deadline, repeat = loop.time() + grace, loop.time()
         try:
-            while not waiting.done() or self.lives():
+            while not main.done() or self.lives():
                 now = loop.time()
                 if now >= deadline:
                     await self.kill()
-                    await asyncio.wait({waiting}, timeout=DRAIN)
+                    await asyncio.wait({main}, timeout=DRAIN)
                     return Ended(read_story(self.status).exit_code, killed=True)
                 if now >= repeat:
                     self.signal(number)
                     repeat = now + 5.0
-                await asyncio.wait({waiting}, timeout=_POLL)
-                if waiting.done() and self.lives():
+                if main.done():
                     await asyncio.sleep(_POLL)
+                else:
+                    await asyncio.wait({main}, timeout=_POLL)
             return Ended(read_story(self.status).exit_code)
         finally:
-            waiting.cancel()
+            main.cancel()
+            with contextlib.suppress(asyncio.CancelledError, OSError):
+                await main
 
     def signal(self, number: int) -> None:
         """Send a signal to the session's group and to whatever left it."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
-        for pid in self.strays():
+        for pid in self.members():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
 
@@ -96,65 +114,45 @@ class Supervised:
         """SIGKILL until nothing of the attempt is left (a fork may race with one pass)."""
         for _ in range(50):
             self.signal(signal.SIGKILL)
-            reap_strays()
-            if not self.lives() and not self.strays():
+            if not self.lives() and not self.members():
                 return
             await asyncio.sleep(_POLL)
 
     def lives(self) -> bool:
-        """Whether anything of the attempt, apart from a reaped supervisor, still lives."""
-        return is_locked(self.status) or _group_lives(self.pid)
+        """Whether anything of the attempt (that kept its descriptors, or its group) lives."""
+        if is_locked(self.status):
+            return True
+        group = self._group()
+        if not group:
+            return False
+        try:
+            os.killpg(group, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return bool(self.members())
+
+    def _group(self) -> int:
+        if self.started is not None and self.started.pid.done():
+            return self.started.pid.result()
+        return self.pid
 
     def members(self) -> list[int]:
-        """Pids of what is left, for messages."""
-        return sorted(set(self.strays()) | set(_group_members(self.pid)))
-
-    def strays(self) -> list[int]:
-        """Processes that carry the attempt's mark in their environment, group or not."""
-        return marked_processes(f"{TOKEN}={self.token}".encode())
+        """Living processes that carry the attempt's mark, whatever group or session they are in."""
+        return marked_processes(f"{MARK}={self.token}".encode())
 
 
-def attach(status: Path, token: str, *, detach: bool = False) -> Story | Supervised:
-    """The process an earlier engine started: running (take it over), or what became of it."""
-    story = read_story(status)
-    if story.fate is Fate.ALIVE and story.pid:
-        return Supervised(story.pid, status, token, ours=False, detach=detach)
-    return story
+async def attach(status: Path, token: str, *, detach: bool = False) -> Story | Supervised:
+    """The process an earlier engine ordered: running (take it over), or what became of it.
 
-
-async def attach_patiently(status: Path, token: str, *, detach: bool = False) -> Story | Supervised:
-    """As `attach`; waits the instant in which the process exists but has not said so yet."""
+    Waits the instant in which the process is being started and has no pid yet.
+    """
     while True:
-        found = attach(status, token, detach=detach)
-        if isinstance(found, Supervised) or found.fate is not Fate.ALIVE:
-            return found
+        story = read_story(status)
+        if story.fate is not Fate.ALIVE:
+            return story
+        if story.pid:
+            return Supervised(status, token, pid=story.pid, detach=detach)
         await asyncio.sleep(_POLL)
-
-
-def _group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return any(True for _ in _group_members(group)) if sys.platform == "linux" else True
-
-
-def _group_members(group: int) -> list[int]:
-    return [pid for pid, pgid, state in _processes() if pgid == group and state not in ("Z", "X")]
-
-
-def _processes() -> list[tuple[int, int, str]]:
-    """(pid, process group, state) of every process; empty where there is no /proc."""
-    found = []
-    with contextlib.suppress(OSError):
-        for entry in os.scandir("/proc"):
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError, IndexError, ValueError):
-                    stat = Path(f"/proc/{entry.name}/stat").read_bytes().rpartition(b") ")[2].split()
-                    found.append((int(entry.name), int(stat[2]), stat[0].decode()))
-    return found
 
 
 def marked_processes(mark: bytes) -> list[int]:
@@ -165,76 +163,29 @@ def marked_processes(mark: bytes) -> list[int]:
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
                 continue
             with contextlib.suppress(OSError):
-                environ = Path(f"/proc/{entry.name}/environ").read_bytes()
-                if mark in environ.split(b"\0"):
+                if mark in Path(f"/proc/{entry.name}/environ").read_bytes().split(b"\0"):
                     found.append(int(entry.name))
     return found
 
 
-async def _exit_of(pid: int, ours: bool, status: Path) -> dict[str, float]:
-    """Wait until process `pid` has ended; reap it when it is our child. Returns its usage."""
-    if hasattr(os, "pidfd_open"):
-        try:
-            descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
-            return _reap(pid) if ours else {}
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(descriptor, _wake, ended)
-        try:
-            await ended
-        finally:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
-    elif ours:
-        return await asyncio.to_thread(_reap, pid)
-    else:
-        while is_locked(status) and read_story(status).exit_code is None:
+async def _gone(pid: int) -> None:
+    """Wait until a process that is not our child has ended."""
+    if not hasattr(os, "pidfd_open"):
+        while True:
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                return
             await asyncio.sleep(0.1)
-        return {}
-    return _reap(pid) if ours else {}
-
-
-async def wait_for_child(pid: int) -> None:
-    """Wait for a child that has no status file (a filter) and reap it."""
-    await _exit_of(pid, True, Path())
-
-
-def _wake(ended: asyncio.Future[None]) -> None:
-    if not ended.done():
-        ended.set_result(None)
-
-
-def _reap(pid: int) -> dict[str, float]:
     try:
-        _, _, usage = os.wait4(pid, 0)
-    except ChildProcessError:
-        return {}
-    return {"cpu_seconds": usage.ru_utime + usage.ru_stime, "max_rss_kib": float(usage.ru_maxrss)}
-
-
-def become_subreaper() -> bool:
-    """Adopt what steps leave behind instead of losing it to init; Linux only."""
-    if sys.platform != "linux":
-        return False
-    import ctypes
-
-    pr_set_child_subreaper = 36
-    return ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0
-
-
-#: supervisors this process has started and must reap itself
-own_children: set[int] = set()
-
-
-def reap_strays() -> None:
-    """Reap adopted processes that have ended, so that none stays defunct."""
-    try:
-        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_bytes().split()
-    except OSError:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
         return
-    for text in listed:
-        pid = int(text)
-        if pid not in own_children:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)

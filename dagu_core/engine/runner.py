@@ -10,16 +10,16 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from dagu_core.base.clock import Clock
 from dagu_core.base.errors import DaguError, Unavailable
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.store import StateStore
 from dagu_core.engine.driver import Driver
-from dagu_core.engine.liveness import EngineLock, forget_dead, host_name, living_pid
+from dagu_core.engine.liveness import EngineLock, host_name, living_pid
 from dagu_core.engine.logs import work_folder
-from dagu_core.engine.processes import become_subreaper
+from dagu_core.engine.supervision import Supervision
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run.events import Event, StopRequested
 from dagu_core.model.run.run import Run, RunRef
@@ -65,6 +65,7 @@ class Runner:
     definitions: Definitions
     watch: Callable[[Run, Event], None] = lambda run, event: None
     describe: Callable[[Run, Event], str] = lambda run, event: ""
+    supervision: Supervision = field(default_factory=Supervision)
     engine: str = ""
     host: str = field(default_factory=host_name)
     slots: asyncio.Semaphore = field(init=False)
@@ -74,8 +75,9 @@ class Runner:
 
     async def __aenter__(self) -> Runner:
         self.engine = self.engine or f"e{self.clock.new_token(12)}"
-        self.slots = asyncio.Semaphore(_capacity())
         self._lock = EngineLock(self.places.data, self.engine)
+        self._poked = asyncio.Event()
+        self._hear_pokes()
         try:
             self._lock.hold()
         except OSError as error:
@@ -83,10 +85,10 @@ class Runner:
             raise Unavailable(f"cannot write {path}: {error.strerror}") from None
         self._poller = asyncio.create_task(self._poll_signals())
         loop = asyncio.get_running_loop()
-        loop.call_later(0.001, become_subreaper)
-        self._poked = asyncio.Event()
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(signal.SIGUSR1, self._poked.set)
+        self.supervision.start_supervisor()
+        self.supervision.listen()
+        # Only now: the supervisor, and so the steps, keep the limit of descriptors they were given.
+        self.slots = asyncio.Semaphore(_capacity())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -95,11 +97,14 @@ class Runner:
             await self._poller
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().remove_signal_handler(signal.SIGUSR1)
+        self.supervision.close()
         self._lock.release()
 
     async def host_run(self, driver: Driver, first: list[Event]) -> Run:
         """Drive to the end, then remove the run's working files."""
         self._drivers[driver.run.ref] = driver
+        if self._interrupts:
+            self._ask_to_stop(driver)  # the signal came before there was anybody to stop
         try:
             run = await driver.drive(first)
         finally:
@@ -121,11 +126,15 @@ class Runner:
         self.interrupted_by = name
         if name == "SIGQUIT":
             self._dump_stacks()
-        sent = "SIGTERM" if name in ("SIGQUIT", "SIGHUP") else name
         for driver in list(self._drivers.values()):
-            if driver.run.summary.parent is None or self._interrupts > 1:
-                force = self._interrupts > 1
-                driver.post(StopRequested(self.clock.now(), name, sent, force))
+            self._ask_to_stop(driver)
+
+    def _ask_to_stop(self, driver: Driver) -> None:
+        """Children are stopped by their parents; a second signal spares nobody."""
+        name = self.interrupted_by
+        sent = "SIGTERM" if name in ("SIGQUIT", "SIGHUP") else name
+        if driver.run.summary.parent is None or self.forced:
+            driver.post(StopRequested(self.clock.now(), name, sent, self.forced))
 
     def stop_child(self, ref: RunRef, request: StopRequested) -> None:
         """Pass a stop of a parent on to a child that runs here; asking twice changes nothing."""
@@ -143,10 +152,6 @@ class Runner:
         if host and host != self.host:
             return True
         return engine == self.engine or living_pid(self.places.data, engine) is not None
-
-    def bury(self, engine: str) -> None:
-        """Forget an engine that is proven dead."""
-        forget_dead(self.places.data, engine)
 
     async def _poll_signals(self) -> None:
         while True:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dagu_core.base.masking import Masker
-from dagu_core.engine.filter import spawn_filter
 from dagu_core.engine.logs import FILE_MODE, open_log
-from dagu_core.engine.processes import own_children, wait_for_child
-from dagu_core.engine.supervisor import is_locked
+from dagu_core.engine.status_file import is_locked
+from dagu_core.engine.supervision import boot
 
 
 @dataclass(slots=True)
 class Streams:
     """Where the attempt writes. `stdout` and `stderr` are the logs (one path when merged),
-    `extra_out`/`extra_err` the step's own redirects, `capture` the file of a separate capture."""
+    `extra_out`/`extra_err` the step's own redirects; `offset` is where the log begins to be
+    this attempt's, `limit` how many bytes are captured; `filter_lock` is held by the filter."""
 
     stdout: Path
     stderr: Path
@@ -30,8 +30,6 @@ class Streams:
     masker: Masker | None = None
     secrets: dict[str, str] = field(default_factory=dict)
     filter_lock: Path = Path()
-    _filter_pid: int = 0
-    _descriptors: list[int] = field(default_factory=list)
 
     @property
     def merged(self) -> bool:
@@ -45,51 +43,30 @@ class Streams:
         return None
 
     @property
-    def filtered(self) -> bool:
-        return bool(self.secrets or self.extra_out or self.extra_err or self.capture)
-
-    def open(self) -> tuple[int, int]:
-        """Descriptors for the step's stdout and stderr; `close` them after the spawn."""
-        if not self.filtered:
-            out = open_log(self.stdout)
-            err = out if self.merged else open_log(self.stderr)
-            self._descriptors = [out] if self.merged else [out, err]
-            return out, err
-        out_read, out_write = os.pipe()
-        err_read, err_write = os.pipe()
+    def filter(self) -> dict[str, Any] | None:
+        """What the supervisor is told about the filter; None when the step writes to its logs
+        itself. The secrets travel through pipes, never through arguments or files."""
+        capture = self.capture
+        if not (self.secrets or self.extra_out or self.extra_err or capture):
+            return None
         streams = [
-            self._stream(out_read, self.stdout, self.extra_out, str(self.capture) if self.capture else None),
-            self._stream(err_read, self.stderr, self.extra_err, None),
+            self._stream(self.stdout, self.extra_out, str(capture) if capture else ""),
+            self._stream(self.stderr, self.extra_err, ""),
         ]
-        try:
-            self._filter_pid = spawn_filter(streams, self.secrets, self.filter_lock)
-            own_children.add(self._filter_pid)
-        finally:
-            os.close(out_read)
-            os.close(err_read)
-        self._descriptors = [out_write, err_write]
-        return out_write, err_write
+        return {
+            "boot": boot("dagu_core.engine.filter"),
+            "lock": str(self.filter_lock),
+            "orders": {"streams": streams, "secrets": self.secrets, "limit": self.limit},
+        }
 
-    def _stream(self, fd: int, log: Path, extra: str, capture: str | None) -> dict[str, object]:
-        sinks = [str(log), extra] if extra else [str(log)]
-        return {"fd": fd, "sinks": sinks, "capture": capture, "limit": self.limit}
+    @staticmethod
+    def _stream(log: Path, extra: str, capture: str) -> dict[str, Any]:
+        return {"sinks": [str(log), extra] if extra else [str(log)], "capture": capture}
 
-    def close(self) -> None:
-        """Close our ends; the step (and the filter) keep theirs."""
-        for descriptor in self._descriptors:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
-        self._descriptors = []
-
-    async def finish(self) -> None:
-        """Wait until everything the step wrote is in the logs."""
-        if self._filter_pid:
-            pid, self._filter_pid = self._filter_pid, 0
-            await wait_for_child(pid)
-            own_children.discard(pid)
-        elif self.filtered:
-            while is_locked(self.filter_lock):
-                await asyncio.sleep(0.02)
+    async def drained(self) -> None:
+        """Wait until a filter of an earlier engine has written everything."""
+        while is_locked(self.filter_lock):
+            await asyncio.sleep(0.02)
 
 
 class LogWriter:

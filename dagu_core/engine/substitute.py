@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dagu_core.base.errors import Invalid
-from dagu_core.engine.supervisor import find_program
+from dagu_core.engine.supervision import find_program
 from dagu_core.model.plan.plan import Shell
 
 #: bytes of a command's output that are kept

@@ -1,174 +1,217 @@
-"""Starts a step's process so that it outlives the engine, and finds it again.
+"""The supervisor: a tiny process that starts steps, outlives the engine and keeps their ends.
 
-Each process runs under a tiny shell in a session of its own. One file tells its whole story: it
-is locked (by the kernel, for as long as anything of the step lives), says `started PID` before
-the command begins and `exited CODE` when it has ended. So after a crash:
+One supervisor serves one engine, in a session of its own. Every step it starts gets a session of
+its own too. When the engine dies the supervisor stays until its last step has ended, and writes
+each exit code into the step's status file, where the next engine finds it. When the supervisor
+dies the steps become children of the engine (a subreaper), which then waits for them itself.
 
-- the file ends with an exit code: take it;
-- the lock is held: the step lives, wait for it;
-- the file is empty and nobody holds the lock: it certainly never started;
-- it has started, nobody holds the lock and there is no code: its outcome is lost.
+Imports nothing but small built-in modules: it must be up before the engine has read its files.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import marshal
 import os
-import re
-import resource
+import select
 import signal
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from functools import lru_cache
-from pathlib import Path
-from shutil import which
+import sys
+from typing import Any
 
-SHELL = "/bin/sh"
-#: the descriptor the status file has inside the supervisor and everything below it
+#: the descriptor the status file has inside a step and everything below it
 STATUS_FD = 9
-# The traps keep a signal to the whole group from killing the supervisor before it can tell how
-# the command ended; the command itself gets the default dispositions back. The shell's own
-# remarks ("Terminated") stay out of the step's stderr, and `cd` must not leak its OLDPWD.
-# The engine may have raised its own limit of descriptors; steps get the one it was given.
-_DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-SCRIPT = (
-    f"ulimit -Sn {_DESCRIPTORS}; "
-    "trap : TERM INT HUP QUIT USR1 USR2 ALRM; "
-    f'echo "started $$" >&{STATUS_FD}; '
-    f'cd -- "$1" || {{ echo "exited 126" >&{STATUS_FD}; exit; }}; shift; unset OLDPWD; '
-    f'exec 8>&2 2>/dev/null; "$@" 2>&8 8>&-; echo "exited $?" >&{STATUS_FD}'
-)
-# Python ignores these; a step expects the defaults.
-_DEFAULT_SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ", "SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1")
-)
-_SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_APPEND = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+# Python ignores some of these; a step expects the defaults of all.
+_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
-class Fate(Enum):
-    """What a status file says about an attempt without an exit code."""
+class Supervisor:
+    """Reads orders from descriptor 0, tells what happened on descriptor 1.
 
-    NOT_STARTED = "not started"
-    ALIVE = "alive"
-    LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """What is known of a supervised process: its exit code, or what became of it."""
-
-    fate: Fate | None
-    pid: int = 0
-    exit_code: int | None = None
-
-
-def spawn(
-    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | str, status: Path, stdout: int, stderr: int
-) -> int:
-    """Start `argv` under a supervisor and return the supervisor's pid (also its group's).
-
-    `status` is created if absent; `stdout` and `stderr` are open descriptors. Raises
-    FileNotFoundError or PermissionError, naming the program, when it cannot be started, and
-    BlockingIOError when the process of an earlier engine still runs.
+    Messages are `marshal` data behind a 4-byte length. An order is a dict, see `start`. Answers
+    are tuples: ("started", id, pid), ("exited", id, code, cpu_seconds, max_rss_kib),
+    ("filtered", id), ("refused", id, errno, text, file).
     """
-    program = find_program(argv[0], env.get("PATH", os.defpath), str(cwd))
-    odd = [f"{name}={value}" for name, value in env.items() if not _SHELL_NAME.fullmatch(name)]
-    # The shell drops variables it cannot name (`1`, `a-b`); env(1) puts them back.
-    command = ["/usr/bin/env", *odd, program] if odd else [program]
-    descriptor = os.open(status, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        null = _dev_null()
-        return os.posix_spawn(
-            SHELL,
-            [SHELL, "-c", SCRIPT, "dagu", str(cwd), *command, *argv[1:]],
-            env,
-            file_actions=(
-                (os.POSIX_SPAWN_DUP2, null, 0),
-                (os.POSIX_SPAWN_DUP2, stdout, 1),
-                (os.POSIX_SPAWN_DUP2, stderr, 2),
-                (os.POSIX_SPAWN_DUP2, descriptor, STATUS_FD),
-            ),
+
+    def __init__(self) -> None:
+        self.null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self.steps: dict[int, tuple[int, int]] = {}
+        self.filters: dict[int, int] = {}
+        self.engine_lives = True
+        self.orders = bytearray()
+
+    def serve(self) -> None:
+        """Work until the engine is gone and every step has ended."""
+        become_subreaper()
+        wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
+            # Whoever stops the engine means the engine; it tells the steps itself.
+            signal.signal(number, signal.SIG_IGN)
+        poll = select.poll()
+        poll.register(wake_read, select.POLLIN)
+        poll.register(0, select.POLLIN)
+        while self.engine_lives or self.steps or self.filters:
+            for descriptor, _ in poll.poll():
+                if descriptor == wake_read:
+                    os.read(wake_read, 4096)
+                    self.reap()
+                elif not self.read_orders():
+                    poll.unregister(0)
+                    self.engine_lives = False
+
+    def read_orders(self) -> bool:
+        """Take what is in the pipe; False when the engine has closed it."""
+        data = os.read(0, 1 << 20)
+        if not data:
+            return False
+        self.orders += data
+        while len(self.orders) >= 4:
+            size = int.from_bytes(self.orders[:4], "little")
+            if len(self.orders) < 4 + size:
+                break
+            order = marshal.loads(self.orders[4 : 4 + size])
+            del self.orders[: 4 + size]
+            try:
+                self.start(order)
+            except OSError as error:
+                self.tell(("refused", order["id"], error.errno or 0, error.strerror or "", error.filename or ""))
+        return True
+
+    def start(self, order: dict[str, Any]) -> None:
+        """Start one step: argv, env, cwd, status (path), stdout and stderr (paths) or a filter.
+
+        Raises OSError; EEXIST when another supervisor has started this very attempt.
+        """
+        status = os.open(order["status"], os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        opened = [status]
+        try:
+            # Lock, then look: of two supervisors with the same order exactly one goes on.
+            try:
+                fcntl.flock(status, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FileExistsError(errno.EEXIST, "started already", order["status"]) from None
+            if os.fstat(status).st_size:
+                raise FileExistsError(errno.EEXIST, "started already", order["status"])
+            os.write(status, b"starting\n")
+            if order["filter"] is not None:
+                out, err = self.start_filter(order, opened)
+            else:
+                out = open_log(order["stdout"])
+                opened.append(out)
+                err = out
+                if order["stderr"] != order["stdout"]:
+                    err = open_log(order["stderr"])
+                    opened.append(err)
+            os.chdir(order["cwd"])
+            argv = order["argv"]
+            pid = os.posix_spawn(
+                argv[0],
+                order["argv0"] + argv[1:],
+                order["env"],
+                file_actions=(
+                    (os.POSIX_SPAWN_DUP2, self.null, 0),
+                    (os.POSIX_SPAWN_DUP2, out, 1),
+                    (os.POSIX_SPAWN_DUP2, err, 2),
+                    (os.POSIX_SPAWN_DUP2, status, STATUS_FD),
+                ),
+                setsid=True,
+                setsigmask=(),
+                setsigdef=_SIGNALS,
+            )
+            os.write(status, b"started %d\n" % pid)
+            opened.remove(status)
+            self.steps[pid] = (order["id"], status)
+            self.tell(("started", order["id"], pid))
+        except OSError as error:
+            # An empty file says "never started": nothing must be read from a refused one.
+            if error.errno != errno.EEXIST:
+                os.ftruncate(status, 0)
+            raise
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
+
+    def start_filter(self, order: dict[str, Any], opened: list[int]) -> tuple[int, int]:
+        """Start the filter of a step; the write ends of its two pipes."""
+        writes, reads = [], []
+        for _ in range(3):
+            read, write = os.pipe()
+            reads.append(read)
+            writes.append(write)
+        wanted = order["filter"]
+        lock = os.open(wanted["lock"], os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for descriptor in (lock, *reads[:2]):
+            os.set_inheritable(descriptor, True)
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-I", "-S", "-c", wanted["boot"], str(reads[0]), str(reads[1])],
+            {"PATH": os.environ.get("PATH", os.defpath)},
+            file_actions=[(os.POSIX_SPAWN_DUP2, reads[2], 0)],
             setsid=True,
-            setsigmask=(),
-            setsigdef=_DEFAULT_SIGNALS,
         )
-    finally:
-        os.close(descriptor)
+        self.filters[pid] = order["id"]
+        for descriptor in (*reads, lock):
+            os.close(descriptor)
+        with os.fdopen(writes.pop(), "wb") as pipe:
+            pipe.write(marshal.dumps(wanted["orders"]))
+        opened += writes
+        return writes[0], writes[1]
+
+    def reap(self) -> None:
+        """Collect every child that has ended: steps, filters, and what steps left behind."""
+        while True:
+            try:
+                pid, code, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid in self.filters:
+                self.tell(("filtered", self.filters.pop(pid)))
+            elif pid in self.steps:
+                order, status = self.steps.pop(pid)
+                ended = os.waitstatus_to_exitcode(code)
+                ended = 128 - ended if ended < 0 else ended
+                try:
+                    os.write(status, b"exited %d\n" % ended)
+                except OSError:
+                    pass  # a full disk: the living engine still hears of it below
+                os.close(status)
+                self.tell(("exited", order, ended, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+
+    def tell(self, message: tuple[Any, ...]) -> None:
+        """Send one message; a dead engine is no reason to stop."""
+        if self.engine_lives:
+            data = marshal.dumps(message)
+            try:
+                os.write(1, len(data).to_bytes(4, "little") + data)
+            except OSError:
+                self.engine_lives = False
 
 
-@lru_cache(maxsize=1)
-def _dev_null() -> int:
-    return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-
-
-@lru_cache(maxsize=256)
-def find_program(name: str, path: str, cwd: str) -> str:
-    """The absolute path of a program; a bare name must never become a shell builtin."""
-    if os.sep in name:
-        candidate = os.path.join(cwd, os.path.expanduser(name))
-        if not os.path.exists(candidate):
-            raise FileNotFoundError(2, "no such file", name)
-        if os.path.isdir(candidate) or not os.access(candidate, os.X_OK):
-            raise PermissionError(13, "not executable", name)
-        return candidate
-    found = which(name, path=path)
-    if found is None:
-        raise FileNotFoundError(2, "command not found", name)
-    return os.path.abspath(found)
-
-
-def read_story(status: Path) -> Story:
-    """What the status file and its lock tell; never waits."""
+def open_log(path: str) -> int:
+    """Open a log for appending; recreates its folder when somebody removed it."""
     try:
-        descriptor = os.open(status, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(path, _APPEND, 0o600)
     except FileNotFoundError:
-        return Story(Fate.NOT_STARTED)
-    try:
-        story = _parse(os.pread(descriptor, 200, 0))
-        if story.exit_code is not None:
-            return story
-        held = not _lockable(descriptor)
-        if held:
-            return Story(Fate.ALIVE, story.pid)
-        # The code may have been written between our read and our look at the lock.
-        story = _parse(os.pread(descriptor, 200, 0))
-        if story.exit_code is not None:
-            return story
-        return Story(Fate.LOST if story.pid else Fate.NOT_STARTED, story.pid)
-    finally:
-        os.close(descriptor)
+        os.makedirs(os.path.dirname(path), 0o750, exist_ok=True)
+        return os.open(path, _APPEND, 0o600)
 
 
-def is_locked(status: Path) -> bool:
-    """Whether the file is locked: something that the step started still lives (and kept its
-    descriptors)."""
-    try:
-        descriptor = os.open(status, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+def become_subreaper() -> bool:
+    """Adopt what steps leave behind instead of losing it to init; Linux only."""
+    if sys.platform != "linux":
         return False
-    try:
-        return not _lockable(descriptor)
-    finally:
-        os.close(descriptor)
+    import ctypes
+
+    pr_set_child_subreaper = 36
+    return ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0
 
 
-def _lockable(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    return True
-
-
-def _parse(data: bytes) -> Story:
-    pid, code = 0, None
-    for line in data.split(b"\n")[:-1]:
-        word, _, number = line.partition(b" ")
-        if word == b"started" and number.isdigit():
-            pid = int(number)
-        elif word == b"exited" and number.isdigit():
-            code = int(number)
-    return Story(None if code is not None else Fate.LOST, pid, code)
+def main() -> None:
+    """Body of the supervisor process."""
+    Supervisor().serve()

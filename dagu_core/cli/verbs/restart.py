@@ -24,6 +24,6 @@ def command(invocation: Invocation, /, dag: str, run_id: str) -> int:
 
     async def work(app: App) -> RunView:
         with watching(invocation) as watch:
-            return await app.runs.restart(dag, run_id, watch=watch)
+            return await app.runs.restart(app.dags.name_of(dag), run_id, watch=watch)
 
     return finish(invocation, invocation.run(work))

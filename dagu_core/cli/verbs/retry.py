@@ -35,6 +35,6 @@ def command(
 
     async def work(app: App) -> RunView:
         with watching(invocation) as watch:
-            return await app.runs.retry(dag, run_id, step, downstream, watch=watch)
+            return await app.runs.retry(app.dags.name_of(dag), run_id, step, downstream, watch=watch)
 
     return finish(invocation, invocation.run(work))

@@ -70,26 +70,26 @@ def command(
             raise UsageError("--from-run-id brings its own parameters: no -p, `--`, --parent or --root")
     if not dag and not (on_terminal(sys.stdin) and on_terminal(sys.stderr)):
         raise UsageError("which DAG? Give the name or the file of one")
+    if not dag:
+        from dagu_core.cli.picker import pick
+
+        dag, params = pick(invocation.dags, params, asking=words is None and params is None)
     from dagu_core.app.requests import StartRequest
 
-    async def work(app: App) -> RunView:
-        chosen, given = dag, params
-        if not chosen:
-            from dagu_core.cli.picker import pick
+    request = StartRequest(
+        dag=dag,
+        params=params,
+        words=words or (),
+        run_id=run_id,
+        name=name,
+        from_run_id=from_run_id,
+        root=root,
+        parent=parent,
+        default_working_dir=default_working_dir,
+        worker_id=worker_id,
+    )
 
-            chosen, given = await pick(app, params, asking=words is None and params is None)
-        request = StartRequest(
-            dag=chosen,
-            params=given,
-            words=words or (),
-            run_id=run_id,
-            name=name,
-            from_run_id=from_run_id,
-            root=root,
-            parent=parent,
-            default_working_dir=default_working_dir,
-            worker_id=worker_id,
-        )
+    async def work(app: App) -> RunView:
         with watching(invocation) as watch:
             return await app.runs.start(request, watch=watch)
 

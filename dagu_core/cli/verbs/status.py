@@ -9,7 +9,7 @@ import click
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import dag_argument, json_option, run_id_option
 from dagu_core.cli.output import as_json, say
-from dagu_core.cli.watching import tree
+from dagu_core.cli.watching import tell_error, tree
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -25,8 +25,12 @@ def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> 
     """Show how the latest run of a DAG stands, or the run with this id."""
 
     async def work(app: App) -> RunView:
-        return await app.history.get(dag, run_id)
+        return await app.history.get(app.dags.name_of(dag), run_id)
 
     view = invocation.run(work)
-    say(as_json(view.details()) if in_json else tree(invocation, view))
+    if in_json:
+        say(as_json(view.details()))
+    else:
+        say(tree(invocation, view))
+        tell_error(view)
     return 0

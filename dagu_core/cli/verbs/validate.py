@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,9 +12,6 @@ from dagu_core.base.places import InvalidDefinition, Problem
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import dag_argument, json_option
 from dagu_core.cli.output import as_json, say, tell
-
-if TYPE_CHECKING:
-    from dagu_core.app.app import App
 
 
 @click.command("validate", short_help="Check a DAG file and list all its problems.")
@@ -27,25 +24,23 @@ def command(invocation: Invocation, /, dag: str, in_json: bool) -> int:
     Exit code 0 when it is valid (warnings do not count), 1 when it is not, 3 when there is none.
     """
 
-    async def work(app: App) -> tuple[str, Sequence[Problem], str]:
-        path = str(app.dags.resolve(dag))
-        try:
-            return path, app.dags.read(dag).warnings, ""
-        except InvalidDefinition as error:
-            return error.file or path, error.problems, str(error)
-
-    path, problems, failure = invocation.run(work)
+    path, valid = str(invocation.dags.resolve(dag)), True
+    problems: Sequence[Problem]
+    try:
+        problems = invocation.dags.read(dag).warnings
+    except InvalidDefinition as error:
+        path, problems, valid = error.file or path, error.problems, False
     if in_json:
         shown = [shape(path, problem) for problem in problems]
-        say(as_json({"file": path, "valid": not failure, "problems": shown}))
-    elif failure:
+        say(as_json({"file": path, "valid": valid, "problems": shown}))
+    elif not valid:
         tell(f"Validation failed for {dag}")
         tell("\n".join(bullet(path, problem) for problem in problems))
     elif not invocation.quiet:
         for problem in problems:
             tell(problem.render(path, _text(path)))
         say(f"{dag} is valid")
-    return 1 if failure else 0
+    return 0 if valid else 1
 
 
 def bullet(path: str, problem: Problem) -> str:

@@ -28,7 +28,7 @@ def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> 
     """Tell why steps of a run were skipped or aborted, wait, or never started."""
 
     async def work(app: App) -> Sequence[Reason]:
-        return await app.history.why(dag, run_id)
+        return await app.history.why(app.dags.name_of(dag), run_id)
 
     reasons = invocation.run(work)
     if in_json:

@@ -20,11 +20,11 @@ def check_calls(plans: Sequence[Plan], places: Sequence[Place], findings: Findin
     known = _addresses(plans)
     called = [tuple(dict.fromkeys(_called(plan, known))) for plan in plans]
     for cycle in find_cycles(called):
-        # Cycles come in running order, calls are told from caller to called.
-        shown = [plans[index].name for index in reversed(cycle)]
+        # In a cycle each calls the one before it; people read from caller to called.
+        shown = [plans[index].name for index in (cycle[0], *reversed(cycle[1:]))]
         findings.error(
             f"DAGs call each other without end: {' → '.join([*shown, shown[0]])}",
-            places[cycle[-1]],
+            places[cycle[0]],
             code="D016",
             hint="remove one of the calls; to run again and again use `repeatPolicy` or `schedule`",
         )

@@ -64,7 +64,7 @@ def _own_depends(spec: StepSpec, step: str, known: Mapping[str, int], findings: 
             f"step {step} depends on non-existent step `{name[:60]}`",
             place,
             code="D007",
-            hint=suggestion(name, known) if name and len(known) <= 1000 else "",
+            hint=suggestion(name, known) if name and len(known) <= 1000 and not findings.is_full else "",
             length=max(1, len(name)),
         )
     return tuple(dict.fromkeys(found))

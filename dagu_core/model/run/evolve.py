@@ -94,6 +94,7 @@ def evolve(plan: Plan, run: Run, event: Event) -> Run:
             run.summary.status = status
             run.summary.finished_at = at
             run.summary.wake_at = None
+            run.summary.engine = ""
         case _:
             assert_never(event)
     return run

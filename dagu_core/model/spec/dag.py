@@ -27,6 +27,8 @@ from dagu_core.model.spec.step import NOT_SUPPORTED, StepSpec, report_not_suppor
 
 #: Keys that only tell or show something: without their plugin the DAG still does its work.
 OPTIONAL_KEYS = frozenset({"smtp", "mailon", "errormail", "infomail", "waitmail", "otel"})
+#: More steps than this are no workflow, and take more time and memory than a reader may take.
+MAX_STEPS = 20_000
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-?#]+")
 
 
@@ -70,10 +72,13 @@ def _steps(value: Any, info: ValidationInfo[Reading]) -> Any:
     What is no step is reported and left out, so that the others are read all the same.
     """
     reading: Reading = info.context
+    if not isinstance(value, Map | Seq):
+        raise refused(f"must be a list or a mapping, not {describe(value)} (steps must be an array or a map)")
+    count = sum(len(item) if isinstance(item, Seq) else 1 for item in value)
+    if count > MAX_STEPS:
+        raise refused(f"must hold at most {MAX_STEPS} steps, not {count}", code="D009")
     if isinstance(value, Map):
         return [step for key in value if (step := _named(key, value, reading)) is not None]
-    if not isinstance(value, Seq):
-        raise refused(f"must be a list or a mapping, not {describe(value)} (steps must be an array or a map)")
     items: list[Any] = []
     for index, item in enumerate(value):
         if isinstance(item, Seq):

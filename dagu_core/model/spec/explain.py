@@ -58,6 +58,8 @@ def explain(
     `data` is what was validated; it stands under the key `noun`, at `place` when it is no mapping
     or list itself. `model` helps to suggest keys of a plugin's model.
     """
+    if findings.is_full:
+        return
     prefix = "" if noun in ("step", "DAG") else noun
     for item in error.errors(include_url=False):
         path = item["loc"]

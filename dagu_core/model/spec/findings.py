@@ -32,8 +32,13 @@ class Findings:
 
     def add(self, problem: Problem) -> None:
         """Add a problem, unless it is known already or there are too many."""
-        if len(self._problems) < MAX_PROBLEMS:
+        if not self.is_full:
             self._problems[replace(problem, place=self._inside(problem.place))] = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether further problems are dropped, so that no work need go into their wording."""
+        return len(self._problems) >= MAX_PROBLEMS
 
     @property
     def errors(self) -> tuple[Problem, ...]:

@@ -21,9 +21,9 @@ ExitCode = Annotated[int, Field(ge=-1, le=4_294_967_295)]
 
 
 def _texts(value: Any) -> Any:
-    """One text or a list of scalars -> list of texts."""
-    if isinstance(value, str):
-        return [value]
+    """One scalar or a list of them -> list of texts."""
+    if isinstance(value, str | int | float):
+        return [to_text(value)]
     if not isinstance(value, list):
         raise refused(f"must be a text or a list of texts, not {describe(value)}")
     for index, item in enumerate(value):

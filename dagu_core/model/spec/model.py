@@ -145,6 +145,8 @@ class SpecModel(BaseModel):
 
 def report_unknown_key(key: str, raw: Map, model: type[BaseModel], reading: Reading) -> None:
     """Add the error for a key nobody knows."""
+    if reading.findings.is_full:
+        return
     noun = getattr(model, "noun", "")
     known = shown_keys(model)
     if noun == "DAG":

@@ -52,7 +52,7 @@ def read_documents(findings: Findings) -> list[Any]:
     except _Fatal as fatal:
         findings.add(fatal.problem)
     except pyyaml.MarkedYAMLError as error:
-        findings.add(_syntax_problem(error))
+        findings.add(_syntax_problem(error, findings.text))
     except pyyaml.YAMLError as error:
         findings.add(Problem(str(error).splitlines()[0]))
     return []
@@ -86,15 +86,14 @@ def _problem(message: str, place: Place, hint: str = "", code: str = "D001") -> 
     return _Fatal(Problem(message, place, code, hint))
 
 
-def _syntax_problem(error: pyyaml.MarkedYAMLError) -> Problem:
+def _syntax_problem(error: pyyaml.MarkedYAMLError, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     message = ": ".join(str(part) for part in (error.context, error.problem) if part)
-    tab = "tab character" in message or "\\t" in message or "'\t'" in message
-    return Problem(
-        message.replace("\t", "\\t"),
-        Place(mark.line + 1, mark.column + 1) if mark else Place(),
-        hint="use spaces, YAML does not indent with tabs" if tab else "",
-    )
+    if mark is None:
+        return Problem(message)
+    line = next(iter(text.splitlines()[mark.line :]), "")
+    hint = "use spaces, YAML does not indent with tabs" if "\t" in line[: mark.column + 1] else ""
+    return Problem(message.replace("\t", "\\t"), Place(mark.line + 1, mark.column + 1), hint=hint)
 
 
 def _events(text: str) -> Iterator[Any]:
@@ -192,7 +191,7 @@ class _Builder:
         return value
 
     def _unknown_tag(self, tag: str, place: Place) -> None:
-        self.findings.error(f"unknown tag `{_shown_tag(tag)}`", place, hint="remove the tag")
+        self.findings.error(f"unknown tag `{_shown_tag(tag)}`", place, code="D001", hint="remove the tag")
 
     def _open(self, event: Any) -> None:
         place = Place(event.start_mark.line + 1, event.start_mark.column + 1)

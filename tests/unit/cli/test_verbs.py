@@ -56,6 +56,7 @@ def dagu(app: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         return asyncio.run(body())
 
     monkeypatch.setattr(Invocation, "run", with_app)
+    monkeypatch.setattr(Invocation, "dags", app.dags)
     return lambda *args: run(list(args), Invocation(home=str(tmp_path)))
 
 
@@ -106,7 +107,7 @@ def test_a_run_that_ends_shows_its_tree_and_its_code(
 def test_status_shows_values_in_commands(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:
     shown = view(step("a", "echo ${DAY} $UNKNOWN", status=StepStatus.SUCCEEDED), params=(("DAY", "Monday"),))
     app.history.answer = shown
-    assert dagu("status", "pair", "-r", "r1") == 0
+    assert dagu("status", "some/pair.yaml", "-r", "r1") == 0
     assert app.history.calls == [("get", ("pair", "r1"), {})]
     assert "└─echo Monday $UNKNOWN\n\nResult: Succeeded\n" in capsys.readouterr().out
 
@@ -298,3 +299,48 @@ def test_cleanup_without_an_answer_deletes_nothing(
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert dagu("cleanup", "pair") == 0
     assert app.history.calls == []
+
+
+def test_start_hands_over_what_was_given(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:
+    app.runs.answer = view()
+    assert dagu("-q", "start", "pair", "-r", "r1", "-p", "'A=1'", "-N", "other", "--", "B=x y", "--flag") == 0
+    (name, (request,), more) = app.runs.calls[0]
+    assert (name, more) == ("start", {"watch": None})
+    assert (request.dag, request.run_id, request.name) == ("pair", "r1", "other")
+    assert (request.params, request.words) == ("A=1", ("B=x y", "--flag"))
+
+
+def test_enqueue(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:
+    app.runs.answer = RunSummary(RunRef("pair", "r1"), RunStatus.QUEUED, queue="heavy")
+    assert dagu("enqueue", "-u", "heavy", "pair", "--priority", "3", "--", "A=1") == 0
+    request = app.runs.calls[0][1][0]
+    assert (request.queue, request.priority, request.words) == ("heavy", 3, ("A=1",))
+    assert capsys.readouterr().out == "Enqueued pair:r1 in queue heavy\n"
+    assert dagu("enqueue", "pair", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["statusLabel"] == "queued"
+
+
+def test_exec(app: SimpleNamespace, dagu: Dagu) -> None:
+    app.runs.answer = view()
+    app.runs.exec_request = lambda argv, **more: (argv, more)
+    assert dagu("exec", "-q", "-E", "REGION=eu=1", "--dotenv", "a", "--", "./sync.sh", "--all") == 0
+    argv, more = app.runs.calls[0][1][0]
+    assert argv == ["./sync.sh", "--all"]
+    assert (more["env"], more["dotenv"]) == ({"REGION": "eu=1"}, ["a"])
+
+
+def test_dry_shows_commands_as_written_and_no_times(
+    app: SimpleNamespace, dagu: Dagu, capsys: Capture
+) -> None:
+    shown = step("a", "echo ${DAY}", status=StepStatus.SUCCEEDED, started_at=0.0)
+    app.runs.answer = view(shown, params=(("DAY", "Monday"),))
+    assert dagu("dry", "pair") == 0
+    assert "└─a [succeeded]\n  └─echo ${DAY}\n" in capsys.readouterr().out
+
+
+def test_status_tells_why_the_run_as_a_whole_failed(
+    app: SimpleNamespace, dagu: Dagu, capsys: Capture
+) -> None:
+    app.history.answer = view(status=RunStatus.FAILED, error="secret TOKEN was not found")
+    assert dagu("status", "pair") == 0
+    assert capsys.readouterr().err == "Error: secret TOKEN was not found\n"

@@ -125,14 +125,15 @@ TABLE: list[tuple[str, str, str]] = [
     (step('command: x, output: ‸5'), "D002", 'output must be a string or object'),
     (step('command: x, onCrash: ‸restart'), "D005", "`onCrash` must be one of 'fail' or 'retry'"),
     ('secrets: [‸{name: A, provider: env}]', "D004", '`key` is required'),
-    ('secrets: [{name: A, provider: env, key: K}, {name: ‸A, provider: env, key: L}]', "D006", 'duplicate secret name "A"'),
+    ("secrets:\n- {name: A, provider: env, key: K}\n- {name: ‸A, provider: env, key: L}", "D006",
+     'duplicate secret name "A"'),
     ('secrets: [{name: A, provider: ‸vault, key: K}]', "D014", 'unknown secret provider `vault`'),
     ('params: A=1\nsecrets: [{name: ‸A, provider: env, key: K}]', "D262", 'both a secret and a parameter'),
     ('handlerOn:\n  abort: {command: x}\n  ‸cancel: {command: y}', "D011", 'two spellings of one key'),
     ('handlerOn: {‸foo: {command: x}}', "D003", 'unknown key `foo` in handlerOn'),
     ('handlerOn: {success: ‸echo}', "D002", '`handlerOn.success` must be a mapping, not a text'),
     ("handlerOn: {exit: {command: ‸''}}", "D004", 'step command is empty'),
-    ('handlerOn: {exit: {command: x}}\nsteps: [{name: ‸onExit, command: y}]', "D006", 'the name of a handler'),
+    ('handlerOn: {exit: {command: x}}\nsteps: [{name: ‸onExit, command: y}]', "D006", 'name of a handler'),
     ('queue: ‸a b', "D006", 'queue `a b`'),
     ('‸llm: {}', "D015", '`llm` is not supported'),
     (step('type: ‸chat'), "D015", '`chat` is not supported'),
@@ -171,7 +172,8 @@ def test_hint(text: str, hint: str) -> None:
 
 
 def test_all_mistakes_are_told_at_once_and_each_once() -> None:
-    text = "nam: x\ntype: grph\nschedule: [x, y]\nsteps:\n  - {comand: a}\n  - {command: b, depends: [q, r]}\n  - 5\n"
+    head = "nam: x\ntype: grph\nschedule: [x, y]\n"
+    text = head + "steps:\n  - {comand: a}\n  - {command: b, depends: [q, r]}\n  - 5\n"
     assert [(p.place.line, p.code) for p in errors(text)] == [
         (1, "D003"),
         (2, "D005"),

@@ -129,7 +129,8 @@ def test_anchors_end_with_their_document() -> None:
     ("text", "found"),
     [
         ("a: 1\nb:\n  a: 1\n  a: 2", [(4, 3, "mapping key `a` already defined at 3:3")]),
-        ("a: 1\na: 2\na: 3", [(2, 1, "mapping key `a` already defined at 1:1"), (3, 1, "mapping key `a` already defined at 1:1")]),
+        ("a: 1\na: 2\na: 3", [(2, 1, "mapping key `a` already defined at 1:1"),
+          (3, 1, "mapping key `a` already defined at 1:1")]),
         ("1: a\n'1': b", [(2, 1, "mapping key `1` already defined at 1:1")]),
         ("a: &a [*a]", [(1, 8, "recursive alias `*a`")]),
         ("a: *b", [(1, 4, "unknown alias `*b`")]),

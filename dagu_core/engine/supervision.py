@@ -1,0 +1,256 @@
+"""The engine's side of the supervisor: give it orders, hear how the steps end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import marshal
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+from dagu_core.engine.supervisor import become_subreaper
+
+_ROOT = str(Path(__file__).resolve().parents[2])
+
+
+def boot(module: str) -> str:
+    """Program text that runs `main` of one of our modules without site packages."""
+    return f"import sys; sys.path.insert(0, {_ROOT!r}); from {module} import main; main()"
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a process ended; `exit_code` None = nobody saw it."""
+
+    exit_code: int | None
+    usage: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Started:
+    """A process on its way: `pid` and `ended` come when the supervisor tells."""
+
+    pid: asyncio.Future[int]
+    ended: asyncio.Future[Ending]
+    filtered: asyncio.Future[None] | None = None
+
+
+class Supervision:
+    """Starts a supervisor when it is first needed, and again should it die."""
+
+    def __init__(self) -> None:
+        self._out = -1
+        self._in = -1
+        self._pid = 0
+        self._next = 0
+        self._answers = bytearray()
+        self._running: dict[int, Started] = {}
+        self._adopted: set[asyncio.Task[None]] = set()
+        self._backlog = bytearray()
+
+    def start_supervisor(self) -> None:
+        """Start the supervisor process now (it boots while we read files)."""
+        orders_read, self._out = os.pipe2(os.O_CLOEXEC)
+        self._in, answers_write = os.pipe2(os.O_CLOEXEC)
+        self._pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-I", "-S", "-c", boot("dagu_core.engine.supervisor")],
+            os.environ,
+            file_actions=((os.POSIX_SPAWN_DUP2, orders_read, 0), (os.POSIX_SPAWN_DUP2, answers_write, 1)),
+            setsid=True,
+        )
+        os.close(orders_read)
+        os.close(answers_write)
+        os.set_blocking(self._in, False)
+        os.set_blocking(self._out, False)
+        self._answers.clear()
+
+    def listen(self) -> None:
+        """Hear the supervisor on the running loop."""
+        asyncio.get_running_loop().add_reader(self._in, self._read)
+        asyncio.get_running_loop().call_later(0.05, become_subreaper)
+
+    def close(self) -> None:
+        """Let the supervisor go; it stays until its last step has ended."""
+        if self._pid:
+            with contextlib.suppress(RuntimeError):
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(self._in)
+                loop.remove_writer(self._out)
+            os.close(self._in)
+            os.close(self._out)
+            with contextlib.suppress(ChildProcessError):
+                # It ends by itself as soon as it reads the end of its pipe, if no step is left.
+                os.waitpid(self._pid, 0 if not self._running else os.WNOHANG)
+            self._pid = 0
+        for task in self._adopted:
+            task.cancel()
+
+    def start(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        status: str,
+        stdout: str,
+        stderr: str,
+        filter: Mapping[str, Any] | None = None,
+    ) -> Started:
+        """Order a process. Raises FileNotFoundError or PermissionError, naming the program, when
+        it cannot be started; other refusals arrive as OSError through `ended`."""
+        program = find_program(argv[0], env.get("PATH", os.defpath), cwd)
+        if not self._pid:
+            self.start_supervisor()
+            self.listen()
+        loop = asyncio.get_running_loop()
+        self._next += 1
+        started = Started(loop.create_future(), loop.create_future())
+        if filter is not None:
+            started.filtered = loop.create_future()
+        order = {
+            "id": self._next,
+            "argv": [program, *argv[1:]],
+            "argv0": [argv[0]],
+            "env": dict(env),
+            "cwd": cwd,
+            "status": status,
+            "stdout": stdout,
+            "stderr": stderr,
+            "filter": None if filter is None else dict(filter),
+        }
+        self._running[self._next] = started
+        data = marshal.dumps(order)
+        self._send(len(data).to_bytes(4, "little") + data)
+        return started
+
+    def _send(self, data: bytes) -> None:
+        """Write without blocking the loop: the supervisor may be busy telling us things."""
+        if not self._backlog:
+            try:
+                data = data[os.write(self._out, data) :]
+            except BlockingIOError:
+                pass
+            except OSError:
+                return  # it died: its end of the other pipe tells us what to do
+        if data:
+            self._backlog += data
+            asyncio.get_running_loop().add_writer(self._out, self._flush)
+
+    def _flush(self) -> None:
+        try:
+            del self._backlog[: os.write(self._out, self._backlog)]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._backlog.clear()
+        if not self._backlog:
+            asyncio.get_running_loop().remove_writer(self._out)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._in, 1 << 18)
+        except BlockingIOError:
+            return
+        if not data:
+            self._replace()
+            return
+        answers = self._answers
+        answers += data
+        at = 0
+        while len(answers) - at >= 4:
+            size = int.from_bytes(answers[at : at + 4], "little")
+            if len(answers) - at < 4 + size:
+                break
+            self._hear(marshal.loads(answers[at + 4 : at + 4 + size]))
+            at += 4 + size
+        del answers[:at]
+
+    def _hear(self, message: tuple[Any, ...]) -> None:
+        started = self._running.get(message[1])
+        if started is None:
+            return
+        match message:
+            case ("started", _, pid):
+                _set(started.pid, pid)
+            case ("exited", number, code, cpu, rss):
+                _set(started.ended, Ending(code, {"cpu_seconds": cpu, "max_rss_kib": float(rss)}))
+                if started.filtered is None or started.filtered.done():
+                    del self._running[number]
+            case ("filtered", number):
+                if started.filtered is not None:
+                    _set(started.filtered, None)
+                if started.ended.done():
+                    del self._running[number]
+            case ("refused", number, code, text, file):
+                error = OSError(code, text or os.strerror(code or errno.EIO), file)
+                if not started.ended.done():
+                    started.ended.set_exception(error)
+                del self._running[number]
+
+    def _replace(self) -> None:
+        """The supervisor died: its steps are our children now, we wait for them ourselves."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._in)
+        loop.remove_writer(self._out)
+        os.close(self._in)
+        os.close(self._out)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+        self._pid = 0
+        self._backlog.clear()
+        for started in self._running.values():
+            if started.filtered is not None:
+                _set(started.filtered, None)
+            if started.ended.done():
+                continue
+            if started.pid.done():
+                task = loop.create_task(_wait_ourselves(started))
+                self._adopted.add(task)
+                task.add_done_callback(self._adopted.discard)
+            else:
+                _set(started.ended, Ending(None))
+        self._running.clear()
+
+
+async def _wait_ourselves(started: Started) -> None:
+    pid = started.pid.result()
+    while True:
+        try:
+            done, code = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            _set(started.ended, Ending(None))
+            return
+        if done:
+            ended = os.waitstatus_to_exitcode(code)
+            _set(started.ended, Ending(128 - ended if ended < 0 else ended))
+            return
+        await asyncio.sleep(0.05)
+
+
+def _set(future: asyncio.Future[Any], value: Any) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+@lru_cache(maxsize=256)
+def find_program(name: str, path: str, cwd: str) -> str:
+    """The absolute path of a program. Raises FileNotFoundError or PermissionError naming it."""
+    if os.sep in name:
+        candidate = os.path.join(cwd, os.path.expanduser(name))
+        if not os.path.exists(candidate):
+            raise FileNotFoundError(errno.ENOENT, "no such file", name)
+        if os.path.isdir(candidate) or not os.access(candidate, os.X_OK):
+            raise PermissionError(errno.EACCES, "not executable", name)
+        return candidate
+    found = which(name, path=path)
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, "command not found", name)
+    return os.path.abspath(found)
