@@ -7,20 +7,18 @@ import contextlib
 import json
 import os
 import shlex
-import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagu_core.app import retention
+from dagu_core.app import recovery, retention
 from dagu_core.app.requests import StartRequest
 from dagu_core.app.views import RunView
 from dagu_core.base.errors import (
     AlreadyRunning,
     Conflict,
     Invalid,
-    LostOwnership,
     NotFound,
     NotRunning,
     Unavailable,
@@ -28,9 +26,7 @@ from dagu_core.base.errors import (
 from dagu_core.base.names import check_dag_name, check_run_id
 from dagu_core.contracts.store import Change, RunQuery, StoredRun
 from dagu_core.engine.launch import Launch, evaluate_params, new_summary, resume, start, steps_to_retry
-from dagu_core.engine.liveness import forget_dead, host_name, living_pid, poke
-from dagu_core.engine.logs import work_folder
-from dagu_core.engine.runner import Runner
+from dagu_core.engine.liveness import host_name, poke
 from dagu_core.model.plan.plan import Param
 from dagu_core.model.run.events import Event, RunEnded, RunReset
 from dagu_core.model.run.index import restore
@@ -140,7 +136,7 @@ class Runs:
             if ref in [one.ref for one in await self.dead_runs()]:
                 with contextlib.suppress(Conflict):
                     await self._take_over(ref, None)
-        launch = await self._launch_again(stored, self.app.clock.new_run_id())
+        launch = await self.launch_again(stored, self.app.clock.new_run_id())
         await asyncio.sleep(launch.plan.restart_wait)
         async with self.app.runner(_only(launch.ref, watch)) as runner:
             runner.listen_to_signals()
@@ -161,7 +157,7 @@ class Runs:
             stored = await self.app.store.load(ref)
         if stored.summary.status is RunStatus.QUEUED:
             raise Conflict(f"run {ref} waits in queue {stored.summary.queue} and has not begun")
-        launch = await self._launch_again(stored, run_id)
+        launch = await self.launch_again(stored, run_id)
         run = restore(launch.plan, stored.summary, stored.steps)
         steps = steps_to_retry(run, step=step, downstream=downstream)
         reset = RunReset(self.app.clock.now(), steps, only=bool(step), reason="retry")
@@ -175,50 +171,11 @@ class Runs:
 
     async def recover(self, watch: Watch | None = None) -> list[RunView]:
         """Take over every run of this host whose engine died, and drive all to their ends."""
-        running = await self._running()
-        roots = [one for one in self._without_engine(running) if not _has(running, one.parent)]
-        views = []
-        if roots:
-            async with self.app.runner(_any_of({one.ref for one in roots}, watch)) as runner:
-                runner.listen_to_signals()
-                found = await asyncio.gather(*(self._settle(runner, one.ref) for one in roots))
-                views = [view for view in found if view is not None]
-        await self._tidy_up()
-        return views
+        return [_view(run) for run in await recovery.recover(self.app, _roots(watch))]
 
     async def dead_runs(self) -> list[RunSummary]:
         """Running runs of this host whose engine is proven dead, children included."""
-        return self._without_engine(await self._running())
-
-    async def _running(self) -> list[RunSummary]:
-        query = RunQuery(statuses=(RunStatus.RUNNING,), roots_only=False, limit=100_000)
-        return await self.app.store.find(query)
-
-    def _without_engine(self, running: Sequence[RunSummary]) -> list[RunSummary]:
-        data = self.app.settings.paths.data
-        ours = [one for one in running if one.host in ("", host_name())]
-        dead = {engine for engine in {one.engine for one in ours} if living_pid(data, engine) is None}
-        return [one for one in ours if one.engine in dead]
-
-    async def _settle(self, runner: Runner, ref: RunRef) -> RunView | None:
-        """Drive a dead run to its end; None when another process does that or did."""
-        stored = await self.app.store.load(ref)
-        launch = await self._launch_again(stored, ref.run_id)
-        try:
-            run = await resume(runner, launch, stored, recovered=True)
-        except (Conflict, LostOwnership):
-            return None
-        return _view(run, runner.interrupted_by if runner.forced else "")
-
-    async def _tidy_up(self) -> None:
-        """Remove what dead engines left in the data folder and nobody will ask for again."""
-        data = self.app.settings.paths.data
-        running = await self._running()
-        forget_dead(data, {one.engine for one in running})
-        active = {work_folder(data, one.ref) for one in running}
-        for folder in (data / "work").glob("*"):
-            if folder not in active and not any(map(is_locked, folder.glob("*.*"))):
-                shutil.rmtree(folder, ignore_errors=True)
+        return await recovery.dead_runs(self.app)
 
     async def dry(self, request: StartRequest) -> RunView:
         """What a run would do: everything is read and checked, nothing is run or stored."""
@@ -275,7 +232,7 @@ class Runs:
         if request.from_run_id:
             dag = app.dags.name_of(request.dag)
             stored = await app.store.load(RunRef(dag, request.from_run_id))
-            launch = await self._launch_again(stored, run_id)
+            launch = await self.launch_again(stored, run_id)
             ref = RunRef(check_dag_name(request.name), run_id) if request.name else launch.ref
             return replace(launch, ref=ref, worker=request.worker_id)
         if request.text:
@@ -300,7 +257,7 @@ class Runs:
             priority=request.priority,
         )
 
-    async def _launch_again(self, stored: StoredRun, run_id: str) -> Launch:
+    async def launch_again(self, stored: StoredRun, run_id: str) -> Launch:
         """A launch from what was stored: the same definition, the same parameters."""
         summary = stored.summary
         source = await self.app.store.definition(summary.definition)
@@ -326,11 +283,11 @@ class Runs:
 
     async def _take_over(self, ref: RunRef, watch: Watch | None) -> RunView:
         stored = await self.app.store.load(ref)
-        launch = await self._launch_again(stored, ref.run_id)
+        launch = await self.launch_again(stored, ref.run_id)
         async with self.app.runner(_only(ref, watch)) as runner:
             runner.listen_to_signals()
             view = _view(await resume(runner, launch, stored, recovered=True))
-        await self._tidy_up()
+        await recovery.tidy_up(self.app)
         return view
 
     async def _existing(self, ref: RunRef) -> StoredRun | None:
@@ -367,16 +324,17 @@ class Runs:
 
 def _only(ref: RunRef, watch: Watch | None) -> Callable[[Run, Event], None]:
     """Pass on the events of one run; its sub-DAG runs have logs of their own."""
-    return _any_of({ref}, watch)
+    return _filtered(lambda run: run.ref == ref, watch)
 
 
-def _any_of(refs: Collection[RunRef], watch: Watch | None) -> Callable[[Run, Event], None]:
-    """Pass on the events of these runs."""
-    if watch is None:
-        return lambda run, event: None
+def _roots(watch: Watch | None) -> Callable[[Run, Event], None]:
+    """Pass on the events of every run that is no sub-DAG run."""
+    return _filtered(lambda run: run.summary.parent is None, watch)
 
+
+def _filtered(wanted: Callable[[Run], bool], watch: Watch | None) -> Callable[[Run, Event], None]:
     def filtered(run: Run, event: Event) -> None:
-        if run.ref in refs:
+        if watch is not None and wanted(run):
             watch(RunView(run.plan, run.summary, run.steps), event)
 
     return filtered
@@ -384,9 +342,4 @@ def _any_of(refs: Collection[RunRef], watch: Watch | None) -> Callable[[Run, Eve
 
 def _view(run: Run, forced_by: str = "") -> RunView:
     return RunView(run.plan, run.summary, run.steps, forced_by=forced_by)
-
-
-def _has(runs: Sequence[RunSummary], ref: RunRef | None) -> bool:
-    return any(one.ref == ref for one in runs)
-
 

@@ -95,10 +95,26 @@ class Runner:
         self._poller.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._poller
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGUSR1)
         self.supervision.close()
         self._lock.release()
+
+    def _hear_pokes(self) -> None:
+        """Look at the signals at once on SIGUSR1.
+
+        From before the lock is held the poke never has its default effect, and it stays without
+        one after the end: whoever saw us alive may send it a moment later.
+        """
+        loop, poked = asyncio.get_running_loop(), self._poked
+        before: Any = None
+
+        def hear(number: int, frame: Any) -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(poked.set)
+            if callable(before):
+                before(number, frame)
+
+        with contextlib.suppress(AttributeError, ValueError):
+            before = signal.signal(signal.SIGUSR1, hear)
 
     async def host_run(self, driver: Driver, first: list[Event]) -> Run:
         """Drive to the end, then remove the run's working files."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
-from dagu_core.app.app import App
-from dagu_core.app.requests import StartRequest
 from dagu_core.contracts.store import RunQuery
 from tests.gotchas.lab import Lab
 
@@ -127,18 +124,3 @@ def test_gotcha_075_a_child_sees_its_parents_env_only_in_its_definition(lab: Lab
         steps: [{command: 'echo "[$PARENT_ENV][$X]"', output: OUT}]
         """)
     assert ran.report("c")["outputs"] == {"OUT": "[][mine]"}
-
-
-def test_gotcha_085_two_starts_run_at_once_in_spite_of_max_active_runs(lab: Lab) -> None:
-    path = lab.write("""
-        maxActiveRuns: 1
-        params: [ME=a, OTHER=b]
-        steps: ['touch $ME; for i in $(seq 200); do test -f $OTHER && exit 0; sleep 0.05; done; exit 1']
-        """)
-
-    async def both(app: App) -> list[str]:
-        words = [("ME=a", "OTHER=b"), ("ME=b", "OTHER=a")]
-        views = [app.runs.start(StartRequest(dag=str(path), words=two)) for two in words]
-        return [view.summary.status.label for view in await asyncio.gather(*views)]
-
-    assert lab.use(both) == ["succeeded", "succeeded"]

@@ -1,0 +1,70 @@
+"""Takes over what dead engines left behind, and tidies up after them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from dagu_core.base.errors import Conflict, LostOwnership
+from dagu_core.contracts.store import RunQuery
+from dagu_core.engine.launch import resume
+from dagu_core.engine.liveness import forget_dead, host_name, living_pid
+from dagu_core.engine.runner import Runner
+from dagu_core.model.run.events import Event
+from dagu_core.model.run.run import Run, RunRef, RunSummary
+from dagu_core.model.status import RunStatus
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+Watch = Callable[[Run, Event], None]
+
+
+async def dead_runs(app: App) -> list[RunSummary]:
+    """Running runs of this host whose engine is proven dead, sub-DAG runs included."""
+    return _without_engine(app, await _running(app))
+
+
+async def recover(app: App, watch: Watch) -> list[Run]:
+    """Drive every dead run to its end, all at once in this process.
+
+    Runs that another process takes over at the same time are left to it. A sub-DAG run is left
+    to the owner of its parent as long as that is running.
+    """
+    running = await _running(app)
+    names = {one.ref for one in running}
+    roots = [one.ref for one in _without_engine(app, running) if one.parent not in names]
+    runs: list[Run] = []
+    if roots:
+        async with app.runner(watch) as runner:
+            runner.listen_to_signals()
+            for run in await asyncio.gather(*(_take_over(app, runner, ref) for ref in roots)):
+                runs += [run] if run is not None else []
+    await tidy_up(app)
+    return runs
+
+
+async def _take_over(app: App, runner: Runner, ref: RunRef) -> Run | None:
+    try:
+        stored = await app.store.load(ref)
+        return await resume(runner, await app.runs.launch_again(stored, ref.run_id), stored, recovered=True)
+    except (Conflict, LostOwnership):
+        return None
+
+
+async def tidy_up(app: App) -> None:
+    """Remove the lock files of dead engines that no running run refers to."""
+    forget_dead(app.settings.paths.data, {one.engine for one in await _running(app)})
+
+
+async def _running(app: App) -> list[RunSummary]:
+    query = RunQuery(statuses=(RunStatus.RUNNING,), roots_only=False, limit=100_000)
+    return await app.store.find(query)
+
+
+def _without_engine(app: App, running: Sequence[RunSummary]) -> list[RunSummary]:
+    data = app.settings.paths.data
+    ours = [one for one in running if one.host in ("", host_name())]
+    dead = {engine for engine in {one.engine for one in ours} if living_pid(data, engine) is None}
+    return [one for one in ours if one.engine in dead]
