@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.executor import Children
 from dagu_core.engine.context import RunContext
 from dagu_core.engine.logs import make_folder
@@ -110,6 +111,7 @@ class LiveAttempt:
             writer.close()
 
     async def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+        fail_point("spawn.before")
         started = self.supervision.start(
             argv,
             env={**(self.env if env is None else env), MARK: self._token()},
@@ -119,6 +121,7 @@ class LiveAttempt:
             stderr=str(self.streams.stderr),
             filter=self.streams.filter,
         )
+        fail_point("spawn.after")
         process = Supervised(self.status_path, self._token(), started, detach=self.step.detach)
         try:
             return await self._see_to_its_end(process)
@@ -174,6 +177,13 @@ class LiveAttempt:
 
     def _token(self) -> str:
         return f"{self.run}/{self.step.index}.{self.number}"
+
+
+async def stop_what_runs(run: RunRef, node: PlannedStep, status: Path, grace: float) -> None:
+    """Stop the process an earlier engine started for an attempt, if it still runs."""
+    found = await attach(status, f"{run}/{status.name}")
+    if isinstance(found, Supervised):
+        await found.stop(int(getattr(signal, node.signal_on_stop or "SIGTERM", signal.SIGTERM)), grace)
 
 
 class Lost(Exception):

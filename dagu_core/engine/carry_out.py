@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from dagu_core.base.errors import DaguError, Invalid
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.executor import Children, Executor
-from dagu_core.engine.attempt import LiveAttempt, Lost, describe
+from dagu_core.engine.attempt import LiveAttempt, Lost, describe, stop_what_runs
 from dagu_core.engine.capture import OutputTooLarge, captured, error_tail, log_matches
 from dagu_core.engine.conditions import check
 from dagu_core.engine.context import RunContext
@@ -50,8 +50,11 @@ class Workbench:
     handler_status: Callable[[], str]
 
 
-async def carry_out(bench: Workbench, node: PlannedStep, number: int, *, again: bool) -> Outcome:
-    """Do attempt `number` of `node`; `again` = an earlier engine began it, find it instead.
+async def carry_out(
+    bench: Workbench, node: PlannedStep, number: int, *, again: bool, spent: float = 0.0
+) -> Outcome:
+    """Do attempt `number` of `node`; `again` = an earlier engine began it `spent` seconds ago, find
+    it instead.
 
     Never raises for a failed step; CancelledError passes after everything has been stopped.
     """
@@ -64,15 +67,15 @@ async def carry_out(bench: Workbench, node: PlannedStep, number: int, *, again: 
         limit=bench.plan.max_output_size,
         masker=bench.context.masker,
         secrets=bench.context.secrets,
-        filter_lock=bench.files.status(node.index, number).with_suffix(f".{number}.filter"),
+        filter_lock=bench.files.filter_lock(node.index, number),
     )
-    error_offset = _size(streams.stderr)
+    error_offset = 0 if again else _size(streams.stderr)
     conditions: tuple[ConditionResult, ...] = ()
     attempt: LiveAttempt | None = None
     values: StepScope | None = None
     try:
         values, cwd, shell = await _values(bench, node, number)
-        if node.preconditions and number == 1 and not again:
+        if node.preconditions and number == 1 and not (again and _has_begun(bench, node, number)):
             conditions = await check(
                 node.preconditions,
                 scope=values.scope,
@@ -83,7 +86,12 @@ async def carry_out(bench: Workbench, node: PlannedStep, number: int, *, again: 
             if unmet := [result.error for result in conditions if not result.met]:
                 return Outcome(exit_code=None, ended="skipped", conditions=conditions, message=unmet[0])
         attempt, executor = await _make(bench, node, number, values, cwd, shell, streams, again)
-        outcome = await _run(bench, node, attempt, executor, again)
+        outcome = await _run(bench, node, attempt, executor, again, spent)
+    except asyncio.CancelledError:
+        if again and not bench.abandoned():
+            # The stop may have come before the process of the earlier engine was found.
+            await stop_what_runs(bench.run.ref, node, bench.files.status(node.index, number), bench.plan.stop_grace)
+        raise
     except TimeoutError:
         message = f"step timed out after {node.timeout:g}s"
         outcome = Outcome(exit_code=TIMEOUT_CODE, ended="timeout", message=message)
@@ -152,7 +160,8 @@ async def _make(
             make_folder(target.parent)
             setattr(streams, "extra_out" if name == "stdout" else "extra_err", str(target))
     texts = await prepare(node, shell, part.expansion, values, substitution)
-    config = part.Config.model_validate(await expand_data(dict(node.config), values.scope, substitution))
+    data = await expand_data(dict(node.config), values.scope, substitution) if node.config else {}
+    config = part.Config.model_validate(data)
     attempt = LiveAttempt(
         run=bench.run.ref,
         step=node,
@@ -182,13 +191,25 @@ async def _make(
     return attempt, part()
 
 
+def _has_begun(bench: Workbench, node: PlannedStep, number: int) -> bool:
+    """Whether an earlier engine got beyond the preconditions of the attempt, as far as can be told."""
+    if (part := bench.catalog.executors.get(node.executor)) is None or not part.reattaches:
+        return True
+    return bench.files.status(node.index, number).exists() or bool(bench.run.steps[node.index].children)
+
+
 async def _run(
-    bench: Workbench, node: PlannedStep, attempt: LiveAttempt, executor: Executor[Any], again: bool
+    bench: Workbench,
+    node: PlannedStep,
+    attempt: LiveAttempt,
+    executor: Executor[Any],
+    again: bool,
+    spent: float,
 ) -> Outcome:
     async with AsyncExitStack() as stack:
         for part, config in _guards(bench.catalog, node):
             await stack.enter_async_context(part().hold(config, attempt))
-        async with asyncio.timeout(node.timeout or None):
+        async with asyncio.timeout(max(0.0, node.timeout - spent) if node.timeout else None):
             outcome = await (executor.reattach(attempt) if again else executor.run(attempt))
     if not isinstance(outcome, Outcome):
         raise TypeError(f"executor {node.executor} returned {type(outcome).__name__}, not an Outcome")

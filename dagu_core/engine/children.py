@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dagu_core.base.errors import AlreadyExists, DaguError, Invalid
+from dagu_core.base.errors import AlreadyExists, Conflict, DaguError, Invalid
 from dagu_core.base.names import child_run_id
 from dagu_core.model.plan.plan import Call, Param, Plan, PlannedStep
 from dagu_core.model.run.events import ChildRef, ChildStarted, Outcome, StopRequested
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 #: levels of sub-DAGs below the root
 NESTING_LIMIT = 32
 ITEM_LIMIT = 1000
+#: seconds between two looks at a child that another process drives
+_POLL = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,17 +194,43 @@ class RunChildren:
             return await start(self.runner, launch)
         summary = stored.summary
         run = restore(plan, summary, stored.steps)
-        if summary.status.is_success:
+        begun = self._begun()
+        if summary.status.is_success or (
+            self.attempt.again and summary.status.is_over and (summary.started_at or 0.0) >= begun
+        ):
+            # It ended while this attempt had no engine: that is its true result.
             return run
         from dataclasses import replace
 
         launch = replace(launch, params=summary.params)
         if summary.status is RunStatus.RUNNING:
-            return await resume(self.runner, launch, stored, recovered=True)
+            try:
+                return await resume(self.runner, launch, stored, recovered=True)
+            except Conflict:
+                return await self._wait_for(plan, child)
         reset = RunReset(self.runner.clock.now(), steps_to_retry(run), reason="parent retried")
         return await resume(self.runner, launch, stored, reset=reset)
 
+    async def _wait_for(self, plan: Plan, child: _Child) -> Run:
+        """Wait for a child that another process drives."""
+        while True:
+            stored = await self.runner.store.load(child.ref)
+            summary = stored.summary
+            if summary.status.is_over:
+                return restore(plan, summary, stored.steps)
+            if not self.runner.is_alive(summary.engine, summary.host):
+                return await self._start_or_resume(plan, child)
+            await asyncio.sleep(_POLL)
+
+    def _begun(self) -> float:
+        state = self.driver.run.steps[self.node.index]
+        return state.retried_at or state.started_at or 0.0
+
     async def _write(self, document: Any) -> None:
+        if self.attempt.again:
+            # The earlier engine may have written it already and died right after.
+            with contextlib.suppress(OSError):
+                os.truncate(self.attempt.streams.stdout, self.attempt.streams.offset)
         text = json.dumps(document, indent=2, ensure_ascii=False)
         await self.attempt.stdout.write(text.encode("utf-8", "replace") + b"\n")
 

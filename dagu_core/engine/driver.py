@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from dagu_core.base.clock import Clock
@@ -43,7 +43,11 @@ from dagu_core.model.run.run import Run
 from dagu_core.model.run.verdict import verdict
 from dagu_core.model.values.scope import Scope
 
-Watch = Callable[[Run, Event], None]
+class Watch(Protocol):
+    """Hears every committed event; `close` ends it."""
+
+    def __call__(self, run: Run, event: Event) -> None: ...
+    def close(self) -> None: ...
 
 
 class Slots(Protocol):
@@ -97,6 +101,8 @@ class Driver:
                     await self._turn(group)
         except BaseExceptionGroup as errors:
             self._raise_first(errors)
+        finally:
+            self.watch.close()
         return self.run
 
     async def _turn(self, group: asyncio.TaskGroup) -> None:
@@ -166,7 +172,10 @@ class Driver:
         try:
             await self.slots.acquire()
             try:
-                outcome = await carry_out(self.bench, node, number, again=again)
+                state = self.run.steps[node.index]
+                begun = state.retried_at or state.started_at
+                spent = max(0.0, self.clock.now() - begun) if again and begun else 0.0
+                outcome = await carry_out(self.bench, node, number, again=again, spent=spent)
             finally:
                 self.slots.release()
         except asyncio.CancelledError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ from dagu_core.engine.context import (
 )
 from dagu_core.engine.driver import Driver
 from dagu_core.engine.logs import RunFiles, run_files, work_folder
+from dagu_core.engine.run_log import RunLog
 from dagu_core.engine.runner import Runner
 from dagu_core.engine.scope import Visibility
 from dagu_core.engine.substitute import Substitution
@@ -245,26 +245,13 @@ def make_driver(runner: Runner, launch: Launch, run: Run, context: RunContext, f
         handler_status=lambda: driver.handler_status(),
     )
     driver = Driver(
-        bench, store=runner.store, clock=runner.clock, slots=runner.slots, watch=_watcher(runner, files)
+        bench,
+        store=runner.store,
+        clock=runner.clock,
+        slots=runner.slots,
+        watch=RunLog(files.log, runner.describe, runner.watch),
     )
     return driver
-
-
-def _watcher(runner: Runner, files: RunFiles):  # type: ignore[no-untyped-def]
-    """Tell the runner's watch, and write the run's own log."""
-
-    def watch(run: Run, event: Event) -> None:
-        if line := runner.describe(run, event):
-            try:
-                with files.log.open("a", encoding="utf-8", errors="replace") as log:
-                    log.write(line + "\n")
-            except OSError:
-                pass  # the log of a run never decides over the run
-        with contextlib.suppress(OSError):
-            # Nor does the terminal that shows it: it may be closed by now.
-            runner.watch(run, event)
-
-    return watch
 
 
 def _files(runner: Runner, summary: RunSummary, attempt: str, started: float) -> RunFiles:

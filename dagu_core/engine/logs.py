@@ -49,6 +49,10 @@ class RunFiles:
         """The status file of one attempt of a step, in this attempt of the run."""
         return self.work / f"{self.attempt}.{index}.{number}"
 
+    def filter_lock(self, index: int, number: int) -> Path:
+        """The file a filter of one attempt holds locked."""
+        return self.work / f"{self.attempt}.{index}.{number}.filter"
+
     def scratch(self, index: int, number: int) -> Path:
         """The private folder of one attempt of a step; not created yet."""
         return self.work / f"{self.attempt}.{index}.{number}.d"

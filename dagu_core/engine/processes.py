@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dagu_core.engine.status_file import Fate, Story, is_locked, read_story
 from dagu_core.engine.supervision import Started
+from dagu_core.engine.supervisor import STATUS_FD
 
 #: seconds to wait for children that still hold the step's output after its main process ended
 DRAIN = 2.0
@@ -65,7 +67,8 @@ class Supervised:
         if self.started is not None:
             ending = await self.started.ended
             return Ended(ending.exit_code, usage=ending.usage)
-        await _gone(self.pid)
+        if sys.platform != "linux" or self.pid in self.members():
+            await _gone(self.pid)
         # Its supervisor writes the code right after; when that is dead too, the lock goes free.
         while (story := read_story(self.status)).fate is Fate.ALIVE and self._main_lives():
             await asyncio.sleep(_POLL)
@@ -137,8 +140,9 @@ class Supervised:
         return self.pid
 
     def members(self) -> list[int]:
-        """Living processes that carry the attempt's mark, whatever group or session they are in."""
-        return marked_processes(f"{MARK}={self.token}".encode())
+        """Living processes of the attempt, whatever group or session they are in. A pid alone proves
+        nothing: it may belong to a stranger by now."""
+        return marked_processes(f"{MARK}={self.token}".encode(), self.status)
 
 
 async def attach(status: Path, token: str, *, detach: bool = False) -> Story | Supervised:
@@ -155,15 +159,20 @@ async def attach(status: Path, token: str, *, detach: bool = False) -> Story | S
         await asyncio.sleep(_POLL)
 
 
-def marked_processes(mark: bytes) -> list[int]:
-    """Pids of living processes whose environment holds exactly `mark` (NAME=value)."""
+def marked_processes(mark: bytes, status: Path | None = None) -> list[int]:
+    """Pids of living processes whose environment holds exactly `mark` (NAME=value), or which keep
+    the status file where the supervisor put it: a program may have cleared its environment."""
+    kept = str(status)
     found = []
     with contextlib.suppress(OSError):
         for entry in os.scandir("/proc"):
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
                 continue
             with contextlib.suppress(OSError):
-                if mark in Path(f"/proc/{entry.name}/environ").read_bytes().split(b"\0"):
+                environ = Path(f"/proc/{entry.name}/environ").read_bytes()
+                if mark in environ.split(b"\0") or (
+                    status is not None and os.readlink(f"/proc/{entry.name}/fd/{STATUS_FD}") == kept
+                ):
                     found.append(int(entry.name))
     return found
 

@@ -57,6 +57,7 @@ class SpecModel(BaseModel):
     """
 
     model_config = ConfigDict(
+        defer_build=True,
         extra="forbid",
         strict=True,
         validate_by_name=True,

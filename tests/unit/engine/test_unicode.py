@@ -1,0 +1,93 @@
+"""Any text given as a parameter or an env value reaches the step as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.gotchas.lab import Lab, Ran
+
+FULL = os.environ.get("DAGU_FULL") == "1"
+#: texts a shell, a YAML reader or a substitution may stumble over
+NASTY = st.text(st.sampled_from("a1 \"'`$\\{}()[]#&|;<>!*?~%=:,-\n\r\t\x01\x1b\x7f\x85\u2028\ufeff\ufffdé日😀"), max_size=20)
+TEXTS = st.one_of(NASTY, st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=60))
+#: in a definition `$` and backticks mean something, so only what has none arrives as it stands
+PLAIN = TEXTS.map(lambda text: text.replace("$", "S").replace("`", "'"))
+KNOWN = ["", " ", "\n", "a\n", "$(id)", "`id`", "${HOME}", "$V0", '"', "'", "\\", "\\n", "a=b", "-n", "{}", "[1]", "!x", "é日😀"]
+
+
+def many(texts: st.SearchStrategy[str]) -> st.SearchStrategy[list[str]]:
+    return st.lists(texts, min_size=20, max_size=40)
+
+
+def _printing(names: Sequence[str]) -> str:
+    """Shell code that prints every variable twice, each value ended by a NUL."""
+    words = " ".join(f'"${name}" "${{{name}}}"' for name in names)
+    return f"printf '%s\\0' {words}"
+
+
+def _steps(names: Sequence[str]) -> list[dict[str, Any]]:
+    dump = "import os, json\nprint(json.dumps([os.environ[n] for n in os.environ['NAMES'].split()]))"
+    return [
+        {"name": "command", "command": _printing(names)},
+        {"name": "script", "script": f"{_printing(names)}\ntrue"},
+        {"name": "python", "env": [{"NAMES": " ".join(names)}], "script": f"#!/usr/bin/env python3\n{dump}"},
+    ]
+
+
+def _check(ran: Ran, values: Sequence[str]) -> None:
+    twice = [value for value in values for _ in range(2)]
+    for step in ("command", "script"):
+        printed = Path(ran.step(step).stdout).read_bytes().decode("utf-8").split("\0")[:-1]
+        assert printed == twice, step
+    assert json.loads(ran.out("python")) == list(values)
+    assert ran.status == "succeeded"
+
+
+def _run(definition: dict[str, Any], *words: str) -> tuple[Ran, Lab]:
+    folder = Path(tempfile.mkdtemp(prefix="dagu-unicode-"))
+    lab = Lab(folder / "home", folder)
+    # Every JSON text is YAML; that is also what a program would write.
+    return lab.run(json.dumps(definition), *words), lab
+
+
+def _drop(lab: Lab) -> None:
+    import shutil
+
+    shutil.rmtree(lab.work)
+
+
+many_runs = settings(
+    max_examples=150 if FULL else 12, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@many_runs
+@example(KNOWN)
+@given(many(TEXTS))
+def test_a_parameter_arrives_unchanged(values: list[str]) -> None:
+    names = [f"V{n}" for n in range(len(values))]
+    ran, lab = _run({"steps": _steps(names)}, *(f"{name}={value}" for name, value in zip(names, values, strict=True)))
+    assert ran.params == tuple(zip(names, values, strict=True))
+    _check(ran, values)
+    _drop(lab)
+
+
+@many_runs
+@example([text.replace("$", "").replace("`", "") for text in KNOWN])
+@given(many(PLAIN))
+def test_an_env_value_arrives_unchanged(values: list[str]) -> None:
+    names = [f"V{n}" for n in range(len(values))]
+    pairs = [{name: value} for name, value in zip(names, values, strict=True)]
+    half = len(pairs) // 2
+    steps = [{**step, "env": [*pairs[half:], *step.get("env", [])]} for step in _steps(names)]
+    ran, lab = _run({"env": pairs[:half], "steps": steps})
+    _check(ran, values)
+    _drop(lab)
