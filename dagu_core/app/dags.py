@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from dagu_core.base.errors import DaguError, Invalid, NotFound
@@ -52,7 +53,7 @@ class Dags:
         self, text: str, *, path: str = "", name: str = "", base: str | None = None, as_child: bool = False
     ) -> Definition:
         """Check a definition text. Raises InvalidDefinition with every problem."""
-        return read_definition(
+        definition = read_definition(
             text,
             path=path,
             vocabulary=self.host.catalog.vocabulary,
@@ -61,6 +62,8 @@ class Dags:
             name=name,
             as_child=as_child,
         )
+        findings = tuple(found for plan in definition.plans for found in self.host.lint(plan))
+        return replace(definition, warnings=definition.warnings + findings) if findings else definition
 
     def text_of(self, path: Path) -> str:
         """The text of a definition file as YAML. Raises NotFound, Invalid, InvalidDefinition."""

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from dagu_core.base.errors import Invalid, NotFound
+from dagu_core.base.names import check_dag_name
 from dagu_core.model.run.run import RunRef
 
 
@@ -27,3 +34,40 @@ class StartRequest:
     priority: int = 0
     text: str = ""
     base: str = ""
+
+
+def exec_request(
+    argv: Sequence[str],
+    *,
+    name: str = "",
+    run_id: str = "",
+    workdir: str = "",
+    shell: str = "",
+    base: str = "",
+    env: Mapping[str, str] | None = None,
+    dotenv: Sequence[str] = (),
+) -> StartRequest:
+    """The request that runs one command as a DAG of one step."""
+    if not argv:
+        raise Invalid("which command?", hint="write it after `--`")
+    for path in (*dotenv, *([base] if base else []), *([workdir] if workdir else [])):
+        if not Path(path).exists():
+            raise NotFound(f"{path} does not exist")
+    name = name or f"exec-{os.path.basename(argv[0])}"[:40]
+    step = {"name": "main", "shell": shell, "command": shlex.join(argv)}
+    dag = check_dag_name("".join(c if c.isalnum() or c in "_.-" else "_" for c in name))
+    definition = {
+        "name": dag,
+        "workingDir": os.path.abspath(workdir or "."),
+        "env": [{key: value} for key, value in (env or {}).items()],
+        "dotenv": [os.path.abspath(path) for path in dotenv],
+        "maxActiveRuns": -1,
+        "steps": [step if shell else {"name": "main", "exec": list(argv)}],
+    }
+    base_text = Path(base).read_text("utf-8") if base else ""
+    return StartRequest(
+        dag=dag,
+        run_id=run_id,
+        text=json.dumps(definition, ensure_ascii=False),
+        base=base_text,
+    )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
-import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagu_core.app import recovery, retention
+from dagu_core.app.disk import guard_disk
 from dagu_core.app.requests import StartRequest
 from dagu_core.app.views import RunView
 from dagu_core.base.errors import (
@@ -21,15 +19,15 @@ from dagu_core.base.errors import (
     Invalid,
     NotFound,
     NotRunning,
-    Unavailable,
 )
 from dagu_core.base.names import check_dag_name, check_run_id
 from dagu_core.contracts.store import Change, RunQuery, StoredRun
-from dagu_core.engine.launch import Launch, evaluate_params, new_summary, resume, start, steps_to_retry
+from dagu_core.engine.launch import Launch, evaluate_params, new_summary, resume, start
 from dagu_core.engine.liveness import host_name, poke
 from dagu_core.model.plan.plan import Param
 from dagu_core.model.run.events import Event, RunEnded, RunReset
 from dagu_core.model.run.index import restore
+from dagu_core.model.run.retry import steps_to_retry
 from dagu_core.model.run.run import Run, RunRef, RunSummary
 from dagu_core.model.run.signals import StopSignal
 from dagu_core.model.status import RunStatus, StepStatus
@@ -39,9 +37,6 @@ if TYPE_CHECKING:
     from dagu_core.app.app import App
 
 Watch = Callable[[RunView, Event], None]
-
-#: free bytes (and share of the disk) below which no new run is accepted
-MIN_FREE_BYTES, MIN_FREE_SHARE = 64 << 20, 0.01
 
 
 class Runs:
@@ -56,7 +51,7 @@ class Runs:
         Raises NotFound, InvalidDefinition, Invalid, AlreadyExists, Unavailable.
         """
         launch = await self._launch(request)
-        self._guard_disk()
+        guard_disk(self.app.settings.paths.data)
         async with self.app.runner(_only(launch.ref, watch)) as runner:
             runner.listen_to_signals()
             if request.parent is not None and (stored := await self._existing(launch.ref)):
@@ -73,7 +68,7 @@ class Runs:
         if not self.app.settings.queues.enabled:
             raise Invalid("queues are disabled", hint="set queues.enabled: true")
         launch = await self._launch(request)
-        self._guard_disk()
+        guard_disk(self.app.settings.paths.data)
         params, _, _ = await evaluate_params(launch, [Path.cwd()])
         now = self.app.clock.now()
         summary = new_summary(launch, params, now)
@@ -190,42 +185,6 @@ class Runs:
             state.status, state.started_at, state.finished_at = StepStatus.SUCCEEDED, now, now
         return _view(run)
 
-    def exec_request(
-        self,
-        argv: Sequence[str],
-        *,
-        name: str = "",
-        run_id: str = "",
-        workdir: str = "",
-        shell: str = "",
-        base: str = "",
-        env: Mapping[str, str] | None = None,
-        dotenv: Sequence[str] = (),
-    ) -> StartRequest:
-        """The request that runs one command as a DAG of one step."""
-        if not argv:
-            raise Invalid("which command?", hint="write it after `--`")
-        for path in (*dotenv, *([base] if base else []), *([workdir] if workdir else [])):
-            if not Path(path).exists():
-                raise NotFound(f"{path} does not exist")
-        name = name or f"exec-{os.path.basename(argv[0])}"[:40]
-        step = {"name": "main", "shell": shell, "command": shlex.join(argv)}
-        definition = {
-            "name": check_dag_name("".join(c if c.isalnum() or c in "_.-" else "_" for c in name)),
-            "workingDir": os.path.abspath(workdir or "."),
-            "env": [{key: value} for key, value in (env or {}).items()],
-            "dotenv": [os.path.abspath(path) for path in dotenv],
-            "maxActiveRuns": -1,
-            "steps": [step if shell else {"name": "main", "exec": list(argv)}],
-        }
-        base_text = Path(base).read_text("utf-8") if base else ""
-        return StartRequest(
-            dag=definition["name"],  # type: ignore[arg-type]
-            run_id=run_id,
-            text=json.dumps(definition, ensure_ascii=False),
-            base=base_text,
-        )
-
     async def _launch(self, request: StartRequest) -> Launch:
         app = self.app
         run_id = check_run_id(request.run_id) if request.run_id else app.clock.new_run_id()
@@ -305,22 +264,6 @@ class Runs:
         )
         await self.app.store.commit(Change(ended, events=[RunEnded(now, RunStatus.ABORTED)], durable=True))
 
-    def _guard_disk(self) -> None:
-        """Refuse a new run on a full disk before anything of it is recorded."""
-        folder = self.app.settings.paths.data
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
-        try:
-            disk = os.statvfs(folder)
-        except OSError:
-            return
-        free = disk.f_bavail * disk.f_frsize
-        if free < MIN_FREE_BYTES or free < disk.f_blocks * disk.f_frsize * MIN_FREE_SHARE:
-            raise Unavailable(
-                f"no space left on the disk of {folder} (need {MIN_FREE_BYTES >> 20} MiB)",
-                hint="free some space; no run was recorded",
-            )
-
 
 def _only(ref: RunRef, watch: Watch | None) -> Callable[[Run, Event], None]:
     """Pass on the events of one run; its sub-DAG runs have logs of their own."""
@@ -342,4 +285,3 @@ def _filtered(wanted: Callable[[Run], bool], watch: Watch | None) -> Callable[[R
 
 def _view(run: Run, forced_by: str = "") -> RunView:
     return RunView(run.plan, run.summary, run.steps, forced_by=forced_by)
-

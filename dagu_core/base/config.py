@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
@@ -60,7 +60,7 @@ class Config(BaseModel):
         return check(value)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _known_keys(model: type[Config]) -> dict[str, str]:
     keys = {fold(name): field.alias or name for name, field in model.model_fields.items()}
     aliases = {name: field.alias or name for name, field in model.model_fields.items()}

@@ -119,6 +119,11 @@ class Masker:
                 yield from (form for form in forms if form in data)
 
 
+def without_references(text: str) -> str:
+    """`text` with references to secrets (see `tokenize`) shown as masks, for people."""
+    return _TOKEN.sub(MASK.decode(), text)
+
+
 class Stream:
     """Masks bytes that come in pieces of any size; holds back less than the longest form."""
 

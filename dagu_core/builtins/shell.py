@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from dagu_core import Attempt, Capability, Executor, Expansion, NoConfig, Outcome, hookimpl
+from dagu_core import Attempt, Executor, NoConfig, Outcome, hookimpl
 
 _ERREXIT = frozenset({"sh", "bash", "zsh", "ksh", "ash", "dash"})
 
@@ -19,8 +19,8 @@ class ShellExecutor(Executor[NoConfig]):
     name = "command"
     aliases = ("shell",)
     Config = NoConfig
-    capabilities: frozenset[Capability] = frozenset({"command", "commands", "script", "shell"})
-    expansion: Expansion = "shell"
+    capabilities = frozenset({"command", "commands", "script", "shell"})
+    expansion = "shell"
     reattaches = True
     icon = "terminal"
 
@@ -39,7 +39,9 @@ class ShellExecutor(Executor[NoConfig]):
 def _outcome(attempt: Attempt[Any], code: int) -> Outcome:
     if code == 0:
         return Outcome()
-    return Outcome(exit_code=code, message=f'failed to execute step "{attempt.step.name}": exit status {code}')
+    return Outcome(
+        exit_code=code, message=f'failed to execute step "{attempt.step.name}": exit status {code}'
+    )
 
 
 def argv_of(attempt: Attempt[Any]) -> list[str]:
@@ -53,7 +55,13 @@ def argv_of(attempt: Attempt[Any]) -> list[str]:
         lines = [shlex.split(line) for line in attempt.commands]
         return lines[0] if len(lines) == 1 else _one_after_another([shlex.join(line) for line in lines])
     prefix = _with_errexit(shell, attempt.shell_is_own)
-    flag = "-Command" if _program(shell) in ("pwsh", "powershell") else "/c" if _program(shell) == "cmd" else "-c"
+    flag = (
+        "-Command"
+        if _program(shell) in ("pwsh", "powershell")
+        else "/c"
+        if _program(shell) == "cmd"
+        else "-c"
+    )
     if _program(shell) == "nix-shell":
         return _nix(attempt)
     # $1, $2 ... are real arguments: nothing in them is ever read as shell text.

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from dagu_core import Attempt, Capability, Executor, Expansion, Invalid, NoConfig, Outcome, hookimpl
+from dagu_core import Attempt, Executor, Invalid, NoConfig, Outcome, hookimpl
 
 
 class SubDagExecutor(Executor[NoConfig]):
     """Runs the called DAG as a run of its own and waits for it."""
 
     name = "dag"
-    aliases = ("subworkflow",)
+    aliases: ClassVar[tuple[str, ...]] = ("subworkflow",)
     Config = NoConfig
-    capabilities: frozenset[Capability] = frozenset({"call", "workerSelector"})
-    expansion: Expansion = "full"
+    capabilities = frozenset({"call", "workerSelector"})
+    expansion = "full"
     reattaches = True
     icon = "workflow"
 

@@ -15,13 +15,14 @@ def with_values(view: RunView) -> Callable[[PlannedStep, str], str]:
 
     Only for showing: secrets are not known here and keep their reference.
     """
+    from dagu_core.base.masking import without_references
     from dagu_core.model.values.scope import Scope
     from dagu_core.model.values.shelltext import in_place
 
     params = dict(view.summary.params)
     positional = [value for name, value in view.summary.params if name.isdigit()]
     outputs = {
-        step.output.name: state.output
+        step.output.name: without_references(state.output)
         for step, state in zip(view.plan.nodes, view.steps, strict=False)
         if step.output and state.output is not None
     }

@@ -176,12 +176,13 @@ class LiveAttempt:
             self.note("step.killed", f"killed after {self.grace:g} s: it did not end on its stop signal")
 
     def _token(self) -> str:
-        return f"{self.run}/{self.step.index}.{self.number}"
+        # A path of this home: a run of the same name and id elsewhere must never be taken for ours.
+        return str(self.status_path)
 
 
-async def stop_what_runs(run: RunRef, node: PlannedStep, status: Path, grace: float) -> None:
+async def stop_what_runs(node: PlannedStep, status: Path, grace: float) -> None:
     """Stop the process an earlier engine started for an attempt, if it still runs."""
-    found = await attach(status, f"{run}/{status.name}")
+    found = await attach(status, str(status))
     if isinstance(found, Supervised):
         await found.stop(int(getattr(signal, node.signal_on_stop or "SIGTERM", signal.SIGTERM)), grace)
 

@@ -70,5 +70,3 @@ def error_tail(path: Path, offset: int, masker: Masker | None) -> str:
     except OSError:
         return ""
     return masker.mask(text) if masker else text
-
-

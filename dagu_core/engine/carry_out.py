@@ -90,7 +90,7 @@ async def carry_out(
     except asyncio.CancelledError:
         if again and not bench.abandoned():
             # The stop may have come before the process of the earlier engine was found.
-            await stop_what_runs(bench.run.ref, node, bench.files.status(node.index, number), bench.plan.stop_grace)
+            await stop_what_runs(node, bench.files.status(node.index, number), bench.plan.stop_grace)
         raise
     except TimeoutError:
         message = f"step timed out after {node.timeout:g}s"
@@ -156,7 +156,9 @@ async def _make(
     substitution = Substitution(bench.context.shell, values.env, bench.context.working_dir)
     for name in ("stdout", "stderr"):
         if path := getattr(node, name):
-            target = Path(os.path.normpath(bench.context.working_dir / await expand(path, values.scope, substitution)))
+            target = Path(
+                os.path.normpath(bench.context.working_dir / await expand(path, values.scope, substitution))
+            )
             make_folder(target.parent)
             setattr(streams, "extra_out" if name == "stdout" else "extra_err", str(target))
     texts = await prepare(node, shell, part.expansion, values, substitution)

@@ -11,18 +11,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dagu_core.base.errors import AlreadyExists, Conflict, DaguError, Invalid
+from dagu_core.base.masking import without_references
 from dagu_core.base.names import child_run_id
 from dagu_core.model.plan.plan import Call, Param, Plan, PlannedStep
 from dagu_core.model.run.events import ChildRef, ChildStarted, Outcome, StopRequested
 from dagu_core.model.run.index import restore
+from dagu_core.model.run.retry import steps_to_retry
 from dagu_core.model.run.run import Run, RunRef
 from dagu_core.model.status import RunStatus, StepStatus
+from dagu_core.model.values.expand import expand, expand_data
 from dagu_core.model.values.items import item_text, split_items
 from dagu_core.model.values.params import child_params, params_from_data, params_text, parse_params
-from dagu_core.model.values.expand import expand, expand_data
 
 if TYPE_CHECKING:
     from dagu_core.engine.attempt import LiveAttempt
+    from dagu_core.engine.context import RunContext
     from dagu_core.engine.driver import Driver
     from dagu_core.engine.launch import Launch
     from dagu_core.engine.runner import Runner
@@ -64,7 +67,7 @@ class RunChildren:
         if call.parallel is None:
             child = self._child(plan, await self._params(call, None))
             run = await self._one(plan, child)
-            await self._write(_report(run, child.text))
+            await self._write(_report(run, child.text, self.driver.bench.context))
             return _single_outcome(run)
         return await self._fan_out(plan, call)
 
@@ -73,7 +76,7 @@ class RunChildren:
         items = await self._items(call)
         if not items:
             if call.parallel.allow_empty:
-                await self._write(_summary([], []))
+                await self._write(_summary([], [], self.driver.bench.context))
                 return Outcome()
             raise Invalid(
                 "parallel execution requires at least one item",
@@ -97,7 +100,7 @@ class RunChildren:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(bounded(child)) for child in children.values()]
         results = [task.result() for task in tasks]
-        await self._write(_summary(results, list(children.values())))
+        await self._write(_summary(results, list(children.values()), self.driver.bench.context))
         return _parallel_outcome(results)
 
     async def _items(self, call: Call) -> Sequence[Any]:
@@ -163,7 +166,7 @@ class RunChildren:
             return
 
     async def _start_or_resume(self, plan: Plan, child: _Child) -> Run:
-        from dagu_core.engine.launch import Launch, resume, start, steps_to_retry
+        from dagu_core.engine.launch import Launch, resume, start
         from dagu_core.model.run.events import RunReset
 
         context = self.driver.bench.context
@@ -235,28 +238,31 @@ class RunChildren:
         await self.attempt.stdout.write(text.encode("utf-8", "replace") + b"\n")
 
 
-def _outputs(run: Run) -> dict[str, str]:
+def _outputs(run: Run, context: RunContext) -> dict[str, str]:
+    """The outputs of a child; a secret in one is passed on only where the parent knows it too."""
     return {
-        node.output.name: output
+        node.output.name: without_references(context.restore(output))
         for node in run.plan.nodes
         if node.output is not None and (output := run.steps[node.index].output) is not None
     }
 
 
-def _report(run: Run, params: str) -> dict[str, Any]:
+def _report(run: Run, params: str, context: RunContext) -> dict[str, Any]:
     report: dict[str, Any] = {"name": run.ref.dag, "dagRunId": run.ref.run_id}
     if params:
         report["params"] = params
-    return report | {"outputs": _outputs(run), "status": run.summary.status.label}
+    return report | {"outputs": _outputs(run, context), "status": run.summary.status.label}
 
 
-def _summary(results: Sequence[Run | DaguError], children: Sequence[_Child]) -> dict[str, Any]:
+def _summary(
+    results: Sequence[Run | DaguError], children: Sequence[_Child], context: RunContext
+) -> dict[str, Any]:
     done = [(run, child) for run, child in zip(results, children, strict=True) if isinstance(run, Run)]
     good = [run for run, _ in done if run.summary.status.is_success]
     return {
         "summary": {"total": len(results), "succeeded": len(good), "failed": len(results) - len(good)},
-        "results": [_report(run, child.text) for run, child in done],
-        "outputs": [_outputs(run) for run in good],
+        "results": [_report(run, child.text, context) for run, child in done],
+        "outputs": [_outputs(run, context) for run in good],
     }
 
 

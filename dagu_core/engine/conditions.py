@@ -37,9 +37,7 @@ async def check(
     return tuple(results)
 
 
-async def _judge(
-    condition: Condition, scope: Scope, shell: Shell, env: Mapping[str, str], cwd: Path
-) -> str:
+async def _judge(condition: Condition, scope: Scope, shell: Shell, env: Mapping[str, str], cwd: Path) -> str:
     """Why the condition is not met, "" when it is."""
     try:
         if condition.expected:
@@ -59,9 +57,7 @@ async def _succeeds(text: str, scope: Scope, shell: Shell, env: Mapping[str, str
         code, _ = await run_for_output(await expand(text, scope), shell=(), env=env, cwd=cwd)
     else:
         prepared = await for_shell(text, scope, Substitution(shell, env, cwd))
-        code, _ = await run_for_output(
-            prepared.text, shell=shell.argv, env={**env, **prepared.env}, cwd=cwd
-        )
+        code, _ = await run_for_output(prepared.text, shell=shell.argv, env={**env, **prepared.env}, cwd=cwd)
     return f"condition was not met: exit status {code}" if code else ""
 
 

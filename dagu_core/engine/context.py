@@ -21,8 +21,25 @@ from dagu_core.model.values.scope import Scope
 Params = tuple[tuple[str, str], ...]
 
 _PASSED = frozenset(
-    "PATH HOME USER SHELL TMPDIR TERM EDITOR VISUAL LANG LC_ALL LC_CTYPE TZ LD_LIBRARY_PATH "
-    "XDG_CONFIG_HOME XDG_DATA_HOME XDG_CACHE_HOME DAGU_HOME".split()
+    [
+        "PATH",
+        "HOME",
+        "USER",
+        "SHELL",
+        "TMPDIR",
+        "TERM",
+        "EDITOR",
+        "VISUAL",
+        "LANG",
+        "LC_ALL",
+        "LC_CTYPE",
+        "TZ",
+        "LD_LIBRARY_PATH",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+        "XDG_CACHE_HOME",
+        "DAGU_HOME",
+    ]
 )
 _PASSED_PREFIXES = ("LC_", "DAG_")
 _OWN = ("DAG_RUN_", "DAG_NAME")
@@ -93,9 +110,7 @@ def working_dir(plan: Plan, environ: Mapping[str, str], fallback: str = "") -> P
     return Path(fallback) if fallback else folder
 
 
-async def dag_environment(
-    plan: Plan, environ: Mapping[str, str], shell: Shell, cwd: Path
-) -> dict[str, str]:
+async def dag_environment(plan: Plan, environ: Mapping[str, str], shell: Shell, cwd: Path) -> dict[str, str]:
     """Evaluate the DAG's `env`, once, each entry seeing the earlier ones.
 
     Raises Invalid when a command substitution fails.
@@ -188,4 +203,3 @@ def assemble(
         base_env=base,
         positional=positional(params),
     )
-

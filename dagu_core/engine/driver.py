@@ -43,6 +43,7 @@ from dagu_core.model.run.run import Run
 from dagu_core.model.run.verdict import verdict
 from dagu_core.model.values.scope import Scope
 
+
 class Watch(Protocol):
     """Hears every committed event; `close` ends it."""
 

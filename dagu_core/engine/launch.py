@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dagu_core.base.errors import AlreadyRunning, Conflict, DaguError, Invalid
+from dagu_core.base.errors import AlreadyRunning, Conflict, DaguError
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change, StoredRun, definition_key
 from dagu_core.engine.carry_out import Workbench
@@ -41,7 +41,7 @@ from dagu_core.model.run.events import (
 )
 from dagu_core.model.run.index import new_run, restore
 from dagu_core.model.run.run import Run, RunRef, RunSummary
-from dagu_core.model.status import RunStatus, StepStatus
+from dagu_core.model.status import RunStatus
 from dagu_core.model.values.params import params_text, resolve
 
 #: a run that kills its own engine again and again is given up after this many recoveries
@@ -68,9 +68,7 @@ class Launch:
     params: Params | None = None
 
 
-async def evaluate_params(
-    launch: Launch, folders: Sequence[Path]
-) -> tuple[Params, dict[str, str], Path]:
+async def evaluate_params(launch: Launch, folders: Sequence[Path]) -> tuple[Params, dict[str, str], Path]:
     """(parameters, DAG environment, working directory) of a new run; each evaluated once."""
     plan, environ = launch.plan, launch.environ
     shell = default_shell(plan, environ)
@@ -103,11 +101,9 @@ async def start(runner: Runner, launch: Launch) -> Run:
 
     evolve(launch.plan, run, begun)
     fail_point("store.create.before")
-    await runner.store.create(
-        Change(summary, {}, [begun], durable=launch.parent is None), launch.plan.source
-    )
+    await runner.store.create(Change(summary, {}, [begun], durable=launch.parent is None), launch.plan.source)
     fail_point("store.create.after")
-    runner.watch(run, begun)
+    runner.tell(run, begun)
     return await _drive(runner, launch, run, env, cwd, files, [])
 
 
@@ -249,7 +245,7 @@ def make_driver(runner: Runner, launch: Launch, run: Run, context: RunContext, f
         store=runner.store,
         clock=runner.clock,
         slots=runner.slots,
-        watch=RunLog(files.log, runner.describe, runner.watch),
+        watch=RunLog(files.log, runner.describe, runner.tell),
     )
     return driver
 
@@ -274,35 +270,3 @@ def _log_folder(plan: Plan, runner: Runner, environ: Mapping[str, str]) -> Path:
     if not folder.is_absolute() and plan.source.path:
         folder = Path(plan.source.path).parent / folder
     return Path(os.path.normpath(folder.absolute()))
-
-
-def steps_to_retry(run: Run, *, step: str = "", downstream: bool = False) -> tuple[str, ...]:
-    """Names of the steps a retry resets: the unsuccessful ones and everything after them, or
-    only `step` (with `downstream`: and everything after it). Raises Invalid for an unknown step."""
-    plan = run.plan
-    if step:
-        index = plan.by_name.get(step, plan.by_id.get(step))
-        if index is None or index >= plan.step_count:
-            raise Invalid(f"run {run.ref} has no step {step!r}", hint=f"steps: {_names(plan)}")
-        roots = [index]
-        if not downstream:
-            return (plan.nodes[index].name,)
-    else:
-        bad = (StepStatus.FAILED, StepStatus.ABORTED, StepStatus.REJECTED, StepStatus.RETRYING)
-        roots = [
-            node.index
-            for node in plan.steps
-            if run.steps[node.index].status in bad or run.steps[node.index].status is StepStatus.NOT_STARTED
-        ]
-    chosen = set(roots)
-    waiting = list(roots)
-    while waiting:
-        for dependent in plan.dependents[waiting.pop()]:
-            if dependent not in chosen:
-                chosen.add(dependent)
-                waiting.append(dependent)
-    return tuple(plan.nodes[index].name for index in sorted(chosen))
-
-
-def _names(plan: Plan) -> str:
-    return ", ".join(node.name for node in plan.steps[:20])

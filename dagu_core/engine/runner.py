@@ -17,6 +17,7 @@ from dagu_core.base.errors import DaguError, Unavailable
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.store import StateStore
 from dagu_core.engine.driver import Driver
+from dagu_core.engine.fanout import Fanout
 from dagu_core.engine.liveness import EngineLock, host_name, living_pid
 from dagu_core.engine.logs import work_folder
 from dagu_core.engine.supervision import Supervision
@@ -69,6 +70,7 @@ class Runner:
     engine: str = ""
     host: str = field(default_factory=host_name)
     slots: asyncio.Semaphore = field(init=False)
+    fanout: Fanout = field(init=False)
     _drivers: dict[RunRef, Driver] = field(default_factory=dict)
     _interrupts: int = 0
     interrupted_by: str = ""
@@ -87,6 +89,8 @@ class Runner:
         loop = asyncio.get_running_loop()
         self.supervision.start_supervisor()
         self.supervision.listen()
+        self.fanout = Fanout(self.catalog)
+        self.fanout.open()
         # Only now: the supervisor, and so the steps, keep the limit of descriptors they were given.
         self.slots = asyncio.Semaphore(_capacity())
         return self
@@ -95,6 +99,7 @@ class Runner:
         self._poller.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._poller
+        await self.fanout.close()
         self.supervision.close()
         self._lock.release()
 
@@ -128,6 +133,11 @@ class Runner:
         if run.is_over:
             shutil.rmtree(work_folder(self.places.data, run.ref), ignore_errors=True)
         return run
+
+    def tell(self, run: Run, event: Event) -> None:
+        """Pass a committed event on to everybody who listens."""
+        self.fanout.publish(run, event)
+        self.watch(run, event)
 
     def listen_to_signals(self, *, hangup: bool = True) -> None:
         """Turn SIGINT, SIGTERM, SIGHUP and SIGQUIT into stop requests; a second one forces."""

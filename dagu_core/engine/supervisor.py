@@ -77,7 +77,9 @@ class Supervisor:
             try:
                 self.start(order)
             except OSError as error:
-                self.tell(("refused", order["id"], error.errno or 0, error.strerror or "", error.filename or ""))
+                self.tell(
+                    ("refused", order["id"], error.errno or 0, error.strerror or "", error.filename or "")
+                )
         return True
 
     def start(self, order: dict[str, Any]) -> None:
@@ -209,7 +211,7 @@ def become_subreaper() -> bool:
     import ctypes
 
     pr_set_child_subreaper = 36
-    return ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0)
 
 
 def main() -> None:

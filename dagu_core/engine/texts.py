@@ -49,7 +49,9 @@ async def prepare(
     texts.exec = tuple([await expand(word, scope, substitution) for word in node.exec])
     if mode == "full" or not is_posix(shell):
         texts.commands = tuple([await expand(text, scope, substitution) for text in node.commands])
-        texts.script = await expand(node.script, scope, substitution) if mode == "full" else in_place(node.script, scope)
+        texts.script = (
+            await expand(node.script, scope, substitution) if mode == "full" else in_place(node.script, scope)
+        )
         return texts
     if node.script and node.commands:
         # The command is an interpreter that gets the script as a file: no shell reads either.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import chaos
 from tests.faults.step_home import StepHome, within
 
 
@@ -17,3 +18,17 @@ def here(tmp_path: Path) -> Iterator[StepHome]:
     one.environ["DAG_READY"] = str(one.ready)
     yield one
     within(5, lambda: not one.orphans(), lambda: f"left behind: {one.orphans()}")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[chaos.Home]:
+    """A fresh home; when the test is over no process of it is left."""
+    one = chaos.Home(tmp_path)
+    try:
+        yield one
+        until = chaos.time.monotonic() + 5 * chaos.SLOW
+        while (left := one.orphans()) and chaos.time.monotonic() < until:
+            chaos.time.sleep(0.02)
+        assert [(pid, chaos.command_of(pid)) for pid in left] == []
+    finally:
+        chaos.kill_everything(one)

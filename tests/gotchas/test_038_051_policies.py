@@ -32,11 +32,13 @@ def test_gotcha_038_a_condition_runs_in_the_folder_of_the_dag(lab: Lab) -> None:
 def test_gotcha_039_a_pattern_is_searched_in_each_line(lab: Lab) -> None:
     ran = lab.run("""
         type: graph
-        params: [N=150, L="one\\ntwo"]
+        params: [N=150]
         steps:
           - {name: found, command: "true", preconditions: [{condition: "${N}", expected: "re:5"}]}
           - {name: anchored, command: "true", preconditions: [{condition: "${N}", expected: "re:^5"}]}
-          - {name: line, command: "true", preconditions: [{condition: "`printf 'a\\\\nb'`", expected: "re:^b$"}]}
+          - name: line
+            command: "true"
+            preconditions: [{condition: "`printf 'a\\\\nb'`", expected: "re:^b$"}]
         """)
     assert ran.statuses == {"found": "succeeded", "anchored": "skipped", "line": "succeeded"}
 

@@ -66,11 +66,11 @@ def test_gotcha_070_results_are_in_the_order_of_the_items(lab: Lab) -> None:
 
 
 def test_gotcha_071_no_items_fail_unless_allowed(lab: Lab) -> None:
-    ran = lab.run("params: ['EMPTY=\"\"']\nsteps: [{name: p, call: child, parallel: '${EMPTY}'}]" + ECHO_CHILD)
+    empty = "params: ['EMPTY=\"\"']\n"
+    ran = lab.run(empty + "steps: [{name: p, call: child, parallel: '${EMPTY}'}]" + ECHO_CHILD)
     assert ran.of("p") == "failed" and "at least one item" in ran.step("p").error
     allowed = lab.run(
-        "params: ['EMPTY=\"\"']\n"
-        "steps: [{name: p, call: child, parallel: {items: '${EMPTY}', allowEmpty: true}}]" + ECHO_CHILD
+        empty + "steps: [{name: p, call: child, parallel: {items: '${EMPTY}', allowEmpty: true}}]" + ECHO_CHILD
     )
     assert allowed.of("p") == "succeeded" and allowed.report("p")["summary"]["total"] == 0
 
@@ -106,7 +106,8 @@ def test_gotcha_074_a_stop_reaches_the_child(lab: Lab) -> None:
         ---
         name: child
         handlerOn: {abort: {command: "touch aborted"}}
-        steps: [{name: s, command: "trap 'touch termed; exit 1' TERM; touch ready; while :; do sleep 0.05; done"}]
+        steps:
+          - command: "trap 'touch termed; exit 1' TERM; touch ready; while :; do sleep 0.05; done"
         """)
     assert (ran.of("c"), ran.status) == ("aborted", "aborted")
     assert (lab.work / "termed").exists() and (lab.work / "aborted").exists()

@@ -51,8 +51,10 @@ def command(
     variables = pairs(env, "-E")
     pairs(worker_label, "--worker-label")
 
+    from dagu_core.app.requests import exec_request
+
     async def work(app: App) -> RunView:
-        request = app.runs.exec_request(
+        request = exec_request(
             line,
             name=name,
             run_id=run_id,

@@ -18,6 +18,7 @@ from dagu_core.base.places import InvalidDefinition, Place, Problem
 from dagu_core.model.spec.findings import Findings
 from dagu_core.model.spec.located import Map, Seq
 from dagu_core.model.spec.scalars import plain_value
+from dagu_core.model.spec.yaml_events import yaml_events
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 100
@@ -48,7 +49,7 @@ def read_documents(findings: Findings) -> list[Any]:
     builder = _Builder(findings)
     try:
         _check_characters(findings.text)
-        return [document for document in builder.build(_events(findings.text)) if document is not None]
+        return [document for document in builder.build(yaml_events(findings.text)) if document is not None]
     except _Fatal as fatal:
         findings.add(fatal.problem)
     except pyyaml.MarkedYAMLError as error:
@@ -94,24 +95,6 @@ def _syntax_problem(error: pyyaml.MarkedYAMLError, text: str) -> Problem:
     line = next(iter(text.splitlines()[mark.line :]), "")
     hint = "use spaces, YAML does not indent with tabs" if "\t" in line[: mark.column + 1] else ""
     return Problem(message.replace("\t", "\\t"), Place(mark.line + 1, mark.column + 1), hint=hint)
-
-
-def _events(text: str) -> Iterator[Any]:
-    parser: Any
-    try:
-        from yaml._yaml import CParser
-
-        parser = CParser(text)
-    except ImportError:  # PyYAML without libyaml: slower, same events
-        parser = pyyaml.SafeLoader(text)
-    try:
-        while (event := parser.get_event()) is not None:
-            yield event
-            if isinstance(event, events.StreamEndEvent):
-                return
-    finally:
-        if hasattr(parser, "dispose"):
-            parser.dispose()
 
 
 @dataclass(slots=True)

@@ -16,11 +16,12 @@ from tests.gotchas.lab import Lab, Ran
 
 FULL = os.environ.get("DAGU_FULL") == "1"
 #: texts a shell, a YAML reader or a substitution may stumble over
-NASTY = st.text(st.sampled_from("a1 \"'`$\\{}()[]#&|;<>!*?~%=:,-\n\r\t\x01\x1b\x7f\x85\u2028\ufeff\ufffdé日😀"), max_size=20)
-TEXTS = st.one_of(NASTY, st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=60))
+SIGNS = "a1 \"'`$\\{}()[]#&|;<>!*?~%=:,-\n\r\t\x01\x1b\x7f\x85\u2028\ufeff\ufffdé日😀"
+ANY = st.characters(exclude_categories=("Cs",), exclude_characters="\0")
+TEXTS = st.one_of(st.text(st.sampled_from(SIGNS), max_size=20), st.text(ANY, max_size=60))
 #: in a definition `$` and backticks mean something, so only what has none arrives as it stands
 PLAIN = TEXTS.map(lambda text: text.replace("$", "S").replace("`", "'"))
-KNOWN = ["", " ", "\n", "a\n", "$(id)", "`id`", "${HOME}", "$V0", '"', "'", "\\", "\\n", "a=b", "-n", "{}", "[1]", "!x", "é日😀"]
+KNOWN = ["", " ", "\n", "a\n", "$(id)", "`id`", "${HOME}", "$V0", '"', "'", "\\", "\\n", "a=b", "-n", "{}"]
 
 
 def many(texts: st.SearchStrategy[str]) -> st.SearchStrategy[list[str]]:
@@ -74,8 +75,9 @@ many_runs = settings(
 @given(many(TEXTS))
 def test_a_parameter_arrives_unchanged(values: list[str]) -> None:
     names = [f"V{n}" for n in range(len(values))]
-    ran, lab = _run({"steps": _steps(names)}, *(f"{name}={value}" for name, value in zip(names, values, strict=True)))
-    assert ran.params == tuple(zip(names, values, strict=True))
+    pairs = tuple(zip(names, values, strict=True))
+    ran, lab = _run({"steps": _steps(names)}, *(f"{name}={value}" for name, value in pairs))
+    assert ran.params == pairs
     _check(ran, values)
     _drop(lab)
 

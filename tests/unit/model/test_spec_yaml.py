@@ -26,6 +26,15 @@ def broken(text: str) -> list[tuple[int, int, str]]:
     return [(p.place.line, p.place.column, p.message) for p in findings.errors]
 
 
+def test_the_escapes_of_json_for_wide_characters_are_one_character() -> None:
+    text = '{"a": "x\\ud83d\\ude00", "b\\uD83D\\uDE00": 1, "c": "\\u00e9"}\n'
+    assert load(text) == {"a": "x😀", "b😀": 1, "c": "é"}
+    assert load("a: '\\ud83d\\ude00'\n") == {"a": "\\ud83d\\ude00"}
+    pair = '"\\ud83d\\ude00"'
+    assert broken(f'a: {pair}\nb: "\\ude00"\n') == [(2, 4, "half of a surrogate pair")]
+    assert broken(f"a: {pair}\nb: [1,\n  }}\n")[0][:2] == (3, 3)
+
+
 @pytest.mark.parametrize(
     ("written", "value", "text"),
     [
