@@ -1,15 +1,18 @@
-"""One line on a terminal that tells how far a run has come."""
+"""The tree of a run that grows on a terminal while the run goes on."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dagu_core.base.clock import Clock
+from dagu_core.cli.board import Board
 from dagu_core.cli.excerpt import printable
-from dagu_core.cli.output import clock_time, duration
+from dagu_core.cli.output import duration
 from dagu_core.model.run.events import Event, RunEnded
+from dagu_core.model.run.run import RunRef
 from dagu_core.model.status import StepStatus
 
 if TYPE_CHECKING:
@@ -17,33 +20,62 @@ if TYPE_CHECKING:
 
     from dagu_core.app.views import RunView
 
+REFRESH_PER_SECOND = 8
+_STYLES = {
+    StepStatus.NOT_STARTED: "dim",
+    StepStatus.RUNNING: "cyan",
+    StepStatus.FAILED: "red",
+    StepStatus.REJECTED: "red",
+    StepStatus.ABORTED: "dim",
+    StepStatus.SUCCEEDED: "green",
+    StepStatus.PARTIALLY_SUCCEEDED: "green",
+    StepStatus.SKIPPED: "dim",
+}
+_WAITING = "yellow"
+
 
 @contextmanager
 def live_display(clock: Clock) -> Iterator[Callable[[RunView, Event], None]]:
-    """Show the progress of the run it is told about on stderr until the block ends."""
+    """Show the runs it is told about on stderr until the block ends; nothing of their trees stays."""
     from rich.console import Console
     from rich.live import Live
-    from rich.spinner import Spinner
     from rich.text import Text
 
     console = Console(stderr=True, highlight=False)
-    spinner = Spinner("dots")
-    latest: list[RunView] = []
+    boards: dict[RunRef, Board] = {}
+    # Frames are drawn in a thread of rich, events come from the loop.
+    lock = threading.Lock()
 
-    def renderable() -> RenderableType:
-        if not latest:
-            return Text("")
-        spinner.update(text=Text(progress(latest[-1], clock.now())))
-        return spinner
+    def frame() -> RenderableType:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        with lock:
+            now = clock.now()
+            rows = (console.height - 1) // max(1, len(boards))
+            for board in list(boards.values())[: console.height - 1]:
+                for line in board.lines(now, max(1, rows)):
+                    style = "" if line.status is None else _STYLES.get(line.status, _WAITING)
+                    text.append("\n" if text else "").append(line.text, style)
+        return text
 
-    with Live(get_renderable=renderable, console=console, refresh_per_second=8, transient=True) as live:
+    with Live(
+        get_renderable=frame, console=console, refresh_per_second=REFRESH_PER_SECOND, transient=True
+    ) as live:
 
         def watch(view: RunView, event: Event) -> None:
-            if not latest:
-                live.console.print(Text(header(view)), soft_wrap=True)
-            latest[:] = [view]
+            ref = view.summary.ref
             if isinstance(event, RunEnded):
+                with lock:
+                    boards.pop(ref, None)
                 live.console.print(Text(verdict(view, clock.now())), soft_wrap=True)
+                return
+            with lock:
+                known = ref in boards
+                if known:
+                    boards[ref].tell(view, event)
+                else:
+                    boards[ref] = Board(view)
+            if not known:
+                live.console.print(Text(header(view)), soft_wrap=True)
 
         yield watch
 
@@ -53,17 +85,6 @@ def header(view: RunView) -> str:
     summary = view.summary
     params = " ".join(f"{name}={value}" for name, value in summary.params)
     return f"> {summary.ref.dag} ({summary.ref.run_id})" + (f" [{printable(params)}]" if params else "")
-
-
-def progress(view: RunView, now: float) -> str:
-    """`NN% (done/total steps) elapsed  names of the steps that run`."""
-    steps = list(zip(view.plan.steps, view.steps, strict=False))
-    done = sum(state.status.is_over for _, state in steps)
-    running = [step.name for step, state in steps if state.status is StepStatus.RUNNING]
-    names = ", ".join(running[:3]) + (f" and {len(running) - 3} more" if len(running) > 3 else "")
-    percent = 100 * done // max(1, len(steps))
-    elapsed = clock_time(now - (view.summary.started_at or now))
-    return f"{percent}% ({done}/{len(steps)} steps) {elapsed}" + (f"  {printable(names)}" if names else "")
 
 
 def verdict(view: RunView, now: float) -> str:

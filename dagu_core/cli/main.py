@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 
@@ -32,6 +32,12 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _pipe_closed()
+    except OSError:
+        _close(sys.stdout)  # a terminal that was hung up; how the run ended still counts
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _close(sys.stderr)
     sys.exit(code)
 
 
@@ -81,8 +87,12 @@ def _refused(error: DaguError) -> int:
 
 def _pipe_closed() -> int:
     # The reader went away (`dagu history | head`): nothing may be written any more, not even at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _close(sys.stdout)
     return PIPE_CLOSED
+
+
+def _close(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _broken(error: Exception, invocation: Invocation) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -19,8 +20,9 @@ def say(text: str = "") -> None:
 
 def tell(text: str = "") -> None:
     """Print a line on stderr; control characters are spelled out, as `\\x1b`."""
-    sys.stderr.write(printable(text, escape=True) + "\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # nobody listens any more
+        sys.stderr.write(printable(text, escape=True) + "\n")
+        sys.stderr.flush()
 
 
 def as_json(value: Any) -> str:

@@ -30,7 +30,8 @@ class LiveAttempt:
     """The `Attempt` of the contract, made by the engine. `again` = an earlier engine started it.
 
     `note` reports an event worth recording (a kill); `abandoned` tells that this engine lost the
-    run: cancelling then leaves the step alone, because somebody else is its engine now.
+    run: cancelling then leaves the step alone, because somebody else is its engine now. `forced`
+    tells that whoever asked for the stop has no patience.
     """
 
     run: RunRef
@@ -56,6 +57,7 @@ class LiveAttempt:
     children: Children
     dag_fields: Mapping[str, Any] = field(default_factory=dict)
     abandoned: Callable[[], bool] = lambda: False
+    forced: Callable[[], bool] = lambda: False
     warnings: list[str] = field(default_factory=list)
     usage: dict[str, float] = field(default_factory=dict)
     killed: bool = False
@@ -166,7 +168,7 @@ class LiveAttempt:
 
     async def _stop(self, process: Supervised) -> None:
         try:
-            ended = await process.stop(self.stop_signal, self.grace)
+            ended = await process.stop(self.stop_signal, 0.0 if self.forced() else self.grace)
         except asyncio.CancelledError:
             # Asked a second time: no more patience.
             await process.kill()

@@ -73,6 +73,8 @@ async def carry_out(
     conditions: tuple[ConditionResult, ...] = ()
     attempt: LiveAttempt | None = None
     values: StepScope | None = None
+    if number > 1 and not again:
+        bench.files.forget(node.index, number - 1)
     try:
         values, cwd, shell = await _values(bench, node, number)
         if node.preconditions and number == 1 and not (again and _has_begun(bench, node, number)):
@@ -188,6 +190,7 @@ async def _make(
         children=_NO_CHILDREN,
         dag_fields=bench.plan.fields,
         abandoned=bench.abandoned,
+        forced=lambda: bench.run.forced,
     )
     attempt.children = bench.children(node, number, attempt)
     return attempt, part()

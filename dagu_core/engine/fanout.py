@@ -64,7 +64,7 @@ class Lane:
 
     def _fail(self, what: str) -> None:
         if not self.failures:
-            print(f"dagu: {self.name}: {what}", file=sys.stderr)
+            sys.stderr.write(f"dagu: {self.name}: {what}\n")
         self.failures.append(what)
 
 

@@ -44,6 +44,8 @@ from dagu_core.model.run.run import Run, RunRef, RunSummary
 from dagu_core.model.status import RunStatus
 from dagu_core.model.values.params import params_text, resolve
 
+#: steps at once below which a run is warned that it may be slow
+FEW = 64
 #: a run that kills its own engine again and again is given up after this many recoveries
 RECOVERY_LIMIT = 3
 
@@ -222,6 +224,9 @@ async def _drive(
     if context.masker and context.masker.too_short:
         names = ", ".join(context.masker.too_short)
         first.append(Noted(now, "secret.too_short", f"too short to be masked: {names}"))
+    if launch.parent is None and runner.capacity < FEW:
+        text = f"few file descriptors are allowed: at most {runner.capacity} steps work at once"
+        first.append(Noted(now, "descriptors", text))
     return await runner.host_run(driver, first)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,6 +58,14 @@ class RunFiles:
     def scratch(self, index: int, number: int) -> Path:
         """The private folder of one attempt of a step; not created yet."""
         return self.work / f"{self.attempt}.{index}.{number}.d"
+
+    def forget(self, index: int, number: int) -> None:
+        """Remove the working files of an attempt whose end is on record."""
+        lock = self.filter_lock(index, number)
+        for path in (self.status(index, number), lock, lock.with_suffix(".captured")):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+        shutil.rmtree(self.scratch(index, number), ignore_errors=True)
 
 
 def make_folder(folder: Path) -> None:

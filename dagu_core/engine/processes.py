@@ -19,6 +19,8 @@ DRAIN = 2.0
 _POLL = 0.02
 #: environment variable that marks every process of an attempt
 MARK = "DAGU_ATTEMPT_TOKEN"
+#: macOS has none: there a process group is all that can be known
+_HAS_PROC = os.path.isdir("/proc/self")
 
 
 @dataclass(slots=True)
@@ -86,6 +88,9 @@ class Supervised:
         """Send signal `number` to the whole tree, kill what is left after `grace` seconds."""
         main = asyncio.ensure_future(self._end_of_main())
         loop = asyncio.get_running_loop()
+        if self.started is not None:
+            # A signal sent before there is anybody to hear it would be lost.
+            await asyncio.wait({self.started.pid, main}, return_when=asyncio.FIRST_COMPLETED)
         deadline, repeat = loop.time() + grace, loop.time()
         try:
             while not main.done() or self.lives():
@@ -108,10 +113,22 @@ class Supervised:
                 await main
 
     def signal(self, number: int) -> None:
-        """Send a signal to the session's group and to whatever left it."""
+        """Send a signal once to everything of the attempt: its group, and whatever left it."""
+        group = self._group()
+        ours = self._group_is_ours()
+        if ours:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
         for pid in self.members():
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
+                if not ours or os.getpgid(pid) != group:
+                    os.kill(pid, number)
+
+    def _group_is_ours(self) -> bool:
+        """Whether the group's leader is proven alive; a reused number may be a stranger's."""
+        if self.started is not None:
+            return self.started.pid.done() and not self.started.ended.done()
+        return bool(self.pid) and is_locked(self.status) and _leads(self.pid)
 
     async def kill(self) -> None:
         """SIGKILL until nothing of the attempt is left (a fork may race with one pass)."""
@@ -132,7 +149,7 @@ class Supervised:
             os.killpg(group, 0)
         except (ProcessLookupError, PermissionError):
             return False
-        return bool(self.members())
+        return bool(self.members()) or not _HAS_PROC
 
     def _group(self) -> int:
         if self.started is not None and self.started.pid.done():
@@ -143,6 +160,13 @@ class Supervised:
         """Living processes of the attempt, whatever group or session they are in. A pid alone proves
         nothing: it may belong to a stranger by now."""
         return marked_processes(f"{MARK}={self.token}".encode(), self.status)
+
+
+def _leads(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pid
+    except (ProcessLookupError, PermissionError):
+        return False
 
 
 async def attach(status: Path, token: str, *, detach: bool = False) -> Story | Supervised:

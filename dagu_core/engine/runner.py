@@ -70,6 +70,7 @@ class Runner:
     engine: str = ""
     host: str = field(default_factory=host_name)
     slots: asyncio.Semaphore = field(init=False)
+    capacity: int = field(init=False)
     fanout: Fanout = field(init=False)
     _drivers: dict[RunRef, Driver] = field(default_factory=dict)
     _interrupts: int = 0
@@ -86,13 +87,13 @@ class Runner:
             path = error.filename or self.places.data
             raise Unavailable(f"cannot write {path}: {error.strerror}") from None
         self._poller = asyncio.create_task(self._poll_signals())
-        loop = asyncio.get_running_loop()
         self.supervision.start_supervisor()
         self.supervision.listen()
         self.fanout = Fanout(self.catalog)
         self.fanout.open()
         # Only now: the supervisor, and so the steps, keep the limit of descriptors they were given.
-        self.slots = asyncio.Semaphore(_capacity())
+        self.capacity = _capacity()
+        self.slots = asyncio.Semaphore(self.capacity)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -137,7 +138,8 @@ class Runner:
     def tell(self, run: Run, event: Event) -> None:
         """Pass a committed event on to everybody who listens."""
         self.fanout.publish(run, event)
-        self.watch(run, event)
+        with contextlib.suppress(OSError):  # a terminal that was closed
+            self.watch(run, event)
 
     def listen_to_signals(self, *, hangup: bool = True) -> None:
         """Turn SIGINT, SIGTERM, SIGHUP and SIGQUIT into stop requests; a second one forces."""

@@ -37,6 +37,7 @@ class Ending:
 class Started:
     """A process on its way: `pid` and `ended` come when the supervisor tells."""
 
+    status: str
     pid: asyncio.Future[int]
     ended: asyncio.Future[Ending]
     filtered: asyncio.Future[None] | None = None
@@ -112,7 +113,7 @@ class Supervision:
             self.listen()
         loop = asyncio.get_running_loop()
         self._next += 1
-        started = Started(loop.create_future(), loop.create_future())
+        started = Started(status, loop.create_future(), loop.create_future())
         if filter is not None:
             started.filtered = loop.create_future()
         order = {
@@ -230,7 +231,11 @@ async def _wait_ourselves(started: Started) -> None:
             return
         if done:
             ended = os.waitstatus_to_exitcode(code)
-            _set(started.ended, Ending(128 - ended if ended < 0 else ended))
+            ended = 128 - ended if ended < 0 else ended
+            with contextlib.suppress(OSError), open(started.status, "ab") as status:
+                # For the engine after us, in case we die before the end is committed.
+                status.write(b"exited %d\n" % ended)
+            _set(started.ended, Ending(ended))
             return
         await asyncio.sleep(0.05)
 

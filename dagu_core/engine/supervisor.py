@@ -178,7 +178,7 @@ class Supervisor:
                 order, status = self.steps.pop(pid)
                 ended = os.waitstatus_to_exitcode(code)
                 ended = 128 - ended if ended < 0 else ended
-                try:
+                try:  # noqa: SIM105 - contextlib is not worth its import here
                     os.write(status, b"exited %d\n" % ended)
                 except OSError:
                     pass  # a full disk: the living engine still hears of it below

@@ -68,6 +68,20 @@ def test_P32_a_step_that_ignores_signals_is_killed(here: StepHome, text: str) ->
     assert here.details()["statusLabel"] == "aborted"
 
 
+def test_P31_a_run_of_the_same_name_in_another_home_is_left_alone(here: StepHome, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = StepHome(tmp_path / "other")
+    other.environ["DAG_READY"] = str(other.ready)
+    text = "steps:\n  - command: touch $DAG_READY; sleep 30"
+    living = other.begin("start", "--run-id", "r1", str(other.write(text)))
+    within(15, other.is_running)
+    stopped(here, text)
+    assert living.poll() is None
+    assert len(other.orphans()) >= 2
+    assert other.call("stop", "flow").code == 0
+    other.end(living)
+
+
 def test_P32_the_default_patience_is_five_seconds_and_the_kill_is_an_event(here: StepHome) -> None:
     seconds, _ = stopped(here, f'steps:\n  - command: "{STUBBORN}"')
     assert 5 <= seconds < 8
@@ -75,10 +89,22 @@ def test_P32_the_default_patience_is_five_seconds_and_the_kill_is_an_event(here:
     assert here.step("cmd_1")["statusLabel"] == "aborted"
 
 
-@pytest.mark.parametrize("patience", [0, 2])
+@pytest.mark.parametrize("patience", [1, 2])
 def test_P33_patience_is_what_the_dag_says(here: StepHome, patience: int) -> None:
     seconds, _ = stopped(here, f'maxCleanUpTimeSec: {patience}\nsteps:\n  - command: "{STUBBORN}"')
     assert patience <= seconds < patience + 2
+    assert f"killed after {patience} s" in here.run_log()
+
+
+def test_P33_no_patience_is_the_default_patience(here: StepHome) -> None:
+    # As in the original, where 0 cannot be told from a key that is not there.
+    seconds, _ = stopped(here, f'maxCleanUpTimeSec: 0\nsteps:\n  - command: "{STUBBORN}"')
+    assert 5 <= seconds < 8
+
+
+def test_P33_a_second_stop_with_force_ends_the_patience(here: StepHome) -> None:
+    seconds, _ = stopped(here, f'maxCleanUpTimeSec: 30\nsteps:\n  - command: "{STUBBORN}"', "--force")
+    assert seconds < 3
 
 
 def test_P34_the_timeout_of_the_dag_ends_a_stubborn_step(here: StepHome) -> None:
@@ -105,20 +131,17 @@ def test_P35_the_timeout_of_a_step_ends_its_whole_tree(here: StepHome) -> None:
 HANDLERS = ["success", "failure", "exit", "init"]
 
 
+@pytest.mark.parametrize(("command", "code"), [("exit 7", 7), ("kill -9 $$", 137)])
 @pytest.mark.parametrize("kind", HANDLERS)
-def test_P50_a_handler_that_fails_fails_the_run(here: StepHome, kind: str) -> None:
+def test_P50_a_handler_that_fails_or_kills_itself_fails_the_run(
+    here: StepHome, kind: str, command: str, code: int
+) -> None:
     step = "false" if kind == "failure" else "true"
-    done = here.run(f"steps:\n  - command: '{step}'\nhandlerOn:\n  {kind}:\n    command: exit 7")
-    assert done.code == 1
-    assert here.details()["statusLabel"] == "failed"
-    assert "7" in here.run_log()
-
-
-@pytest.mark.parametrize("kind", HANDLERS)
-def test_P50_a_handler_that_kills_itself_fails_the_run(here: StepHome, kind: str) -> None:
-    step = "false" if kind == "failure" else "true"
-    done = here.run(f"steps:\n  - command: '{step}'\nhandlerOn:\n  {kind}:\n    command: kill -9 $$")
-    assert (done.code, here.details()["statusLabel"]) == (1, "failed")
+    done = here.run(f"steps:\n  - command: '{step}'\nhandlerOn:\n  {kind}:\n    command: {command}")
+    # Without a successful onInit nothing has run: that is an abort, not a failure.
+    assert (done.code, here.details()["statusLabel"]) == (1, "aborted" if kind == "init" else "failed")
+    node = here.details()[f"on{kind.title()}"]
+    assert (node["statusLabel"], node["exitCode"]) == ("failed", code)
 
 
 @pytest.mark.parametrize("kind", ["failure", "exit"])

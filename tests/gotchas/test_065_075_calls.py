@@ -47,20 +47,21 @@ def test_gotcha_068_defaults_of_a_schema_fill_required_ones(lab: Lab) -> None:
 
 
 def test_gotcha_069_equal_items_are_one_run(lab: Lab) -> None:
-    ran = lab.run(
-        "steps: [{name: p, call: child, parallel: ['X=a', 'X=a', 'X=b']}]" + ECHO_CHILD
-    )
+    ran = lab.run("steps: [{name: p, call: child, parallel: ['X=a', 'X=a', 'X=b']}]" + ECHO_CHILD)
     assert ran.report("p")["summary"] == {"total": 2, "succeeded": 2, "failed": 0}
     assert len(ran.step("p").children) == 2
 
 
 def test_gotcha_070_results_are_in_the_order_of_the_items(lab: Lab) -> None:
     items = [f"X={n}" for n in (5, 1, 4, 2, 3)]
-    ran = lab.run(f"""
+    ran = lab.run(
+        f"""
         steps:
           - {{name: p, call: child, parallel: {json.dumps(items)}, output: R}}
           - {{name: first, command: 'echo "${{R.outputs[0].X_OUT}}"'}}
-        """ + ECHO_CHILD)
+        """
+        + ECHO_CHILD
+    )
     assert [one["X_OUT"] for one in ran.report("p")["outputs"]] == ["5", "1", "4", "2", "3"]
     assert ran.out("first") == "5\n"
 
@@ -70,7 +71,9 @@ def test_gotcha_071_no_items_fail_unless_allowed(lab: Lab) -> None:
     ran = lab.run(empty + "steps: [{name: p, call: child, parallel: '${EMPTY}'}]" + ECHO_CHILD)
     assert ran.of("p") == "failed" and "at least one item" in ran.step("p").error
     allowed = lab.run(
-        empty + "steps: [{name: p, call: child, parallel: {items: '${EMPTY}', allowEmpty: true}}]" + ECHO_CHILD
+        empty
+        + "steps: [{name: p, call: child, parallel: {items: '${EMPTY}', allowEmpty: true}}]"
+        + ECHO_CHILD
     )
     assert allowed.of("p") == "succeeded" and allowed.report("p")["summary"]["total"] == 0
 

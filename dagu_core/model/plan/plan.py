@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from dagu_core.model.plan.policies import (
+    NEVER,
     Condition,
     ContinueOn,
     HandlerKind,
@@ -127,7 +128,7 @@ class PlannedStep:
     log_output: LogOutput | None = None
     output: OutputSpec | None = None
     preconditions: tuple[Condition, ...] = ()
-    continue_on: ContinueOn = ContinueOn()
+    continue_on: ContinueOn = NEVER
     retry: Retry | None = None
     repeat: Repeat | None = None
     timeout: float = 0.0

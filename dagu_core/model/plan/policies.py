@@ -34,6 +34,10 @@ class ContinueOn:
         return self.failed or output_matched or (exit_code is not None and exit_code in self.exit_codes)
 
 
+#: no bad end is tolerated
+NEVER = ContinueOn()
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """Try a failed step again. Times in seconds; `limit` counts retries, not attempts.

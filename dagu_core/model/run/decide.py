@@ -149,9 +149,12 @@ def _start_handler(plan: Plan, run: Run, kind: HandlerKind, now: float, deadline
 
 def _pending(run: Run) -> tuple[Action, ...]:
     """After a timeout every step that did not start is aborted, so that the record says why."""
+    if run.unfinished <= len(run.active):
+        return ()
+    asked_for = range(run.plan.step_count) if run.only is None else sorted(run.only)
     return tuple(
         Settle(index, StepStatus.ABORTED, reasons.RUN_TIMED_OUT, "")
-        for index in range(run.plan.step_count)
+        for index in asked_for
         if run.steps[index].status is StepStatus.NOT_STARTED
     )
 

@@ -82,12 +82,14 @@ def evolve(plan: Plan, run: Run, event: Event) -> Run:
         case RunTimedOut():
             run.timed_out = True
             run.summary.reason = reasons.RUN_TIMED_OUT
+            run.summary.error = f"dag timed out after {plan.timeout:g}s"
             run.to_stop.update(dict.fromkeys(run.active, "run_timeout"))
             _wake_nobody(plan, run, event.at, reasons.RUN_TIMED_OUT)
         case RunFailed(error=error, reason=reason):
             run.failed = True
             run.summary.error, run.summary.reason = error, reason
             run.to_stop.update(dict.fromkeys(run.active, "stop"))
+            _wake_nobody(plan, run, event.at, reasons.STOPPED_IN_RETRY)
         case Noted():
             pass
         case RunEnded(status=status, at=at):
@@ -232,6 +234,7 @@ def _settle(plan: Plan, run: Run, index: int, status: StepStatus, at: float) -> 
     run.touched.add(index)
     if index >= plan.step_count:
         run.tally["handler_failed"] += status is StepStatus.FAILED
+        run.tally["handler_aborted"] += status is StepStatus.ABORTED
         return
     count(run, index)
     run.unfinished -= 1
@@ -270,7 +273,8 @@ def _stop_requested(plan: Plan, run: Run, event: StopRequested) -> None:
     run.summary.reason = reasons.STOPPED
     for index in run.active:
         # A repeating step finishes its round: its work is a unit the user defined.
-        if event.force or plan.nodes[index].repeat is None:
+        # Asking a step twice means kill: only `force` may do that.
+        if event.force or (plan.nodes[index].repeat is None and not run.steps[index].stopping):
             run.to_stop[index] = "stop"
     _wake_nobody(plan, run, event.at, reasons.STOPPED_IN_RETRY)
 
@@ -285,7 +289,7 @@ def _give_up_waiting(
     plan: Plan, run: Run, index: int, at: float, reason: str = reasons.STOPPED_IN_RETRY
 ) -> None:
     step = run.steps[index]
-    if step.status is StepStatus.RETRYING:
+    if step.status is StepStatus.RETRYING or run.timed_out:
         step.reason = reason
         _settle(plan, run, index, StepStatus.ABORTED, at)
     else:

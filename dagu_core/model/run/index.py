@@ -10,6 +10,7 @@ from heapq import heapify
 from typing import Any
 
 from dagu_core.model.plan.plan import Plan
+from dagu_core.model.run import reasons
 from dagu_core.model.run.events import ConditionResult
 from dagu_core.model.run.run import Run, RunSummary, StepRun
 from dagu_core.model.status import StepStatus
@@ -54,11 +55,13 @@ def build_index(run: Run) -> None:
             run.active.add(node.index)
             if step.stopping:
                 # The process that told it to stop may have died before the step did.
-                run.to_stop[node.index] = "stop"
+                timed_out = step.reason == reasons.RUN_TIMED_OUT
+                run.to_stop[node.index] = "run_timeout" if timed_out else "stop"
         elif step.wake_at is not None:
             run.sleeping[node.index] = step.wake_at
         if node.index >= plan.step_count:
             run.tally["handler_failed"] += step.status is StepStatus.FAILED
+            run.tally["handler_aborted"] += step.status is StepStatus.ABORTED
             continue
         if step.status.is_over:
             count(run, node.index)
@@ -68,16 +71,15 @@ def build_index(run: Run) -> None:
         run.unfinished += 1
         fate = None
         for before in node.depends:
+            if run.only is not None and before not in run.only:
+                # Asked for by name: it runs whatever the others did.
+                continue
             if not run.steps[before].status.is_over:
                 run.blockers[node.index] += 1
             else:
                 fate = fate or fate_of_dependents(plan.nodes[before], run.steps[before])
         if step.status is not StepStatus.NOT_STARTED:
             continue
-        if run.only is not None:
-            # Asked for by name: it runs whatever its predecessors did.
-            run.blockers[node.index] = 0
-            fate = None
         if fate is not None:
             run.doomed.append((node.index, *fate))
         elif run.blockers[node.index] == 0:

@@ -24,6 +24,8 @@ def verdict(run: Run, *, with_handlers: bool = True) -> RunStatus:
         return RunStatus.FAILED
     if run.cancelled and not all_good:
         return RunStatus.ABORTED
+    if with_handlers and tally["handler_aborted"] and run.cancelled:
+        return RunStatus.ABORTED
     if tally["rejected"]:
         return RunStatus.REJECTED
     if not tally["failed"] and good and (tally["tolerated"] or tally["partially_succeeded"]):

@@ -320,9 +320,9 @@ def test_enqueue(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:
     assert json.loads(capsys.readouterr().out)["statusLabel"] == "queued"
 
 
-def test_exec(app: SimpleNamespace, dagu: Dagu) -> None:
+def test_exec(app: SimpleNamespace, dagu: Dagu, monkeypatch: pytest.MonkeyPatch) -> None:
     app.runs.answer = view()
-    app.runs.exec_request = lambda argv, **more: (argv, more)
+    monkeypatch.setattr("dagu_core.app.requests.exec_request", lambda argv, **more: (argv, more))
     assert dagu("exec", "-q", "-E", "REGION=eu=1", "--dotenv", "a", "--", "./sync.sh", "--all") == 0
     argv, more = app.runs.calls[0][1][0]
     assert argv == ["./sync.sh", "--all"]

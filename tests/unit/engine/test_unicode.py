@@ -65,9 +65,7 @@ def _drop(lab: Lab) -> None:
     shutil.rmtree(lab.work)
 
 
-many_runs = settings(
-    max_examples=150 if FULL else 12, deadline=None, suppress_health_check=list(HealthCheck)
-)
+many_runs = settings(max_examples=150 if FULL else 12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @many_runs

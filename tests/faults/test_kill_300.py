@@ -1,0 +1,167 @@
+"""Kill the engine at any instant, take the run over, and count what the steps have written."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import time
+
+import pytest
+
+from dagu_core.base.failpoints import POINTS
+from dagu_core.model.run.events import RunRecovered
+from dagu_core.model.status import RunStatus
+from tests.faults.chaos import FULL, Home, kill, within
+
+SEED = int(os.environ.get("DAGU_SEED", "20300101"))
+ROUNDS = 300 if FULL else 12
+STEPS = 30
+EXIT = "  exit: {command: echo exit >> $DAG_ROOT/$DAG_RUN_ID}"
+
+
+def thirty_steps() -> str:
+    """Three lanes of ten steps; every step appends its name to a file named after the run."""
+    lines = ["name: many", "type: graph", "handlerOn:", EXIT, "steps:"]
+    for number in range(STEPS):
+        lines += [
+            f"  - name: s{number:02}",
+            "    command: echo $DAG_RUN_STEP_NAME >> $DAG_ROOT/$DAG_RUN_ID",
+            f"    depends: [{f's{number - 3:02}' if number > 2 else ''}]",
+        ]
+    return "\n".join(lines)
+
+
+def written(home: Home, run_id: str) -> list[str]:
+    path = home.root / run_id
+    return path.read_text().split() if path.exists() else []
+
+
+def begin_and_kill(home: Home, delay: float, *words: str) -> bool:
+    """Start the command, kill it after `delay` seconds; whether it was still at work."""
+    process = home.begin(*words)
+    time.sleep(delay)
+    early = process.poll() is None
+    kill(process)
+    return early
+
+
+@pytest.mark.timeout(3600 if FULL else 120)
+def test_P22_kill_9_at_random_instants_loses_and_repeats_nothing(home: Home) -> None:
+    chance = random.Random(SEED)
+    dag = home.write("many", thirty_steps())
+    began = time.monotonic()
+    assert home.cli("start", "--run-id=undisturbed", dag).code == 0
+    usual = time.monotonic() - began
+    expected = sorted(written(home, "undisturbed"))
+    assert len(expected) == STEPS + 1
+    killed = recorded = recovered = 0
+    for number in range(ROUNDS):
+        run_id = f"r{number}"
+        # The first tenths are Python's start: most kills shall hit the run itself.
+        killed += begin_and_kill(home, chance.uniform(0.3, 1.0) * usual, "start", f"--run-id={run_id}", dag)
+        for _ in range(chance.choice((0, 0, 1, 2))):
+            killed += begin_and_kill(home, chance.uniform(0.3, 1.0) * usual, "recover")
+        if not home.status("many", run_id):
+            # Killed before it was accepted: nothing of it exists, the id is free.
+            assert written(home, run_id) == []
+            assert home.cli("start", f"--run-id={run_id}", dag).code == 0
+        else:
+            recorded += 1
+            assert home.cli("recover").code == 0
+        stored = home.stored("many", run_id)
+        recovered += stored.summary.recoveries
+        story = f"seed {SEED}, round {number}"
+        assert stored.summary.status is RunStatus.SUCCEEDED, story
+        assert sorted(written(home, run_id)) == expected, story
+        assert {step.attempts for step in stored.steps.values()} == {1}, story
+    assert home.cli("recover").code == 0 and home.locks() == []
+    within(5, lambda: not home.orphans())
+    print(f"{ROUNDS} rounds: {killed} engines killed, {recorded} runs recorded by then, {recovered} recoveries")
+    assert recovered > ROUNDS / 4, "the kills came too early or too late to prove anything"
+
+
+SWEPT = """
+name: swept
+type: graph
+handlerOn:
+  exit: {command: echo exit >> $DAG_ROOT/$DAG_RUN_ID}
+steps:
+  - {name: a, command: echo a >> $DAG_ROOT/$DAG_RUN_ID; echo 7, output: A}
+  - {name: b, command: "echo b$A >> $DAG_ROOT/$DAG_RUN_ID", depends: [a]}
+  - {name: c, call: below, depends: [a]}
+  - name: d
+    command: "[ -e $DAG_ROOT/$DAG_RUN_ID.d ] || { touch $DAG_ROOT/$DAG_RUN_ID.d; exit 1; }; echo d >> $DAG_ROOT/$DAG_RUN_ID"
+    retryPolicy: {limit: 1, intervalSec: 0}
+    depends: [a]
+  - {name: e, command: echo e >> $DAG_ROOT/$DAG_RUN_ID, depends: [b, c, d]}
+---
+name: below
+steps:
+  - {name: c1, command: echo c1 >> $DAG_ROOT/r}
+"""
+EXPECTED = ["a", "b7", "c1", "d", "e", "exit"]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("point", POINTS)
+def test_S07_a_kill_at_every_hit_of_a_fail_point_changes_nothing_in_the_end(home: Home, point: str) -> None:
+    dag = home.write("swept", SWEPT)
+    verb = ("recover",) if point.startswith("adopt") else ("start", "--run-id=r", dag)
+    hit, last = 0, -signal.SIGKILL
+    while last == -signal.SIGKILL:
+        hit += 1 if FULL or hit < 3 else 4
+        forget(home)
+        if verb[0] == "recover":
+            first = home.cli("start", "--run-id=r", dag, env={"DAGU_FAILPOINTS": "store.commit.after=kill9@5"})
+            assert first.code == -signal.SIGKILL
+        last = home.cli(*verb, env={"DAGU_FAILPOINTS": f"{point}=kill9@{hit}"}).code
+        if not home.status("swept"):
+            assert point == "store.create.before" and written(home, "r") == []
+            continue
+        assert home.cli("recover").code == 0, (point, hit)
+        stored = home.stored("swept")
+        assert stored.summary.status is RunStatus.SUCCEEDED, (point, hit)
+        assert sorted(written(home, "r")) == EXPECTED, (point, hit)
+        assert stored.steps["d"].attempts == 2 and stored.steps["d"].retry_count == 1, (point, hit)
+        assert all(run.status is RunStatus.SUCCEEDED for run in home.runs()), (point, hit)
+        home.ledger.check(stored)
+    assert last == 0 and hit > 1
+
+
+def forget(home: Home) -> None:
+    """Begin again with an empty home."""
+    import shutil
+
+    within(5, lambda: not home.orphans())
+    shutil.rmtree(home.path, ignore_errors=True)
+    for path in home.root.glob("r*"):
+        path.unlink()
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("point", ["adopt.after", "store.commit.before", "store.commit.after", "spawn.before", "spawn.after"])
+def test_S07_a_kill_during_the_recovery_changes_nothing_either(home: Home, point: str) -> None:
+    dag = home.write("swept", SWEPT)
+    for hit in range(1, 12, 1 if FULL else 4):
+        forget(home)
+        assert home.cli("start", "--run-id=r", dag, env={"DAGU_FAILPOINTS": "spawn.after=kill9@2"}).code < 0
+        killed = home.cli("recover", env={"DAGU_FAILPOINTS": f"{point}=kill9@{hit}"}).code
+        assert home.cli("recover").code == 0, (point, hit)
+        stored = home.stored("swept")
+        assert stored.summary.status is RunStatus.SUCCEEDED, (point, hit)
+        assert sorted(written(home, "r")) == EXPECTED, (point, hit)
+        recoveries = [event for event in home.events("swept") if isinstance(event, RunRecovered)]
+        assert len(recoveries) == stored.summary.recoveries
+        if killed == 0:
+            break
+
+
+def test_every_fail_point_there_is_stands_somewhere_in_the_code() -> None:
+    from pathlib import Path
+
+    root = Path(__file__).parents[2] / "dagu_core"
+    text = "\n".join(path.read_text() for path in (root / "engine").glob("*.py"))
+    used = set(re.findall(r'"([a-z]+(?:\.[a-z]+)+)"', text))
+    assert set(POINTS) <= used
