@@ -50,12 +50,14 @@ class Runs:
 
         Raises NotFound, InvalidDefinition, Invalid, AlreadyExists, Unavailable.
         """
-        launch = await self._launch(request)
         guard_disk(self.app.settings.paths.data)
-        async with self.app.runner(_only(launch.ref, watch)) as runner:
+        # The runner first: its supervisor boots while we read the definition.
+        async with self.app.runner(_roots(watch)) as runner:
             runner.listen_to_signals()
+            launch = await self._launch(request)
             if request.parent is not None and (stored := await self._existing(launch.ref)):
-                reset = RunReset(self.app.clock.now(), (), reason="parent retried")
+                steps = steps_to_retry(restore(launch.plan, stored.summary, stored.steps))
+                reset = RunReset(self.app.clock.now(), steps, reason="parent retried")
                 run = await resume(runner, launch, stored, reset=reset)
             else:
                 run = await start(runner, launch)

@@ -153,7 +153,8 @@ class Board:
         if state.status in _TIMED and state.started_at is not None:
             ended = now if state.finished_at is None else state.finished_at
             text += f" ({duration(ended - state.started_at)})"
-        about = _about(state, now)
+        # The line names the step already.
+        about = _about(state, now).replace(f'failed to execute step "{node.name}": ', "")
         return f"{text}  {printable(about)}" if about else text
 
     def _progress(self, now: float) -> str:

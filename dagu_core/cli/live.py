@@ -76,6 +76,7 @@ def live_display(clock: Clock) -> Iterator[Callable[[RunView, Event], None]]:
                     boards[ref] = Board(view)
             if not known:
                 live.console.print(Text(header(view)), soft_wrap=True)
+                live.refresh()
 
         yield watch
 

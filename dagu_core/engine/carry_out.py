@@ -85,6 +85,7 @@ async def carry_out(
                 env={**bench.context.environ, **bench.context.base_env},
                 cwd=bench.context.working_dir,
             )
+            conditions = tuple(bench.context.masked(result) for result in conditions)
             if unmet := [result.error for result in conditions if not result.met]:
                 return Outcome(exit_code=None, ended="skipped", conditions=conditions, message=unmet[0])
         attempt, executor = await _make(bench, node, number, values, cwd, shell, streams, again)

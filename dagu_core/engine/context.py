@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import which
 
@@ -13,6 +13,7 @@ from dagu_core.base.masking import Masker
 from dagu_core.contracts.secrets import SecretProvider, SecretScope
 from dagu_core.engine.substitute import Substitution
 from dagu_core.model.plan.plan import Plan, Shell
+from dagu_core.model.run.events import ConditionResult
 from dagu_core.model.values.dotenv import parse_dotenv
 from dagu_core.model.values.expand import expand
 from dagu_core.model.values.params import params_json
@@ -77,6 +78,10 @@ class RunContext:
     def mask(self, text: str) -> str:
         """`text` with every secret replaced."""
         return self.masker.mask(text) if self.masker else text
+
+    def masked(self, result: ConditionResult) -> ConditionResult:
+        """What became of a condition, without the values of secrets."""
+        return replace(result, condition=self.mask(result.condition), error=self.mask(result.error))
 
     def restore(self, text: str) -> str:
         """`text` with references to secrets replaced by their values."""

@@ -198,7 +198,7 @@ class Driver:
             env={**context.environ, **context.dag_env},
             cwd=context.working_dir,
         )
-        self.post(ConditionsChecked(self.clock.now(), results))
+        self.post(ConditionsChecked(self.clock.now(), tuple(context.masked(result) for result in results)))
 
     async def _next_events(self, wake_at: float | None) -> None:
         """Wait for one event (or the time), then take all that are there."""

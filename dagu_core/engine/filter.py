@@ -70,7 +70,9 @@ def main() -> None:
     masker = None
     if orders["secrets"]:
         from dagu_core.base.masking import Masker
+        from dagu_core.engine.supervisor import forbid_dumps
 
+        forbid_dumps()
         masker = Masker(orders["secrets"])
     pipes = [int(text) for text in sys.argv[1:3]]
     sinks = {

@@ -29,6 +29,7 @@ from dagu_core.engine.run_log import RunLog
 from dagu_core.engine.runner import Runner
 from dagu_core.engine.scope import Visibility
 from dagu_core.engine.substitute import Substitution
+from dagu_core.engine.supervisor import forbid_dumps
 from dagu_core.model.plan.plan import Param, Plan
 from dagu_core.model.run.events import (
     Event,
@@ -221,6 +222,8 @@ async def _drive(
         home=runner.places.home,
     )
     driver = make_driver(runner, launch, run, context, files)
+    if secrets:
+        forbid_dumps()
     if context.masker and context.masker.too_short:
         names = ", ".join(context.masker.too_short)
         first.append(Noted(now, "secret.too_short", f"too short to be masked: {names}"))

@@ -39,11 +39,11 @@ class Supervisor:
         self.steps: dict[int, tuple[int, int]] = {}
         self.filters: dict[int, int] = {}
         self.engine_lives = True
+        self.adopts = False
         self.orders = bytearray()
 
     def serve(self) -> None:
         """Work until the engine is gone and every step has ended."""
-        become_subreaper()
         wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -58,7 +58,12 @@ class Supervisor:
                 if descriptor == wake_read:
                     os.read(wake_read, 4096)
                     self.reap()
-                elif not self.read_orders():
+                elif self.read_orders():
+                    if not self.adopts:
+                        # Not before the first step: loading ctypes would keep it waiting.
+                        self.adopts = True
+                        become_subreaper()
+                else:
                     poll.unregister(0)
                     self.engine_lives = False
 
@@ -214,6 +219,19 @@ def become_subreaper() -> bool:
     return bool(ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0)
 
 
+def forbid_dumps() -> None:
+    """Keep this process out of core dumps and away from debuggers: it holds secrets."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_dumpable = 4
+        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
+
+
 def main() -> None:
     """Body of the supervisor process."""
     Supervisor().serve()
+    os._exit(0)  # the engine waits for us: no time for taking the interpreter apart

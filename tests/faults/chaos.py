@@ -210,6 +210,14 @@ def processes_of(home: Path) -> list[int]:
     return sorted(found)
 
 
+def left_behind(home: Home, patience: float = 5) -> list[str]:
+    """The commands of processes that still live after `patience` seconds."""
+    until = time.monotonic() + patience * SLOW
+    while (pids := home.orphans()) and time.monotonic() < until:
+        time.sleep(0.02)
+    return [command_of(pid) for pid in pids]
+
+
 def command_of(pid: int) -> str:
     """The command line of a process, "" when it is gone."""
     try:

@@ -26,9 +26,6 @@ def home(tmp_path: Path) -> Iterator[chaos.Home]:
     one = chaos.Home(tmp_path)
     try:
         yield one
-        until = chaos.time.monotonic() + 5 * chaos.SLOW
-        while (left := one.orphans()) and chaos.time.monotonic() < until:
-            chaos.time.sleep(0.02)
-        assert [(pid, chaos.command_of(pid)) for pid in left] == []
+        assert chaos.left_behind(one) == []
     finally:
         chaos.kill_everything(one)

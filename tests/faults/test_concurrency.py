@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_C02_starts_with_different_ids_all_run(home: Home) -> None:
     before = set(Path("/tmp").iterdir())
     dag = home.write("one", ONE)
     for turn in range(4 if FULL else 1):
-        ids = [f"d{turn}.{number}" for number in range(50)]
+        ids = [f"d{turn}-{number}" for number in range(50)]
         answers = all_at_once(home, [("start", "-q", f"--run-id={run_id}", dag) for run_id in ids])
         assert {code for code, _ in answers} == {0}, answers
         assert sorted(e.run for e in home.ledger.entries() if e.what == "end" and e.run in ids) == sorted(ids)
@@ -170,7 +171,7 @@ def test_C09_who_did_not_hear_the_answer_may_ask_again_with_the_same_id(home: Ho
     for number in range(5):
         process = home.begin("start", f"--run-id=r{number}", dag)
         if chance.random() < 0.7:
-            within(10, lambda number=number: home.status("one", f"r{number}"))
+            within(10, partial(home.status, "one", f"r{number}"))
         kill(process)
         again = home.cli("start", f"--run-id=r{number}", dag)
         assert again.code in (0, 4), again

@@ -354,9 +354,12 @@ def test_P26_no_zombie_is_left_when_a_step_has_ended(home: Home) -> None:
     assert process.wait(20) == 0
 
 
-def test_an_attempt_is_started_once_though_the_definition_of_a_run_was_never_touched(home: Home) -> None:
-    """The instant between the record of a run and its first step is survived, too."""
-    text = "name: early\nhandlerOn: {exit: {command: mark end}}\nsteps: [{name: one, command: mark start; mark end}]"
+def test_P01_the_instant_between_the_record_of_a_run_and_its_first_step_is_survived(home: Home) -> None:
+    text = """
+        name: early
+        handlerOn: {exit: {command: mark end}}
+        steps: [{name: one, command: mark start; mark end}]
+    """
     fatal = {"DAGU_FAILPOINTS": "store.create.after=kill9"}
     assert home.cli("start", "--run-id=r", home.write("early", text), env=fatal).code == -signal.SIGKILL
     assert home.status("early") == "running"

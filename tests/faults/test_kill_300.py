@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +51,9 @@ def begin_and_kill(home: Home, delay: float, *words: str) -> bool:
 
 
 @pytest.mark.timeout(3600 if FULL else 120)
-def test_P22_kill_9_at_random_instants_loses_and_repeats_nothing(home: Home) -> None:
+def test_P22_kill_9_at_random_instants_loses_and_repeats_nothing(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
     chance = random.Random(SEED)
     dag = home.write("many", thirty_steps())
     began = time.monotonic()
@@ -78,7 +83,9 @@ def test_P22_kill_9_at_random_instants_loses_and_repeats_nothing(home: Home) -> 
         assert {step.attempts for step in stored.steps.values()} == {1}, story
     assert home.cli("recover").code == 0 and home.locks() == []
     within(5, lambda: not home.orphans())
-    print(f"{ROUNDS} rounds: {killed} engines killed, {recorded} runs recorded by then, {recovered} recoveries")
+    figures = f"{killed} engines killed, {recorded} runs recorded by then, {recovered} recoveries"
+    with capsys.disabled():
+        sys.stdout.write(f"\n{ROUNDS} rounds: {figures}\n")
     assert recovered > ROUNDS / 4, "the kills came too early or too late to prove anything"
 
 
@@ -92,7 +99,7 @@ steps:
   - {name: b, command: "echo b$A >> $DAG_ROOT/$DAG_RUN_ID", depends: [a]}
   - {name: c, call: below, depends: [a]}
   - name: d
-    command: "[ -e $DAG_ROOT/$DAG_RUN_ID.d ] || { touch $DAG_ROOT/$DAG_RUN_ID.d; exit 1; }; echo d >> $DAG_ROOT/$DAG_RUN_ID"
+    command: "[ -e $DAG_ROOT/r.d ] || { touch $DAG_ROOT/r.d; exit 1; }; echo d >> $DAG_ROOT/r"
     retryPolicy: {limit: 1, intervalSec: 0}
     depends: [a]
   - {name: e, command: echo e >> $DAG_ROOT/$DAG_RUN_ID, depends: [b, c, d]}
@@ -114,7 +121,8 @@ def test_S07_a_kill_at_every_hit_of_a_fail_point_changes_nothing_in_the_end(home
         hit += 1 if FULL or hit < 3 else 4
         forget(home)
         if verb[0] == "recover":
-            first = home.cli("start", "--run-id=r", dag, env={"DAGU_FAILPOINTS": "store.commit.after=kill9@5"})
+            crash = {"DAGU_FAILPOINTS": "store.commit.after=kill9@5"}
+            first = home.cli("start", "--run-id=r", dag, env=crash)
             assert first.code == -signal.SIGKILL
         last = home.cli(*verb, env={"DAGU_FAILPOINTS": f"{point}=kill9@{hit}"}).code
         if not home.status("swept"):
@@ -132,8 +140,6 @@ def test_S07_a_kill_at_every_hit_of_a_fail_point_changes_nothing_in_the_end(home
 
 def forget(home: Home) -> None:
     """Begin again with an empty home."""
-    import shutil
-
     within(5, lambda: not home.orphans())
     shutil.rmtree(home.path, ignore_errors=True)
     for path in home.root.glob("r*"):
@@ -141,7 +147,9 @@ def forget(home: Home) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("point", ["adopt.after", "store.commit.before", "store.commit.after", "spawn.before", "spawn.after"])
+@pytest.mark.parametrize(
+    "point", ["adopt.after", "store.commit.before", "store.commit.after", "spawn.before", "spawn.after"]
+)
 def test_S07_a_kill_during_the_recovery_changes_nothing_either(home: Home, point: str) -> None:
     dag = home.write("swept", SWEPT)
     for hit in range(1, 12, 1 if FULL else 4):
@@ -159,8 +167,6 @@ def test_S07_a_kill_during_the_recovery_changes_nothing_either(home: Home, point
 
 
 def test_every_fail_point_there_is_stands_somewhere_in_the_code() -> None:
-    from pathlib import Path
-
     root = Path(__file__).parents[2] / "dagu_core"
     text = "\n".join(path.read_text() for path in (root / "engine").glob("*.py"))
     used = set(re.findall(r'"([a-z]+(?:\.[a-z]+)+)"', text))

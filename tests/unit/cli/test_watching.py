@@ -1,4 +1,4 @@
-"""What is seen while a run goes on: log lines, or one line on a terminal, or nothing."""
+"""What is seen while a run goes on: log lines, or a tree on a terminal, or nothing."""
 
 from __future__ import annotations
 
@@ -63,14 +63,16 @@ def test_quiet_watches_nothing(invocation: Invocation) -> None:
         assert watch is None
 
 
-def test_one_line_on_a_terminal(invocation: Invocation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tree_that_grows_on_a_terminal(invocation: Invocation, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = terminal_on_stderr(monkeypatch)
     with watching(invocation) as watch:
         assert watch is not None
         watch(SHOWN, STARTED)
+        watch(SHOWN, STARTED)
         watch(view(step("a", status=StepStatus.SUCCEEDED)), RunEnded(START, RunStatus.SUCCEEDED))
     shown = terminal.getvalue()
     assert shown.count("> pair (r1)") == 1
+    assert "0% (0/1 steps)" in shown
     assert "✓ Succeeded" in shown
     assert "msg=" not in shown
 

@@ -167,12 +167,9 @@ def picture(run: Run) -> dict[str, Any]:
     names = [name for name in Run.__slots__ if name not in ("plan", "timers", "touched", "last_start")]
     shown = {name: deepcopy(getattr(run, name)) for name in names}
     shown["tally"] = {word: count for word, count in run.tally.items() if count}
-    shown["ready"], shown["doomed"] = set(run.ready), {each[0] for each in run.doomed}
-    over = [step.status.is_over for step in run.steps]
-    # Of a step that is over or doomed nobody asks what it waited for.
-    shown["blockers"] = {
-        index: count
-        for index, count in enumerate(run.blockers)
-        if not over[index] and index not in shown["doomed"] and index < run.plan.step_count
-    }
+    over = {index for index, step in enumerate(run.steps) if step.status.is_over}
+    shown["ready"], shown["doomed"] = set(run.ready) - over, {each[0] for each in run.doomed} - over
+    # Of a step that is over, doomed or not wanted nobody asks what it waited for.
+    asked = set(range(run.plan.step_count) if run.only is None else run.only) - over - shown["doomed"]
+    shown["blockers"] = {index: run.blockers[index] for index in asked}
     return shown
