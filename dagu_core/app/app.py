@@ -13,7 +13,7 @@ from dagu_core.app.views import RunView
 from dagu_core.base.clock import Clock, SystemClock
 from dagu_core.base.settings import Settings
 from dagu_core.contracts.catalog import Catalog
-from dagu_core.contracts.host import PluginHost
+from dagu_core.contracts.host import PluginHost, is_traced
 from dagu_core.contracts.store import StateStore
 from dagu_core.engine.runner import Runner, Surroundings
 from dagu_core.model.run.events import Event
@@ -52,7 +52,11 @@ class App:
         if host is None:
             chosen = settings.plugins
             host = PluginHost.load(
-                disabled=chosen.disabled, allow=chosen.allow, plugins=plugins, discover=discover
+                disabled=chosen.disabled,
+                allow=chosen.allow,
+                plugins=plugins,
+                discover=discover,
+                trace=is_traced(settings.environ),
             )
         url = settings.store
         if settings.durability == "full" and url.startswith("sqlite") and "durability=" not in url:
@@ -77,6 +81,7 @@ class App:
                 data=paths.data,
                 logs=paths.logs,
                 environ=self.settings.environ,
+                log_limit=self.settings.core.log_limit,
             ),
             definitions=self.dags,
             watch=watch,

@@ -72,7 +72,8 @@ class Dags:
         except OSError as error:
             raise NotFound(f"cannot read {path}: {error.strerror}") from None
         text = decode(data, str(path))
-        return self.host.read_source(path, text) or text
+        written = self.host.read_source(path, text)
+        return text if written is None else written
 
     def base_text(self) -> str:
         """The text of base.yaml, "" when there is none."""
@@ -85,7 +86,8 @@ class Dags:
 
     def name_of(self, ref: str) -> str:
         """The DAG name meant by a file, by the name of a file in the DAGs folder, or by itself."""
-        if not ref.endswith(SUFFIXES) and os.sep not in ref and not self._files_named(ref):
+        is_file = ref.endswith(SUFFIXES) or os.sep in ref or (Path(ref).suffix and _is_definition(Path(ref)))
+        if not is_file and not self._files_named(ref):
             return ref
         try:
             return self.read(ref).plans[0].name

@@ -67,8 +67,11 @@ class History:
         return await self.app.store.find(query)
 
     async def events(self, ref: RunRef, after: int = 0) -> list[tuple[int, Event]]:
-        """What happened to a run, in order."""
-        return await self.app.store.events(ref, after)
+        """All that happened to a run after an event's number, in order."""
+        found: list[tuple[int, Event]] = []
+        while page := await self.app.store.events(ref, found[-1][0] if found else after):
+            found += page
+        return found
 
     async def cleanup(self, dag: str, days: int, dry_run: bool) -> list[RunRef]:
         """Remove (or only name) the ended runs of a DAG older than `days` days; 0 = all."""

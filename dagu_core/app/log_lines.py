@@ -49,9 +49,15 @@ def log_line(event: Event, view: RunView, format: str = "text") -> str:
     ref = view.summary.ref
     who = {"name": ref.dag, "run-id": ref.run_id, "attempt-id": view.summary.attempt_id, "dag": ref.dag}
     return "\n".join(
-        write({"time": _milliseconds(event.at), "level": level, "msg": message} | who | facts)
+        write({"time": milliseconds(event.at), "level": level, "msg": message} | who | facts)
         for level, message, facts in _lines(event, view)
     )
+
+
+def warning_line(message: str, at: float, format: str = "text") -> str:
+    """The line of a warning that belongs to no run; `at` in epoch seconds."""
+    write = _json if format == "json" else _text
+    return write({"time": milliseconds(at), "level": "WARN", "msg": message})
 
 
 def _lines(event: Event, view: RunView) -> Iterator[Line]:
@@ -115,7 +121,8 @@ def _run_ended(status: RunStatus, view: RunView) -> Iterator[Line]:
         yield "ERROR", "Failed to execute dag-run", {"err": summary.error}
 
 
-def _milliseconds(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
+    """RFC 3339 with milliseconds in the local zone."""
     return utc(seconds).astimezone().isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

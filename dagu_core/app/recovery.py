@@ -30,19 +30,25 @@ async def recover(app: App, watch: Watch) -> list[Run]:
     """Drive every dead run to its end, all at once in this process.
 
     Runs that another process takes over at the same time are left to it. A sub-DAG run is left
-    to the owner of its parent as long as that is running.
+    to the owner of its parent as long as that is running. What cannot be taken over (its
+    definition is gone) is raised as a DaguError after all others have ended.
     """
     running = await _running(app)
     names = {one.ref for one in running}
     roots = [one.ref for one in _without_engine(app, running) if one.parent not in names]
-    runs: list[Run] = []
+    found: list[Run | BaseException | None] = []
     if roots:
         async with app.runner(watch) as runner:
             runner.listen_to_signals()
-            for run in await asyncio.gather(*(_take_over(app, runner, ref) for ref in roots)):
-                runs += [run] if run is not None else []
+            # One that fails must not take the others with it.
+            found = await asyncio.gather(
+                *(_take_over(app, runner, ref) for ref in roots), return_exceptions=True
+            )
     await tidy_up(app)
-    return runs
+    for error in found:
+        if isinstance(error, BaseException):
+            raise error
+    return [run for run in found if isinstance(run, Run)]
 
 
 async def _take_over(app: App, runner: Runner, ref: RunRef) -> Run | None:

@@ -21,6 +21,7 @@ from dagu_core.base.errors import (
     NotRunning,
 )
 from dagu_core.base.names import check_dag_name, check_run_id
+from dagu_core.base.places import Problem
 from dagu_core.contracts.store import Change, RunQuery, StoredRun
 from dagu_core.engine.launch import Launch, evaluate_params, new_summary, resume, start
 from dagu_core.engine.liveness import host_name, poke
@@ -197,9 +198,10 @@ class Runs:
             ref = RunRef(check_dag_name(request.name), run_id) if request.name else launch.ref
             return replace(launch, ref=ref, worker=request.worker_id)
         if request.text:
-            plan = app.dags.check(request.text, name=request.name, base=request.base or None).plans[0]
+            definition = app.dags.check(request.text, name=request.name, base=request.base or None)
         else:
-            plan = app.dags.read(request.dag, name=request.name).plans[0]
+            definition = app.dags.read(request.dag, name=request.name)
+        plan = definition.plans[0]
         overrides: tuple[Param, ...] = ()
         if request.words:
             overrides = params_from_argv(request.words)
@@ -216,6 +218,7 @@ class Runs:
             worker=request.worker_id,
             queue=request.queue,
             priority=request.priority,
+            notes=[_note(problem, plan.source.path) for problem in definition.warnings],
         )
 
     async def launch_again(self, stored: StoredRun, run_id: str) -> Launch:
@@ -265,6 +268,12 @@ class Runs:
             summary, fence=fence, engine="", status=RunStatus.ABORTED, finished_at=now, reason=reason
         )
         await self.app.store.commit(Change(ended, events=[RunEnded(now, RunStatus.ABORTED)], durable=True))
+
+
+def _note(problem: Problem, path: str) -> tuple[str, str]:
+    """A warning about a definition as it is told in the log of its run."""
+    place = f"{path}:{problem.place.line}:{problem.place.column}: " if path else ""
+    return problem.code, f"{place}{problem.message}" + (f" ({problem.hint})" if problem.hint else "")
 
 
 def _only(ref: RunRef, watch: Watch | None) -> Callable[[Run, Event], None]:

@@ -15,7 +15,7 @@ class EnvSecrets(SecretProvider):
     async def resolve(self, ref: SecretRef, scope: SecretScope) -> str:
         value = scope.environ.get(ref.key)
         if value is None:
-            raise NotFound(f"secret {ref.name}: the environment variable {ref.key} is not set")
+            raise NotFound(f"the environment variable {ref.key} is not set")
         return value
 
 
@@ -31,13 +31,13 @@ class FileSecrets(SecretProvider):
         found = next((place for place in places if place.is_file()), None)
         if found is None:
             looked = ", ".join(map(str, places)) or "nowhere"
-            raise NotFound(f"secret {ref.name}: there is no file {ref.key}", hint=f"looked at: {looked}")
+            raise NotFound(f"there is no file {ref.key}", hint=f"looked at: {looked}")
         try:
             return found.read_bytes().decode("utf-8")
         except OSError as error:
-            raise Invalid(f"secret {ref.name}: cannot read {found}: {error.strerror}") from None
+            raise Invalid(f"cannot read {found}: {error.strerror}") from None
         except UnicodeDecodeError:
-            raise Invalid(f"secret {ref.name}: {found} is not UTF-8 text") from None
+            raise Invalid(f"{found} is not UTF-8 text") from None
 
 
 @hookimpl

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagu_core.base.clock import rfc3339
-from dagu_core.base.errors import DaguError
 
 if TYPE_CHECKING:
     from dagu_core.cli.invocation import Invocation
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 def write_report(invocation: Invocation) -> Path:
     """Write the exception being handled into a file of its own; return the file.
 
-    The command line is not part of it: parameters may be secret.
+    The command line is not part of it: parameters may be secret. Raises OSError when there is no
+    place to write at all.
     """
     clock = invocation.clock
     text = "\n".join(
@@ -36,7 +36,8 @@ def write_report(invocation: Invocation) -> Path:
         folder = invocation.settings.paths.data / "logs"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
-    except (OSError, DaguError):
+    except Exception:
+        # The settings may be what is broken.
         folder = Path(tempfile.mkdtemp(prefix="dagu-"))
         (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
     return folder / name

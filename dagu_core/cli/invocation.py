@@ -54,10 +54,10 @@ class Invocation:
     @cached_property
     def host(self) -> PluginHost:
         """The plugins, loaded without opening a store."""
-        from dagu_core.contracts.host import PluginHost
+        from dagu_core.contracts.host import PluginHost, is_traced
 
-        chosen = self.settings.plugins
-        return PluginHost.load(disabled=chosen.disabled, allow=chosen.allow)
+        chosen, trace = self.settings.plugins, is_traced(os.environ)
+        return PluginHost.load(disabled=chosen.disabled, allow=chosen.allow, trace=trace)
 
     @cached_property
     def dags(self) -> Dags:
@@ -69,21 +69,20 @@ class Invocation:
 
     def run(self, work: Callable[[App], Awaitable[T]]) -> T:
         """Open the app, await `work` with it, close it; measured with `--cpu-profile`."""
-        import asyncio
-
         from dagu_core.app.app import App
+        from dagu_core.cli.event_loop import run_to_end
 
         async def with_app() -> T:
             async with App.open(self.settings, host=self.host) as app:
                 return await work(app)
 
         if not self.cpu_profile:
-            return asyncio.run(with_app())
+            return run_to_end(with_app())
         import cProfile
 
         profile = cProfile.Profile()
         try:
-            return profile.runcall(asyncio.run, with_app())
+            return profile.runcall(run_to_end, with_app())
         finally:
             profile.dump_stats("cpu.pprof")
 

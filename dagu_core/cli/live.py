@@ -11,7 +11,7 @@ from dagu_core.base.clock import Clock
 from dagu_core.cli.board import Board
 from dagu_core.cli.excerpt import printable
 from dagu_core.cli.output import duration
-from dagu_core.model.run.events import Event, RunEnded
+from dagu_core.model.run.events import Event, Noted, RunEnded
 from dagu_core.model.run.run import RunRef
 from dagu_core.model.status import StepStatus
 
@@ -77,6 +77,8 @@ def live_display(clock: Clock) -> Iterator[Callable[[RunView, Event], None]]:
             if not known:
                 live.console.print(Text(header(view)), soft_wrap=True)
                 live.refresh()
+            if isinstance(event, Noted):
+                live.console.print(Text(f"! {printable(event.message)}", _WAITING), soft_wrap=True)
 
         yield watch
 

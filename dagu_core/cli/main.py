@@ -96,8 +96,12 @@ def _close(stream: TextIO) -> None:
 
 
 def _broken(error: Exception, invocation: Invocation) -> int:
-    from dagu_core.cli.bug_report import write_report
+    try:
+        from dagu_core.cli.bug_report import write_report
 
-    report = write_report(invocation)
-    tell(f"Error: internal error ({type(error).__name__}); a report for the developers is in {report}")
+        where = f"a report for the developers is in {write_report(invocation)}"
+    except Exception as second:
+        # Whatever is wrong with this machine, a person never sees a trace.
+        where = f"{error}; no report could be written ({type(second).__name__}: {second})"
+    tell(f"Error: internal error ({type(error).__name__}): {where}".replace("\n", " "))
     return 1

@@ -26,13 +26,26 @@ def watching(invocation: Invocation) -> Iterator[Watch | None]:
     with `-q`."""
     if invocation.quiet:
         yield None
-    elif on_terminal(sys.stderr) and not os.environ.get("DISABLE_PROGRESS"):
+    elif shows_progress():
         from dagu_core.cli.live import live_display
 
+        for warning in invocation.settings.warnings:
+            tell(f"Warning: {warning}")
         with live_display(invocation.clock) as display:
             yield display
     else:
-        yield log_lines_to_stderr(invocation.settings.core.log_format)
+        from dagu_core.app.log_lines import warning_line
+
+        form = invocation.settings.core.log_format
+        for warning in invocation.settings.warnings:
+            tell(warning_line(warning, invocation.clock.now(), form))
+        yield log_lines_to_stderr(form)
+
+
+def shows_progress() -> bool:
+    """Whether stderr is a terminal that can redraw lines, and nobody minds."""
+    wanted = not os.environ.get("DISABLE_PROGRESS") and os.environ.get("TERM") != "dumb"
+    return wanted and on_terminal(sys.stderr)
 
 
 def log_lines_to_stderr(form: str) -> Watch:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dagu_core.contracts.secrets import SecretProvider
     from dagu_core.contracts.store import StateStore
     from dagu_core.contracts.trigger import ClockTrigger, Trigger
+    from dagu_core.model.plan.plan import SecretRef
 
 T = TypeVar("T")
 
@@ -110,6 +111,7 @@ class Catalog:
             step_keys={word: each.Config for word, each in self.guards.items()},
             dag_keys=notifiers | dict(self.dag_fields),
             providers=frozenset(self.providers),
+            check_secret=self._check_secret,
             owners={word: package for word, package in OWNERS.items() if word not in taken},
             broken=self.broken,
         )
@@ -125,6 +127,12 @@ class Catalog:
     def store(self, url: str) -> type[StateStore]:
         """The state store for a URL, by its scheme. Raises NotFound."""
         return self._get(self.stores, url.partition(":")[0], "state store")
+
+    def _check_secret(self, ref: SecretRef) -> str:
+        try:
+            return self.providers[ref.provider]().check(ref)
+        except Exception as error:
+            return f"provider {ref.provider} cannot judge it: {type(error).__name__}: {error}"
 
     def _get(self, kind: Mapping[str, T], word: str, noun: str) -> T:
         if (found := kind.get(word)) is not None:

@@ -40,7 +40,8 @@ class Attempt(Protocol[C_co]):
     """One try of one step, everything expanded. `env` is the whole environment of the step.
 
     `commands`, `exec`, `script` and `call` stand as in the plan, after expansion in the mode the
-    executor asked for; `arguments` are the positional parameters. `scratch` is a private folder
+    executor asked for; `arguments` are the positional parameters. `dag_fields` holds the DAG-level
+    values of plugins by word. `scratch` is a private folder
     that is removed when the run ends. `grace` seconds pass between `stop_signal` and a kill.
     """
 
@@ -123,7 +124,8 @@ class Executor(Part, ABC, Generic[C]):
     async def run(self, attempt: Attempt[C]) -> Outcome:
         """Do the step. A failed step is an `Outcome`, never an exception.
 
-        On CancelledError: ask, wait `attempt.grace` seconds, then force; always re-raise.
+        On CancelledError: ask, wait `attempt.grace` seconds, then force; always re-raise. Who goes
+        on regardless is left behind, unheard, a few seconds after the grace.
         """
 
     async def reattach(self, attempt: Attempt[C]) -> Outcome:

@@ -14,7 +14,8 @@ from dagu_core.contracts.part import Part
 class Guard(Part, ABC):
     """Owns the step key `name`; entered around every attempt of a step that uses the key.
 
-    Guards are entered by rising `order` and left in reverse.
+    Guards are entered by rising `order` and left in reverse; an attempt that another process
+    began is entered anew. Waiting does not count for the step's timeout.
     """
 
     order: ClassVar[int] = 100
@@ -22,6 +23,8 @@ class Guard(Part, ABC):
     @abstractmethod
     def hold(self, config: Config, attempt: Attempt[Any]) -> AbstractAsyncContextManager[None]:
         """Wait until what `config` asks for holds, keep it while the attempt runs, let it go.
+
+        `config` is made with the values of the run. Cancelled, it must let go at once.
 
         Raise DaguError to fail the attempt with its message.
         """

@@ -101,7 +101,8 @@ def dagu_register_observers() -> list[type[Observer]]:
 
 @hookspec
 def dagu_register_dag_fields() -> dict[str, type[Config]]:
-    """Offer DAG-level keys (`ssh:`, `smtp:`); executors find the value in `attempt.dag_fields`.
+    """Offer DAG-level keys (`ssh:`, `smtp:`); executors and guards find the model, made with the
+    values of the run, in `attempt.dag_fields`.
 
     .. versionadded:: API 1
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -29,6 +29,11 @@ BUILTINS = (
     "dagu_core.builtins.stores",
     "dagu_core.builtins.secrets",
 )
+
+
+def is_traced(environ: Mapping[str, str]) -> bool:
+    """Whether the environment asks to see every hook call (`DAGU_TRACE_HOOKS=1`)."""
+    return environ.get("DAGU_TRACE_HOOKS", "") not in ("", "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,7 @@ class PluginHost:
         for name, call in self._implementations("dagu_read_source"):
             try:
                 answer = call(path=path, text=text)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise PluginError(f"plugin {name} cannot read {path}: {_cause(error)}") from error
             if answer is not None:
                 return str(answer)
@@ -139,11 +144,16 @@ class PluginHost:
 
     def lint(self, plan: Plan) -> list[Problem]:
         """What the plugins find about a valid plan; a plugin that breaks is left out."""
+        from dagu_core.base.places import Problem
+
         findings: list[Problem] = []
         for name, call in self._implementations("dagu_lint"):
             try:
-                findings += call(plan=plan)
-            except Exception as error:
+                found = list(call(plan=plan))
+                if stranger := next((each for each in found if not isinstance(each, Problem)), None):
+                    raise PluginError(f"found a {type(stranger).__name__}, not a Problem")
+                findings += found
+            except (Exception, SystemExit) as error:
                 self._reports[name] = replace(self._reports[name], reason=f"dagu_lint: {_cause(error)}")
         return findings
 

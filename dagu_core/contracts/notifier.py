@@ -16,7 +16,10 @@ from dagu_core.model.run.events import Event
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What happened, to which run; `plan`, `run` and `event` are read only and masked."""
+    """What happened, to which run; `plan`, `run` and `event` are read only and masked.
+
+    `run.summary` is as of the event, `run.steps` as of when it is read.
+    """
 
     plan: Plan
     run: StoredRun

@@ -13,6 +13,7 @@ from typing import Any
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.executor import Children
 from dagu_core.engine.context import RunContext
+from dagu_core.engine.log_keeper import LogKeeper
 from dagu_core.engine.logs import make_folder
 from dagu_core.engine.processes import MARK, Ended, Supervised, attach
 from dagu_core.engine.scope import StepScope
@@ -146,6 +147,19 @@ class LiveAttempt:
         return found.exit_code
 
     async def _see_to_its_end(self, process: Supervised) -> int:
+        streams = self.streams
+        keeper = LogKeeper(
+            (streams.stdout, streams.stderr),
+            process.main_pid,
+            streams.log_limit,
+            filtered=streams.filter is not None,
+        )
+        try:
+            return await self._its_end(process)
+        finally:
+            keeper.close()
+
+    async def _its_end(self, process: Supervised) -> int:
         try:
             ended = await process.wait()
         except asyncio.CancelledError:

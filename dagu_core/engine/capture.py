@@ -10,6 +10,8 @@ from dagu_core.engine.conditions import search
 
 #: bytes of the error stream quoted in an error text
 ERROR_TAIL = 1024
+#: bytes of a log searched at a time: a search may cost a process
+_BATCH = 1 << 20
 
 
 class OutputTooLarge(Exception):
@@ -41,17 +43,20 @@ def captured(path: Path, offset: int, limit: int) -> tuple[str, list[str]]:
 
 
 async def log_matches(path: Path, patterns: Sequence[str], line_limit: int) -> bool:
-    """Whether any line of the whole log contains one of the texts or matches one `re:PATTERN`."""
+    """Whether any line of the whole log contains one of the texts or matches one `re:PATTERN`.
+
+    Raises Invalid when a pattern takes too long.
+    """
     regexes = [pattern[3:] for pattern in patterns if pattern.startswith("re:")]
     texts = [pattern.encode() for pattern in patterns if not pattern.startswith("re:")]
     try:
         with path.open("rb") as file:
-            for line in file:
-                line = line[:line_limit]
-                if any(text in line for text in texts):
+            while batch := file.readlines(_BATCH):
+                lines = [line[:line_limit] for line in batch]
+                if any(text in line for line in lines for text in texts):
                     return True
                 if regexes:
-                    decoded = [line.decode("utf-8", "replace").rstrip("\r\n")]
+                    decoded = [line.decode("utf-8", "replace").rstrip("\r\n") for line in lines]
                     for regex in regexes:
                         if await search(regex, decoded):
                             return True

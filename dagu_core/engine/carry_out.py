@@ -10,16 +10,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from dagu_core.base.errors import DaguError, Invalid
+from dagu_core.base.config import Config
+from dagu_core.base.errors import DaguError, Invalid, PluginError
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.executor import Children, Executor
+from dagu_core.contracts.guard import Guard
 from dagu_core.engine.attempt import LiveAttempt, Lost, describe, stop_what_runs
 from dagu_core.engine.capture import OutputTooLarge, captured, error_tail, log_matches
 from dagu_core.engine.conditions import check
 from dagu_core.engine.context import RunContext
 from dagu_core.engine.logs import RunFiles, make_folder
+from dagu_core.engine.patience import MARGIN, LeftBehind, bounded
+from dagu_core.engine.real_values import real_config
 from dagu_core.engine.scope import StepScope, Visibility, step_scope
 from dagu_core.engine.streams import Streams
 from dagu_core.engine.substitute import Substitution
@@ -28,7 +30,7 @@ from dagu_core.engine.texts import prepare
 from dagu_core.model.plan.plan import Plan, PlannedStep, Shell
 from dagu_core.model.run.events import ConditionResult, Outcome
 from dagu_core.model.run.run import Run
-from dagu_core.model.values.expand import expand, expand_data
+from dagu_core.model.values.expand import expand
 
 TIMEOUT_CODE = 124
 
@@ -48,6 +50,7 @@ class Workbench:
     children: Callable[[PlannedStep, int, LiveAttempt], Children]
     abandoned: Callable[[], bool]
     handler_status: Callable[[], str]
+    log_limit: int = 1 << 30
 
 
 async def carry_out(
@@ -65,6 +68,7 @@ async def carry_out(
         offset=state.offset,
         wants_output=node.output is not None,
         limit=bench.plan.max_output_size,
+        log_limit=bench.log_limit,
         masker=bench.context.masker,
         secrets=bench.context.secrets,
         filter_lock=bench.files.filter_lock(node.index, number),
@@ -91,10 +95,12 @@ async def carry_out(
         attempt, executor = await _make(bench, node, number, values, cwd, shell, streams, again)
         outcome = await _run(bench, node, attempt, executor, again, spent)
     except asyncio.CancelledError:
-        if again and not bench.abandoned():
-            # The stop may have come before the process of the earlier engine was found.
-            await stop_what_runs(node, bench.files.status(node.index, number), bench.plan.stop_grace)
-        raise
+        if (task := asyncio.current_task()) is None or task.cancelling():
+            if again and not bench.abandoned():
+                # The stop may have come before the process of the earlier engine was found.
+                await stop_what_runs(node, bench.files.status(node.index, number), bench.plan.stop_grace)
+            raise
+        outcome = Outcome(exit_code=1, ended="error", message="a guard of the step cancelled itself")
     except TimeoutError:
         message = f"step timed out after {node.timeout:g}s"
         outcome = Outcome(exit_code=TIMEOUT_CODE, ended="timeout", message=message)
@@ -103,9 +109,9 @@ async def carry_out(
     except OSError as error:
         code, message = describe(error)
         outcome = Outcome(exit_code=code, ended="error", message=message)
-    except (DaguError, ValidationError) as error:
+    except DaguError as error:
         outcome = Outcome(exit_code=1, ended="error", message=str(error))
-    except Exception as error:  # an executor's bug ends its step, nothing else
+    except (Exception, SystemExit) as error:  # a plugin's bug ends its step, nothing else
         outcome = Outcome(exit_code=1, ended="error", message=f"{type(error).__name__}: {error}")
     if attempt is not None:
         attempt.close_writers()
@@ -165,8 +171,7 @@ async def _make(
             make_folder(target.parent)
             setattr(streams, "extra_out" if name == "stdout" else "extra_err", str(target))
     texts = await prepare(node, shell, part.expansion, values, substitution)
-    data = await expand_data(dict(node.config), values.scope, substitution) if node.config else {}
-    config = part.Config.model_validate(data)
+    config = await real_config(part.Config, dict(node.config), "config", values.scope, substitution)
     attempt = LiveAttempt(
         run=bench.run.ref,
         step=node,
@@ -189,7 +194,7 @@ async def _make(
         supervision=bench.supervision,
         again=again,
         children=_NO_CHILDREN,
-        dag_fields=bench.plan.fields,
+        dag_fields=bench.context.fields,
         abandoned=bench.abandoned,
         forced=lambda: bench.run.forced,
     )
@@ -212,21 +217,32 @@ async def _run(
     again: bool,
     spent: float,
 ) -> Outcome:
+    # A called DAG ends with handlers of its own, however long they take.
+    patience = attempt.grace + MARGIN if node.call is None else None
     async with AsyncExitStack() as stack:
-        for part, config in _guards(bench.catalog, node):
-            await stack.enter_async_context(part().hold(config, attempt))
+        for guard, config in await _guards(bench.catalog, node, attempt):
+            await stack.enter_async_context(guard.hold(config, attempt))
         async with asyncio.timeout(max(0.0, node.timeout - spent) if node.timeout else None):
-            outcome = await (executor.reattach(attempt) if again else executor.run(attempt))
+            work = executor.reattach(attempt) if again else executor.run(attempt)
+            try:
+                outcome = await bounded(work, patience)
+            except LeftBehind as left:
+                attempt.note("step.abandoned", f"executor {node.executor} {left} and was left behind")
+                raise asyncio.CancelledError from left
+            except PluginError as error:
+                raise PluginError(f"executor {node.executor} {error}") from None
     if not isinstance(outcome, Outcome):
-        raise TypeError(f"executor {node.executor} returned {type(outcome).__name__}, not an Outcome")
+        raise PluginError(f"executor {node.executor} returned {type(outcome).__name__}, not an Outcome")
     return outcome
 
 
-def _guards(catalog: Catalog, node: PlannedStep) -> list[tuple[Any, Any]]:
-    if not node.guards:
-        return []
-    pairs = [(catalog.guards[key], config) for key, config in node.guards.items()]
-    return sorted(pairs, key=lambda pair: pair[0].order)
+async def _guards(catalog: Catalog, node: PlannedStep, attempt: LiveAttempt) -> list[tuple[Guard, Config]]:
+    held = []
+    for key, data in node.guards.items():
+        part = catalog.guards[key]
+        config = await real_config(part.Config, data, key, attempt.values.scope, attempt.substitution)
+        held.append((part(), config))
+    return sorted(held, key=lambda pair: pair[0].order)
 
 
 async def _finish(
@@ -251,8 +267,11 @@ async def _finish(
         message = outcome.message or f'failed to execute step "{node.name}": exit status {outcome.exit_code}'
         outcome = replace(outcome, message=f"{message}\n{tail}" if tail else message)
     if not outcome.succeeded and node.continue_on.output:
-        matched = await log_matches(streams.stdout, node.continue_on.output, bench.plan.max_output_size)
-        outcome = replace(outcome, output_matched=matched)
+        try:
+            matched = await log_matches(streams.stdout, node.continue_on.output, bench.plan.max_output_size)
+            outcome = replace(outcome, output_matched=matched)
+        except Invalid as error:
+            outcome = replace(outcome, message=f"{outcome.message}\ncontinueOn.output: {error}")
     if node.repeat is not None and node.repeat.condition is not None and values is not None:
         if node.output is not None and outcome.output is not None:
             fresh = {node.output.name: context.restore(outcome.output)}

@@ -86,7 +86,7 @@ class RunChildren:
             raise Invalid(f"parallel: {len(items)} items, at most {ITEM_LIMIT} are allowed")
         children: dict[str, _Child] = {}
         for item in items:
-            child = self._child(plan, await self._params(call, item))
+            child = self._child(plan, await self._params(call, "null" if item is None else item))
             children.setdefault(child.ref.run_id, child)  # equal parameters are one run
         gate = asyncio.Semaphore(call.parallel.max_concurrent)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import which
 
+from dagu_core.base.config import Config
 from dagu_core.base.errors import DaguError, Invalid
 from dagu_core.base.masking import Masker
 from dagu_core.contracts.secrets import SecretProvider, SecretScope
@@ -19,6 +21,8 @@ from dagu_core.model.values.expand import expand
 from dagu_core.model.values.params import params_json
 from dagu_core.model.values.scope import Scope
 
+#: seconds one provider may take for one secret
+PATIENCE = 30.0
 Params = tuple[tuple[str, str], ...]
 
 _PASSED = frozenset(
@@ -58,7 +62,8 @@ def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
 @dataclass(slots=True)
 class RunContext:
     """What the steps of one run share. `environ` is what references may fall back to; `base_env`
-    is the process environment of every step before anything of its own is added."""
+    is the process environment of every step before anything of its own is added; `fields` are the DAG-level values
+    of plugins, references replaced."""
 
     environ: Mapping[str, str]
     dag_env: dict[str, str]
@@ -70,6 +75,7 @@ class RunContext:
     special: dict[str, str] = field(default_factory=dict)
     base_env: dict[str, str] = field(default_factory=dict)
     positional: tuple[str, ...] = ()
+    fields: Mapping[str, Config] = field(default_factory=dict)
 
     @property
     def param_values(self) -> dict[str, str]:
@@ -166,10 +172,24 @@ async def resolve_secrets(
             known = ", ".join(sorted(providers)) or "none"
             raise Invalid(f"secret {ref.name}: unknown provider {ref.provider!r}", hint=f"known: {known}")
         try:
-            values[ref.name] = await provider().resolve(ref, scope)
+            async with asyncio.timeout(PATIENCE):
+                value = await provider().resolve(ref, scope)
         except DaguError as error:
-            raise Invalid(f"secret {ref.name}: {error}", hint=error.hint) from None
+            text = str(error)
+            told = text if ref.name in text else f"secret {ref.name}: {text}"
+            raise Invalid(told, hint=error.hint) from None
+        except (Exception, SystemExit) as error:
+            # Its text may hold the value: only what kind of error it is gets told.
+            cause = f"no answer within {PATIENCE:g} s" if isinstance(error, TimeoutError) else _kind(error)
+            raise Invalid(f"secret {ref.name}: provider {ref.provider}: {cause}") from None
+        if not isinstance(value, str):
+            raise Invalid(f"secret {ref.name}: provider {ref.provider} gave a {_kind(value)}, not a text")
+        values[ref.name] = value
     return values
+
+
+def _kind(thing: object) -> str:
+    return type(thing).__name__
 
 
 def positional(params: Params) -> tuple[str, ...]:

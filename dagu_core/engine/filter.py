@@ -12,10 +12,13 @@ import select
 import sys
 from typing import Any
 
+from dagu_core.engine.supervisor import open_log
+
 #: seconds a held-back tail may wait for the rest of a secret
 IDLE = 0.2
 _CHUNK = 1 << 18
-_APPEND = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+REMOVED = b"[this log was removed while the step ran; what follows was written after that]\n"
+STOPPED = b"\n[log stopped: no space left]\n"
 WITHHELD = b"[output withheld: redaction failed]\n"
 
 
@@ -23,7 +26,9 @@ class Sink:
     """Where one stream goes: files (masked), and what is kept of it for a capture."""
 
     def __init__(self, orders: dict[str, Any], masker: Any, limit: int) -> None:
-        self.files = [os.open(path, _APPEND, 0o600) for path in orders["sinks"]]
+        self.paths: list[str] = orders["sinks"]
+        self.files = [open_log(path) for path in self.paths]
+        self.null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         self.mask = masker.stream() if masker else None
         self.masker = masker
         self.capture: str = orders["capture"]
@@ -51,14 +56,39 @@ class Sink:
                 file.write(self.masker.tokenize(kept) if self.masker else kept)
 
     def write(self, data: bytes) -> None:
-        """Append to every file; a full disk must not end the step, the rest of that log is lost."""
-        for file in self.files:
+        """Append to every file; a full disk must not end the step, only that log."""
+        for place, file in enumerate(self.files):
+            if data and not os.fstat(file).st_nlink:
+                file = self.reopened(place)
             view = memoryview(data)
             while view:
                 try:
                     view = view[os.write(file, view) :]
                 except OSError:
+                    self.stop(place)
                     break
+
+    def stop(self, place: int) -> None:
+        """Say at the end of a log that it ends here; whatever space there will be is for others."""
+        file = self.files[place]
+        self.files[place] = self.null
+        try:
+            os.ftruncate(file, max(0, os.fstat(file).st_size - len(STOPPED)))
+            os.write(file, STOPPED)
+        except OSError:
+            pass
+        os.close(file)
+
+    def reopened(self, place: int) -> int:
+        """A file that was removed, made anew."""
+        try:
+            file = open_log(self.paths[place])
+            os.write(file, REMOVED)
+        except OSError:
+            return self.files[place]
+        os.close(self.files[place])
+        self.files[place] = file
+        return file
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from dagu_core.engine.context import (
 )
 from dagu_core.engine.driver import Driver
 from dagu_core.engine.logs import RunFiles, run_files, work_folder
+from dagu_core.engine.real_values import dag_fields
 from dagu_core.engine.run_log import RunLog
 from dagu_core.engine.runner import Runner
 from dagu_core.engine.scope import Visibility
@@ -54,7 +55,8 @@ RECOVERY_LIMIT = 3
 @dataclass(frozen=True, slots=True)
 class Launch:
     """What a new run is made of. `overrides` are parameters from outside; `environ` the OS
-    environment its references see; `fallback_dir` where it works unless its file says."""
+    environment its references see; `fallback_dir` where it works unless its file says; `notes`
+    (code, sentence) what its definition was warned of."""
 
     plan: Plan
     ref: RunRef
@@ -69,6 +71,7 @@ class Launch:
     priority: int = 0
     depth: int = 0
     params: Params | None = None
+    notes: Sequence[tuple[str, str]] = ()
 
 
 async def evaluate_params(launch: Launch, folders: Sequence[Path]) -> tuple[Params, dict[str, str], Path]:
@@ -76,6 +79,8 @@ async def evaluate_params(launch: Launch, folders: Sequence[Path]) -> tuple[Para
     plan, environ = launch.plan, launch.environ
     shell = default_shell(plan, environ)
     cwd = working_dir(plan, environ, launch.fallback_dir)
+    if plan.dotenv_first:
+        environ = {**environ, **load_dotenv(plan, cwd, environ)}
     env = await dag_environment(plan, environ, shell, cwd)
     if launch.params is not None:
         return launch.params, env, cwd
@@ -106,8 +111,11 @@ async def start(runner: Runner, launch: Launch) -> Run:
     fail_point("store.create.before")
     await runner.store.create(Change(summary, {}, [begun], durable=launch.parent is None), launch.plan.source)
     fail_point("store.create.after")
-    runner.tell(run, begun)
-    return await _drive(runner, launch, run, env, cwd, files, [])
+    log = RunLog(files.log, runner.describe, runner.tell)
+    log(run, begun)
+    log.close()
+    notes: list[Event] = [Noted(now, code, sentence) for code, sentence in launch.notes]
+    return await _drive(runner, launch, run, env, cwd, files, notes)
 
 
 def new_summary(launch: Launch, params: Params, now: float) -> RunSummary:
@@ -221,6 +229,7 @@ async def _drive(
         cwd=cwd,
         home=runner.places.home,
     )
+    first += await _plugin_values(runner, plan, run, context)
     driver = make_driver(runner, launch, run, context, files)
     if secrets:
         forbid_dumps()
@@ -231,6 +240,20 @@ async def _drive(
         text = f"few file descriptors are allowed: at most {runner.capacity} steps work at once"
         first.append(Noted(now, "descriptors", text))
     return await runner.host_run(driver, first)
+
+
+async def _plugin_values(runner: Runner, plan: Plan, run: Run, context: RunContext) -> list[Event]:
+    """Evaluate the DAG's values of plugins. Nobody can be told what a wrong one says, but the run
+    goes on; a step would work with wrong values, so there the run fails."""
+    if not plan.fields:
+        return []
+    context.fields, wrong = await dag_fields(plan, runner.catalog.vocabulary.dag_keys, context)
+    runner.fanout.introduce(run.ref, context)
+    now, told = runner.clock.now(), runner.catalog.notifiers
+    return [
+        Noted(now, "notifier.invalid", text) if word in told else RunFailed(now, text)
+        for word, text in wrong.items()
+    ]
 
 
 def make_driver(runner: Runner, launch: Launch, run: Run, context: RunContext, files: RunFiles) -> Driver:
@@ -247,6 +270,7 @@ def make_driver(runner: Runner, launch: Launch, run: Run, context: RunContext, f
         children=lambda node, number, attempt: RunChildren(runner, launch, driver, node, number, attempt),
         abandoned=lambda: driver.abandoned,
         handler_status=lambda: driver.handler_status(),
+        log_limit=runner.places.log_limit,
     )
     driver = Driver(
         bench,

@@ -114,7 +114,7 @@ class Supervised:
 
     def signal(self, number: int) -> None:
         """Send a signal once to everything of the attempt: its group, and whatever left it."""
-        group = self._group()
+        group = self.main_pid()
         ours = self._group_is_ours()
         if ours:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -128,6 +128,9 @@ class Supervised:
         """Whether the group's leader is proven alive; a reused number may be a stranger's."""
         if self.started is not None:
             return self.started.pid.done() and not self.started.ended.done()
+        if _HAS_PROC:
+            # The lock proves nothing here: what left the group holds it, too.
+            return self.pid in self.members()
         return bool(self.pid) and is_locked(self.status) and _leads(self.pid)
 
     async def kill(self) -> None:
@@ -142,7 +145,7 @@ class Supervised:
         """Whether anything of the attempt (that kept its descriptors, or its group) lives."""
         if is_locked(self.status):
             return True
-        group = self._group()
+        group = self.main_pid()
         if not group:
             return False
         try:
@@ -151,7 +154,8 @@ class Supervised:
             return False
         return bool(self.members()) or not _HAS_PROC
 
-    def _group(self) -> int:
+    def main_pid(self) -> int:
+        """The main process, which leads the group; 0 = not known (yet)."""
         if self.started is not None and self.started.pid.done():
             return self.started.pid.result()
         return self.pid

@@ -14,7 +14,7 @@ from dagu_core.model.run.run import Run
 
 class RunLog:
     """Called after each commit, for every event in it. Neither a log nor a closed terminal ever
-    decides over the run: their errors are dropped here."""
+    decides over the run: their errors are dropped here. A log that was removed is made anew."""
 
     def __init__(
         self, path: Path, describe: Callable[[Run, Event], str], watch: Callable[[Run, Event], None]
@@ -25,6 +25,8 @@ class RunLog:
     def __call__(self, run: Run, event: Event) -> None:
         if line := self._describe(run, event):
             with contextlib.suppress(OSError):
+                if self._descriptor >= 0 and not os.fstat(self._descriptor).st_nlink:
+                    self.close()
                 if self._descriptor < 0:
                     self._descriptor = open_log(self._path)
                 os.write(self._descriptor, line.encode("utf-8", "replace") + b"\n")

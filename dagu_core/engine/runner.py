@@ -43,12 +43,13 @@ class Definitions(Protocol):
 
 @dataclass(slots=True)
 class Surroundings:
-    """Where a runner keeps things."""
+    """Where a runner keeps things, and how many bytes of each log of a step."""
 
     home: str
     data: Path
     logs: Path
     environ: Mapping[str, str]
+    log_limit: int = 1 << 30
 
 
 @dataclass
@@ -103,6 +104,7 @@ class Runner:
         await self.fanout.close()
         self.supervision.close()
         self._lock.release()
+        self._stop_hearing()
 
     def _hear_pokes(self) -> None:
         """Look at the signals at once on SIGUSR1.
@@ -121,12 +123,20 @@ class Runner:
 
         with contextlib.suppress(AttributeError, ValueError):
             before = signal.signal(signal.SIGUSR1, hear)
+            self._ear = hear, before if callable(before) else signal.SIG_IGN
+
+    def _stop_hearing(self) -> None:
+        with contextlib.suppress(AttributeError, ValueError):
+            hear, before = self._ear
+            if signal.getsignal(signal.SIGUSR1) is hear:
+                signal.signal(signal.SIGUSR1, before)
 
     async def host_run(self, driver: Driver, first: list[Event]) -> Run:
         """Drive to the end, then remove the run's working files."""
         self._drivers[driver.run.ref] = driver
         if self._interrupts:
-            self._ask_to_stop(driver)  # the signal came before there was anybody to stop
+            # The signal came before there was anybody to stop.
+            first = [*first, *self._stop_for(driver)]
         try:
             run = await driver.drive(first)
         finally:
@@ -155,14 +165,16 @@ class Runner:
         if name == "SIGQUIT":
             self._dump_stacks()
         for driver in list(self._drivers.values()):
-            self._ask_to_stop(driver)
+            for event in self._stop_for(driver):
+                driver.post(event)
 
-    def _ask_to_stop(self, driver: Driver) -> None:
+    def _stop_for(self, driver: Driver) -> list[Event]:
         """Children are stopped by their parents; a second signal spares nobody."""
         name = self.interrupted_by
         sent = "SIGTERM" if name in ("SIGQUIT", "SIGHUP") else name
         if driver.run.summary.parent is None or self.forced:
-            driver.post(StopRequested(self.clock.now(), name, sent, self.forced))
+            return [StopRequested(self.clock.now(), name, sent, self.forced)]
+        return []
 
     def stop_child(self, ref: RunRef, request: StopRequested) -> None:
         """Pass a stop of a parent on to a child that runs here; asking twice changes nothing."""

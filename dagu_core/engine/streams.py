@@ -18,7 +18,7 @@ from dagu_core.engine.supervision import boot
 class Streams:
     """Where the attempt writes. `stdout` and `stderr` are the logs (one path when merged),
     `extra_out`/`extra_err` the step's own redirects; `offset` is where the log begins to be
-    this attempt's, `limit` how many bytes are captured; `filter_lock` is held by the filter."""
+    this attempt's, `limit` how many bytes are captured and `log_limit` how many stay in a log; `filter_lock` is held by the filter."""
 
     stdout: Path
     stderr: Path
@@ -27,6 +27,7 @@ class Streams:
     extra_err: str = ""
     wants_output: bool = False
     limit: int = 0
+    log_limit: int = 1 << 30
     masker: Masker | None = None
     secrets: dict[str, str] = field(default_factory=dict)
     filter_lock: Path = Path()

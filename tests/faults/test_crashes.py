@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,10 @@ SLEEPY = """
          command: "mark start; while [ ! -e $DAG_ROOT/go ]; do sleep 0.05; done; echo $$; mark end"}
       - {name: three, command: "mark start; echo got $OUT; mark end", depends: two}
 """
+
+
+def all_started(home: Home, ids: list[str]) -> bool:
+    return set(ids) <= {entry.run for entry in home.ledger.entries()}
 
 
 def crash_in_second_step(home: Home, *words: str, text: str = SLEEPY, run_id: str = "r") -> None:
@@ -248,20 +253,19 @@ def test_P21_the_pid_of_a_stranger_is_neither_awaited_nor_signalled(tmp_path: Pa
 
 
 def test_P22_crash_upon_crash_leaves_no_process_and_no_lock(home: Home) -> None:
-    text = "name: sleepy\nsteps:\n  - {name: two, command: 'mark start; sleep 0.4; mark end'}"
+    text = "name: sleepy\nsteps:\n  - {name: two, command: 'mark start; sleep 0.8; mark end'}"
     count = 200 if FULL else 20
-    for number in range(count):
-        crash_in_second_step_of(home, text, f"r{number}")
+    dag = home.write("sleepy", text)
+    for first in range(0, count, 5):
+        ids = [f"r{number}" for number in range(first, first + 5)]
+        begun = [home.begin("start", f"--run-id={run_id}", dag) for run_id in ids]
+        within(20, partial(all_started, home, ids))
+        for process in begun:
+            kill(process)
     assert home.cli("recover", limit=100).code == 0
     assert home.locks() == [] and home.running() == []
     assert home.ledger.steps() == home.ledger.steps("end") == ["two"] * count
     assert not home.orphans()
-
-
-def crash_in_second_step_of(home: Home, text: str, run_id: str) -> None:
-    process = home.begin("start", f"--run-id={run_id}", home.write("sleepy", text))
-    within(10, lambda: run_id in [entry.run for entry in home.ledger.entries()])
-    kill(process)
 
 
 def test_P23_a_run_that_kills_its_engine_is_given_up_after_three_recoveries(home: Home) -> None:

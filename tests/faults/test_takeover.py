@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
@@ -21,7 +23,8 @@ WAITING = "mark start; while [ ! -e $DAG_ROOT/go ]; do sleep 0.05; done; mark en
 
 def waiting_then_another(name: str) -> str:
     """Step `a` waits to be let go, `b` follows it."""
-    return f'name: {name}\nsteps: [{{name: a, command: "{WAITING}"}}, {{name: b, command: mark start; mark end}}]'
+    steps = f'[{{name: a, command: "{WAITING}"}}, {{name: b, command: mark start; mark end}}]'
+    return f"name: {name}\nsteps: {steps}"
 
 
 def killed_at(home: Home, point: str, dag: str) -> None:
@@ -283,3 +286,19 @@ def test_P01_the_log_of_a_run_goes_on_under_its_next_engine(home: Home) -> None:
     assert home.cli("recover").code == 0
     log = Path(home.stored("told").summary.log).read_text()
     assert [log.count(words) for words in ("taken over", "Step finished", "run finished")] == [1, 1, 1]
+
+
+def test_S05_a_run_whose_definition_is_gone_does_not_keep_others_from_recovery(home: Home) -> None:
+    dags = [home.write(name, f'name: {name}\nsteps: [{{name: a, command: "{WAITING}"}}]') for name in "xy"]
+    processes = [home.begin("start", "--run-id=r", dag) for dag in dags]
+    within(10, lambda: len(home.ledger.steps()) == 2)
+    for process in processes:
+        kill(process)
+    for path in home.path.glob("data/*.db"):
+        with contextlib.closing(sqlite3.connect(path)) as db, db:
+            db.execute("DELETE FROM definitions WHERE body LIKE '%name: x%'")
+    (home.root / "go").touch()
+    done = home.cli("recover")
+    assert done.code != 0 and "is not stored" in done.err
+    assert (home.status("x"), home.status("y")) == ("running", "succeeded")
+    assert sorted(home.ledger.steps("end")) == ["a", "a"]

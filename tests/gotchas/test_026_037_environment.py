@@ -76,6 +76,17 @@ def test_gotcha_032_parameters_do_not_see_dotenv(lab: Lab) -> None:
     assert ran.out() == "${FROM_DOTENV} secret\n"
 
 
+def test_gotcha_032_parameters_see_dotenv_when_asked_for(lab: Lab) -> None:
+    lab.write("FROM_DOTENV=early\nA=dotenv", ".env")
+    ran = lab.run("""
+        dotenvFirst: true
+        env: [{A: env}, {B: "${FROM_DOTENV}-${A}"}]
+        params: [{X: "${FROM_DOTENV}"}]
+        steps: ['echo "$X" "$A" "$B"']
+        """)
+    assert ran.out() == "early dotenv early-env\n"
+
+
 def test_gotcha_033_steps_get_a_filtered_environment(lab: Lab) -> None:
     lab.environ["AWS_X"] = "seen"
     ran = lab.run('steps: [{command: \'echo "[$AWS_X]"\', stdout: "${AWS_X}.txt"}]')

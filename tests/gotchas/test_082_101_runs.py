@@ -127,6 +127,7 @@ def test_gotcha_091_an_automatic_name_skips_taken_ones(lab: Lab) -> None:
 
 
 def test_gotcha_093_a_step_lasts_as_long_as_its_stdout_is_held(lab: Lab) -> None:
+    # For two seconds at most: what is left of it then is ended with a warning.
     step = lab.run("steps: [{name: s, command: 'echo now; (sleep 0.6) &'}]").step("s")
     assert step.finished_at is not None and step.started_at is not None
     assert step.finished_at - step.started_at >= 0.6

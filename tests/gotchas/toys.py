@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -25,12 +25,13 @@ class Container(Executor[NoConfig]):
     name = "docker"
     aliases = ("container",)
     Config = NoConfig
-    capabilities: frozenset[Capability] = frozenset({"command", "commands"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"command", "commands"})
 
     async def run(self, attempt: Attempt[NoConfig]) -> Outcome:
         given = {"commands": list(attempt.commands), "exec": list(attempt.exec), "script": attempt.script}
         await attempt.stdout.write(json.dumps(given).encode() + b"\n")
-        codes = (attempt.dag_fields.get("container") or {}).get("exitCodes") or [0]
+        container = attempt.dag_fields.get("container")
+        codes = (container.exit_codes if container else None) or [0]
         code = codes[min(attempt.number, len(codes)) - 1]
         return Outcome(exit_code=code, message=f"exec failed with exit code: {code}" if code else "")
 
@@ -40,8 +41,8 @@ class Query(Executor[NoConfig]):
 
     name = "jq"
     Config = NoConfig
-    capabilities: frozenset[Capability] = frozenset({"command", "script"})
-    expansion: Expansion = "none"
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"command", "script"})
+    expansion: ClassVar[Expansion] = "none"
 
     async def run(self, attempt: Attempt[NoConfig]) -> Outcome:
         await attempt.stdout.write(f"{attempt.commands[0]}\n".encode())

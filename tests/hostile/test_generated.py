@@ -172,7 +172,7 @@ HOSTILE_KINDS = [cycle, bomb, recursion, large, deep, wrong_types, encodings, od
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", HOSTILE_KINDS, ids=lambda kind: kind.__name__)
-def test_hostile_definitions(kind: Callable[[random.Random], str]) -> None:
+def test_Y23_hostile_definitions(kind: Callable[[random.Random], str]) -> None:
     for seed in range(HOSTILE // len(HOSTILE_KINDS)):
         text = kind(random.Random(f"{kind.__name__} {seed}"))
         try:
@@ -182,7 +182,7 @@ def test_hostile_definitions(kind: Callable[[random.Random], str]) -> None:
             raise
 
 
-def test_hostile_bytes() -> None:
+def test_Y23_hostile_bytes() -> None:
     for seed in range(HOSTILE):
         chance = random.Random(seed)
         data = "name: äöü\nsteps: [x]\n".encode(

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from urllib.parse import quote
 
+from dagu_core.builtins.sqlite_store.reserve import keep
 from dagu_core.builtins.sqlite_store.schema import migrate
 
 FILE_MODE = 0o600
@@ -37,6 +38,7 @@ def connect(path: str, patience: float) -> tuple[sqlite3.Connection, bool]:
             db.close()
             raise
         else:
+            keep(path)
             return db, False
 
 

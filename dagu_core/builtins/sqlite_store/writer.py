@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
 from dagu_core.base.errors import DaguError, Invalid, Unavailable
+from dagu_core.builtins.sqlite_store.reserve import release
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -21,6 +22,10 @@ MOST_IN_A_COMMIT = 500
 SYNC_WITHIN = 0.1
 _REQUEST_AT_FAULT = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
 _LOST = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def _is_full(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 class Request(NamedTuple):
@@ -70,7 +75,7 @@ class Reader:
                 try:
                     if db is None:
                         db = self._connect()
-                    answers = self._serve(db, batch)
+                    answers = self._serve_at_last(db, batch)
                 except Exception as error:
                     answers = [Answer(request.future, error=self._explain(error)) for request in batch]
                 if answers:
@@ -79,6 +84,15 @@ class Reader:
             if db is not None:
                 self._disconnect(db)
             self._deliver([Answer(self._gone)])
+
+    def _serve_at_last(self, db: sqlite3.Connection, batch: list[Request]) -> list[Answer]:
+        """Serve; on a full disk give the reserve away and try once more."""
+        try:
+            return self._serve(db, batch)
+        except sqlite3.Error as error:
+            if not _is_full(error) or not release(self.path):
+                raise
+            return self._serve(db, batch)
 
     def _next_batch(self) -> list[Request] | None:
         request = self._queue.get()
@@ -111,7 +125,7 @@ class Reader:
         cause, hint = str(error), ""
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             cause = "locked by another process"
-        elif code == sqlite3.SQLITE_FULL:
+        elif _is_full(error):
             cause, hint = "no space left", "Free some disk space; nothing was written."
         elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
             hint = "Check that the file and its folder are readable and writable."

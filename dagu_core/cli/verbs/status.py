@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
 
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import dag_argument, json_option, run_id_option
-from dagu_core.cli.output import as_json, say
+from dagu_core.cli.output import as_json, as_table, say
 from dagu_core.cli.watching import tell_error, tree
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
     from dagu_core.app.views import RunView
+    from dagu_core.model.run.events import Event
+
+HEADINGS = ("NO", "TIME", "EVENT", "STEP", "DETAILS")
 
 
 @click.command("status", short_help="Show how a run stands.")
 @dag_argument()
 @run_id_option
+@click.option("--events", "as_events", is_flag=True, help="List what happened, and when.")
 @json_option
 @pass_invocation
-def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> int:
+def command(invocation: Invocation, /, dag: str, run_id: str, as_events: bool, in_json: bool) -> int:
     """Show how the latest run of a DAG stands, or the run with this id."""
 
-    async def work(app: App) -> RunView:
-        return await app.history.get(app.dags.name_of(dag), run_id)
+    async def work(app: App) -> tuple[RunView, list[tuple[int, Event]]]:
+        view = await app.history.get(app.dags.name_of(dag), run_id)
+        return view, await app.history.events(view.summary.ref) if as_events or in_json else []
 
-    view = invocation.run(work)
-    if in_json:
-        say(as_json(view.details()))
+    view, events = invocation.run(work)
+    if as_events:
+        say(told(events, in_json=in_json))
+    elif in_json:
+        from dagu_core.app.timeline import attempts_of
+
+        attempts = attempts_of((event for _, event in events), view.summary)
+        say(as_json(view.details() | {"attempts": attempts}))
     else:
         say(tree(invocation, view))
         tell_error(view)
     return 0
+
+
+def told(events: Iterable[tuple[int, Event]], *, in_json: bool) -> str:
+    """Events as a table or as a JSON list."""
+    from dagu_core.app.timeline import event_row, event_shape
+
+    if in_json:
+        return as_json([event_shape(number, event) for number, event in events])
+    return as_table(HEADINGS, (event_row(number, event) for number, event in events))

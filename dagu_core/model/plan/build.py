@@ -83,6 +83,7 @@ def build_plan(merged: Merged, reading: Reading, identity: Identity) -> Built:
         skip_if_successful=spec.skip_if_successful,
         env=tuple(spec.env),
         dotenv=merged.dotenv,
+        dotenv_first=spec.dotenv_first,
         secrets=tuple(SecretRef(s.name, s.provider, s.key, s.options) for s in spec.secrets),
         params=spec.params or ParamsSpec(),
         working_dir=_working_dir(spec.working_dir.strip(), identity.source.path),
@@ -155,12 +156,11 @@ def _run_config(spec: Any) -> dict[str, bool]:
 
 
 def _working_dir(text: str, path: str) -> str:
-    """Relative folders start at the DAG file's folder; references are left to the run."""
-    if not path:
+    """Relative folders start at the DAG file's folder; references are left to the run, and so is
+    the choice of a folder when the file names none."""
+    if not path or not text:
         return text
     folder = PurePath(path).parent
-    if not text:
-        return str(folder)
     if text.startswith(("~", "$", "`")) or PurePath(text).is_absolute():
         return text
     return str(folder / text)
@@ -237,7 +237,11 @@ def _check_secrets(merged: Merged, reading: Reading) -> None:
                 code="D262",
                 hint="rename one of the two",
             )
-        if secret.provider not in reading.vocabulary.providers and secret.provider not in own_providers:
+        if secret.provider in reading.vocabulary.providers:
+            ref = SecretRef(secret.name, secret.provider, secret.key, secret.options)
+            if wrong := reading.vocabulary.check_secret(ref):
+                findings.error(f"secret `{secret.name}`: {wrong}", raw.value_place("key"), code="D005")
+        elif secret.provider not in own_providers:
             key = raw.fields["provider"]
             if not its_reading.missing_plugin(secret.provider, raw.value_place(key)):
                 findings.error(

@@ -183,6 +183,7 @@ class Plan:
     skip_if_successful: bool = False
     env: tuple[EnvEntry, ...] = ()
     dotenv: tuple[str, ...] = (".env",)
+    dotenv_first: bool = False
     secrets: tuple[SecretRef, ...] = ()
     params: ParamsSpec = ParamsSpec()
     working_dir: str = ""

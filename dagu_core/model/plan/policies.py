@@ -19,6 +19,13 @@ class Condition:
     negate: bool = False
 
 
+def is_listed(exit_code: int | None, codes: tuple[int, ...]) -> bool:
+    """Whether a list of exit codes names this one; -1 stands for any end by a signal (128 + n)."""
+    if exit_code is None:
+        return False
+    return exit_code in codes or (-1 in codes and 128 < exit_code <= 128 + 64)
+
+
 @dataclass(frozen=True, slots=True)
 class ContinueOn:
     """Which bad ends of a step its dependents tolerate."""
@@ -31,7 +38,7 @@ class ContinueOn:
 
     def tolerates(self, exit_code: int | None, output_matched: bool) -> bool:
         """Whether a failure with this exit code (and this match of `output`) is tolerated."""
-        return self.failed or output_matched or (exit_code is not None and exit_code in self.exit_codes)
+        return self.failed or output_matched or is_listed(exit_code, self.exit_codes)
 
 
 #: no bad end is tolerated
@@ -56,7 +63,7 @@ class Retry:
 
     def delay_after(self, retries: int, exit_code: int | None = None) -> float | None:
         """Seconds to wait after `retries` retries have been used up; None = do not try again."""
-        if retries >= self.limit or (self.exit_codes and exit_code not in self.exit_codes):
+        if retries >= self.limit or (self.exit_codes and not is_listed(exit_code, self.exit_codes)):
             return None
         return _backed_off(self.interval, self.backoff, retries, self.max_interval)
 
@@ -87,7 +94,7 @@ class Repeat:
         if self.condition is not None:
             holds = bool(condition_met)
         elif self.exit_codes:
-            holds = exit_code in self.exit_codes
+            holds = is_listed(exit_code, self.exit_codes)
         else:
             holds = succeeded
         if holds is not (self.mode is RepeatMode.WHILE):

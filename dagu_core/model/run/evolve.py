@@ -26,7 +26,7 @@ from dagu_core.model.run.events import (
     StepSettled,
     StopRequested,
 )
-from dagu_core.model.run.index import build_index, count
+from dagu_core.model.run.index import NEVER, build_index, count
 from dagu_core.model.run.run import Run, StepRun
 from dagu_core.model.status import RunStatus, StepStatus
 
@@ -34,8 +34,6 @@ from dagu_core.model.status import RunStatus, StepStatus
 CRASH_RETRIES = 3
 #: how many rounds of a repeating step keep their children in the record
 KEPT_ROUNDS = 100
-#: more predecessors than any step can have
-NEVER = 1 << 30
 
 
 def evolve(plan: Plan, run: Run, event: Event) -> Run:

@@ -17,6 +17,8 @@ from dagu_core.model.status import StepStatus
 
 #: where in RunSummary.extra the marks are kept
 MARKS = "marks"
+#: more predecessors than any step can have
+NEVER = 1 << 30
 
 
 def new_run(plan: Plan, summary: RunSummary) -> Run:
@@ -82,6 +84,7 @@ def build_index(run: Run) -> None:
             continue
         if fate is not None:
             run.doomed.append((node.index, *fate))
+            run.blockers[node.index] = NEVER
         elif run.blockers[node.index] == 0:
             run.ready.append(node.index)
     run.timers = [(at, index) for index, at in run.sleeping.items()]

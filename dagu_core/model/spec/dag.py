@@ -212,6 +212,7 @@ class DagSpec(SpecModel):
     skip_if_successful: bool = Field(False, description="Skip a scheduled start after a success.")
     env: Env = Field(default_factory=list, description="Environment variables of all steps.")
     dotenv: Texts | None = Field(None, description="Files with variables, after `.env`; [] = none at all.")
+    dotenv_first: bool = Field(False, description="Let `env` and `params` see the values of dotenv files.")
     secrets: Annotated[list[SecretSpec], AfterValidator(without_broken)] = Field(
         default_factory=list, description="Values kept elsewhere, masked in all output."
     )

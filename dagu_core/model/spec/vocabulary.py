@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from dagu_core.base.config import Config
+from dagu_core.model.plan.plan import SecretRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Vocabulary:
     """Every word of the language that is not the core's own.
 
     `step_types` by name and alias; `step_keys` are guards, `dag_keys` notifiers and DAG fields,
-    `providers` the secret providers. `owners` maps words nobody registered to the package that
+    `providers` the secret providers; `check_secret` says what is wrong with a reference ("" =
+    nothing). `owners` maps words nobody registered to the package that
     would bring them, so that a file that uses them gets told what to install; `broken` maps a
     package that is installed but did not load to the reason.
     """
@@ -32,5 +34,6 @@ class Vocabulary:
     step_keys: Mapping[str, type[Config]] = field(default_factory=dict)
     dag_keys: Mapping[str, type[Config]] = field(default_factory=dict)
     providers: frozenset[str] = frozenset()
+    check_secret: Callable[[SecretRef], str] = lambda ref: ""
     owners: Mapping[str, str] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)

@@ -236,3 +236,54 @@ def test_a_verb_of_a_broken_plugin_is_no_trace(invocation: Invocation, capsys: C
     assert run(["hello"], invocation) == 1
     shown = capsys.readouterr().err
     assert shown == "Error: the plugin that brings `hello` is broken: ImportError: no sdk\n"
+
+
+def test_no_place_for_a_report_is_one_line_still(
+    invocation: Invocation,
+    raising: Callable[[BaseException], None],
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", read_only)
+    monkeypatch.setattr("tempfile.mkdtemp", read_only)
+    raising(ZeroDivisionError("what\nnow"))
+    assert run(["version"], invocation) == 1
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1 and "Traceback" not in shown
+    assert "ZeroDivisionError" in shown and "what now" in shown and "Read-only file system" in shown
+
+
+def test_a_home_that_cannot_be_written_is_no_trace(tmp_path: Path) -> None:
+    # A file where the folder should be: that stops root as well.
+    (tmp_path / "home").write_text("")
+    (tmp_path / "a.yaml").write_text("steps:\n  - command: echo a\n")
+    done = call("start", str(tmp_path / "a.yaml"), home=tmp_path / "home")
+    assert done.returncode in (1, 5), done.stderr
+    assert "Traceback" not in done.stderr and "Error: " in done.stderr
+    assert "internal error" not in done.stderr
+
+
+@pytest.mark.parametrize("what", ["dagu_core.base.settings", "dagu_core.app.app", "asyncio"])
+def test_a_broken_installation_is_no_trace(what: str, tmp_path: Path) -> None:
+    done = call("status", "a", home=tmp_path, before=f"import sys; sys.modules[{what!r}] = None")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: internal error (ModuleNotFoundError)") or done.stderr.startswith(
+        "Error: internal error (ImportError)"
+    )
+    assert done.stderr.count("\n") == 1 and done.stdout == ""
+
+
+def call(*args: str, home: Path, before: str = "pass") -> subprocess.CompletedProcess[str]:
+    """The command line as a process of its own; `before` runs ahead of it."""
+    code = f"{before}\nfrom dagu_core.cli.main import main; main()"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("DAGU_")}
+    return subprocess.run(
+        [sys.executable, "-c", code, *args],
+        env=environ | {"DAGU_HOME": str(home), "TMPDIR": str(home.parent)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )

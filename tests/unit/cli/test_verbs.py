@@ -15,6 +15,7 @@ import pytest
 from dagu_core.base.places import InvalidDefinition, Place, Problem
 from dagu_core.cli.invocation import Invocation
 from dagu_core.cli.main import run
+from dagu_core.model.run.events import RunStarted
 from dagu_core.model.run.run import RunRef, RunSummary
 from dagu_core.model.status import RunStatus, StepStatus
 from tests.unit.cli.runs import START, step, view
@@ -112,11 +113,21 @@ def test_status_shows_values_in_commands(app: SimpleNamespace, dagu: Dagu, capsy
     assert "└─echo Monday $UNKNOWN\n\nResult: Succeeded\n" in capsys.readouterr().out
 
 
-def test_status_as_json_is_what_the_view_says(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:
-    app.history.answer = view()
-    app.history.answer.shape = {"nodes": []}
+def test_status_as_json_is_what_the_view_says_and_the_attempts(
+    app: SimpleNamespace, dagu: Dagu, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = view()
+    shown.shape = {"nodes": []}
+    history = SimpleNamespace(get=Asked(shown).get, events=Asked([(1, RunStarted(START, "a1"))]).events)
+    monkeypatch.setattr(app, "history", history)
     assert dagu("status", "pair", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {"dagRunId": "r1", "nodes": []}
+    found = json.loads(capsys.readouterr().out)
+    assert [one["attemptId"] for one in found.pop("attempts")] == ["a1"]
+    assert found == {"dagRunId": "r1", "nodes": []}
+    assert dagu("status", "pair", "--events") == 0
+    assert "run started        attemptId=a1" in capsys.readouterr().out
+    assert dagu("status", "pair", "--events", "--json") == 0
+    assert json.loads(capsys.readouterr().out)[0]["type"] == "run_started"
 
 
 def test_recover(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:

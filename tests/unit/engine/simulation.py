@@ -147,6 +147,11 @@ class Simulation:
         return folded(self.plan, self.events)
 
     @property
+    def starts(self) -> list[str]:
+        """The names of the nodes in the order of their starts."""
+        return [event.step for event in self.events if isinstance(event, AttemptStarted)]
+
+    @property
     def statuses(self) -> dict[str, str]:
         return {node.name: self.run.steps[node.index].status.label for node in self.plan.nodes}
 

@@ -70,8 +70,7 @@ def test_the_status_of_a_run_and_its_handlers(
     simulation = ran(outcomes, rules)
     assert simulation.status == status
     assert called(simulation) == [handler, "onExit"]
-    starts = [event.step for event in simulation.events if type(event).__name__ == "AttemptStarted"]
-    assert starts[-2:] == [handler, "onExit"]
+    assert simulation.starts[-2:] == [handler, "onExit"]
 
 
 @pytest.mark.parametrize("status", [status for status in RunStatus if status.is_over])
@@ -197,8 +196,7 @@ def test_never_more_steps_at_once_than_slots(slots: int) -> None:
     simulation = Simulation(plan)
     simulation.finish()
     assert simulation.most_at_once == slots
-    order = [event.step for event in simulation.events if type(event).__name__ == "AttemptStarted"]
-    assert order == [f"s{n}" for n in range(7)]
+    assert simulation.starts == [f"s{n}" for n in range(7)]
 
 
 def test_a_step_that_waits_for_its_retry_holds_no_slot() -> None:

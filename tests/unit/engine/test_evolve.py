@@ -62,6 +62,10 @@ def first_step(outcome: Outcome, **rules: Any) -> Simulation:
         (BAD, {"continue_on": ContinueOn(exit_codes=(1,))}, "failed", "exit_code", "running"),
         (BAD, {"continue_on": ContinueOn(exit_codes=(2,))}, "failed", "exit_code", "aborted"),
         (TIMEOUT, {"continue_on": ContinueOn(exit_codes=(124,))}, "failed", "step_timed_out", "running"),
+        (Outcome(137), {"continue_on": ContinueOn(exit_codes=(-1,))}, "failed", "exit_code", "running"),
+        (Outcome(128), {"continue_on": ContinueOn(exit_codes=(-1,))}, "failed", "exit_code", "aborted"),
+        (LOST, {"continue_on": ContinueOn(exit_codes=(-1,))}, "failed", "lost", "aborted"),
+        (Outcome(143), {"retry": Retry(limit=1, exit_codes=(-1,))}, "running", "", "not_started"),
         (BAD, {"continue_on": ContinueOn(output=("x",))}, "failed", "exit_code", "aborted"),
         (
             Outcome(1, output_matched=True),
@@ -131,7 +135,7 @@ def test_times_and_counters_of_retries() -> None:
         if isinstance(before, AttemptEnded) and isinstance(after, AttemptStarted)
     ]
     assert waits == [1, 2, 3, 3]
-    assert step.started_at == 1000.0 and step.retried_at == step.finished_at - 1
+    assert step.started_at == 1000.0 and step.finished_at == (step.retried_at or 0) + 1
 
 
 def test_a_lost_attempt_is_tried_again_only_so_often() -> None:
@@ -229,6 +233,18 @@ def test_a_retry_of_chosen_steps_keeps_their_order() -> None:
     assert simulation.running == [(1, 1)], "s2 waits for s1, which is tried again as well"
     simulation.finish()
     assert simulation.statuses["s3"] == "failed" and simulation.status == "failed"
+
+
+def test_a_retried_step_that_is_skipped_again_starts_nobody() -> None:
+    tolerant = {"depends": (0,), "continue_on": ContinueOn(skipped=True)}
+    simulation = Simulation(make_plan([{}, tolerant, {"depends": (0, 1)}]))
+    simulation.settle()
+    simulation.end(0, SKIPPED)
+    simulation.finish()
+    simulation.tell(RunStarted(simulation.now, "a2"), RunReset(simulation.now, ("s1", "s2")))
+    simulation.finish()
+    assert set(simulation.statuses.values()) == {"skipped"}
+    assert [step.attempts for step in simulation.run.steps] == [1, 0, 0]
 
 
 def test_what_was_not_asked_for_stays_when_a_retry_times_out() -> None:

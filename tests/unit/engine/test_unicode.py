@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.gotchas.lab import Lab, Ran
 FULL = os.environ.get("DAGU_FULL") == "1"
 #: texts a shell, a YAML reader or a substitution may stumble over
 SIGNS = "a1 \"'`$\\{}()[]#&|;<>!*?~%=:,-\n\r\t\x01\x1b\x7f\x85\u2028\ufeff\ufffdé日😀"
-ANY = st.characters(exclude_categories=("Cs",), exclude_characters="\0")
+ANY = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 TEXTS = st.one_of(st.text(st.sampled_from(SIGNS), max_size=20), st.text(ANY, max_size=60))
 #: in a definition `$` and backticks mean something, so only what has none arrives as it stands
 PLAIN = TEXTS.map(lambda text: text.replace("$", "S").replace("`", "'"))
@@ -43,26 +44,22 @@ def _steps(names: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _check(ran: Ran, values: Sequence[str]) -> None:
+def _check(run: Ran, values: Sequence[str]) -> None:
     twice = [value for value in values for _ in range(2)]
     for step in ("command", "script"):
-        printed = Path(ran.step(step).stdout).read_bytes().decode("utf-8").split("\0")[:-1]
+        printed = Path(run.step(step).stdout).read_bytes().decode("utf-8").split("\0")[:-1]
         assert printed == twice, step
-    assert json.loads(ran.out("python")) == list(values)
-    assert ran.status == "succeeded"
+    assert json.loads(run.out("python")) == list(values)
+    assert run.status == "succeeded"
 
 
-def _run(definition: dict[str, Any], *words: str) -> tuple[Ran, Lab]:
-    folder = Path(tempfile.mkdtemp(prefix="dagu-unicode-"))
-    lab = Lab(folder / "home", folder)
-    # Every JSON text is YAML; that is also what a program would write.
-    return lab.run(json.dumps(definition), *words), lab
-
-
-def _drop(lab: Lab) -> None:
-    import shutil
-
-    shutil.rmtree(lab.work)
+@contextmanager
+def ran(definition: dict[str, Any], *words: str) -> Iterator[Ran]:
+    """The run of a definition, for as long as its files are looked at."""
+    with tempfile.TemporaryDirectory(prefix="dagu-unicode-") as folder:
+        lab = Lab(Path(folder) / "home", Path(folder))
+        # Every JSON text is YAML; that is also what a program would write.
+        yield lab.run(json.dumps(definition), *words)
 
 
 many_runs = settings(max_examples=150 if FULL else 12, deadline=None, suppress_health_check=list(HealthCheck))
@@ -74,10 +71,9 @@ many_runs = settings(max_examples=150 if FULL else 12, deadline=None, suppress_h
 def test_a_parameter_arrives_unchanged(values: list[str]) -> None:
     names = [f"V{n}" for n in range(len(values))]
     pairs = tuple(zip(names, values, strict=True))
-    ran, lab = _run({"steps": _steps(names)}, *(f"{name}={value}" for name, value in pairs))
-    assert ran.params == pairs
-    _check(ran, values)
-    _drop(lab)
+    with ran({"steps": _steps(names)}, *(f"{name}={value}" for name, value in pairs)) as run:
+        assert run.params == pairs
+        _check(run, values)
 
 
 @many_runs
@@ -88,6 +84,5 @@ def test_an_env_value_arrives_unchanged(values: list[str]) -> None:
     pairs = [{name: value} for name, value in zip(names, values, strict=True)]
     half = len(pairs) // 2
     steps = [{**step, "env": [*pairs[half:], *step.get("env", [])]} for step in _steps(names)]
-    ran, lab = _run({"env": pairs[:half], "steps": steps})
-    _check(ran, values)
-    _drop(lab)
+    with ran({"env": pairs[:half], "steps": steps}) as run:
+        _check(run, values)

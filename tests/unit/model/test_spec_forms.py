@@ -123,7 +123,7 @@ def test_step_field(fields: str, attribute: str, value: object) -> None:
     ("dotenv: []", "dotenv", ()),
     ("secrets: [{name: A, provider: env, key: K, options: {x: 1}}]", "secrets",
      (SecretRef("A", "env", "K", {"x": "1"}),)),
-    ("", "working_dir", "/dags"),
+    ("", "working_dir", ""),
     ("workingDir: sub", "working_dir", "/dags/sub"),
     ("workingDir: /x", "working_dir", "/x"),
     ("workingDir: ~/x", "working_dir", "~/x"),

@@ -1,0 +1,26 @@
+"""A watcher: writes the name of every committed event to the file that JOURNAL names."""
+
+import os
+from pathlib import Path
+
+from dagu_core import Event, Observer, RunRef, hookimpl
+
+
+class Journal(Observer):
+    """One line an event."""
+
+    name = "journal"
+
+    async def open(self) -> None:
+        self.file = Path(os.environ["JOURNAL"]).open("a", encoding="utf-8")
+
+    async def observe(self, ref: RunRef, event: Event) -> None:
+        self.file.write(f"{ref.dag} {type(event).__name__}\n")
+
+    async def close(self) -> None:
+        self.file.close()
+
+
+@hookimpl
+def dagu_register_observers() -> list[type[Observer]]:
+    return [Journal]

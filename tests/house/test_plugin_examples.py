@@ -1,0 +1,104 @@
+"""The example plugins of the docs are shown as they are, load, and do what they say."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dagu_core.contracts.host import PluginHost
+from dagu_core.testing.store_contract import StateStoreContract
+from docs.examples.plugin_store import FolderStore
+from tests.gotchas.lab import Lab
+from tests.house.tree import ROOT, blocks
+
+EXAMPLES = sorted(path.stem for path in (ROOT / "docs" / "examples").glob("plugin_*.py"))
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    work = tmp_path / "work"
+    work.mkdir()
+    return Lab(tmp_path / "home", work, plugins=[module("executor"), module("guard"), module("notifier")])
+
+
+def module(name: str) -> Any:
+    return import_module(f"docs.examples.plugin_{name}")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_shown_as_it_is(name: str) -> None:
+    shown = [block.text for block in blocks(ROOT / "docs" / "plugins" / "contracts.md") if block.info == "python"]
+    assert f"# {name}.py\n{(ROOT / 'docs' / 'examples' / f'{name}.py').read_text()}" in shown
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_loads(name: str) -> None:
+    host = PluginHost.load(discover=False, plugins=[import_module(f"docs.examples.{name}")])
+    (report,) = [each for each in host.reports if name in each.name]
+    assert report.state == "loaded", report
+
+
+def test_the_executor(lab: Lab) -> None:
+    ran = lab.run("steps: [{name: s, type: shout, command: hello, config: {times: 2}}]")
+    assert ran.out("s") == "HELLO\nHELLO\n"
+
+
+def test_the_guard(lab: Lab) -> None:
+    ran = lab.run("""
+        type: graph
+        steps:
+          - {name: late, command: "sleep 0.3; touch data.csv"}
+          - {name: s, command: "test -e data.csv", needs: {file: data.csv}}
+        """)
+    assert ran.status == "succeeded"
+
+
+def test_the_notifier(lab: Lab) -> None:
+    mail = lab.work / "mail.txt"
+    lab.run(f"postcard: {{file: {mail}}}\nsteps: ['false']")
+    assert mail.read_text() == "flow has failed\n"
+
+
+def test_the_observer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = lab.work / "journal"
+    monkeypatch.setenv("JOURNAL", str(journal))
+    lab.plugins.append(module("observer"))
+    lab.run("steps: ['true']")
+    assert journal.read_text().split() == [
+        word for name in ("RunStarted", "AttemptStarted", "AttemptEnded", "RunEnded") for word in ("flow", name)
+    ]
+
+
+def test_the_secret_provider(lab: Lab) -> None:
+    lab.plugins.append(module("secrets"))
+    lab.write('{"token": "open sesame"}', "vault.json")
+    secret = "secrets: [{name: T, provider: json, key: vault.json#token}]\n"
+    ran = lab.run(secret + "steps: [{name: s, command: 'test \"$T\" = \"open sesame\" && echo \"it is $T\"'}]")
+    assert ran.out("s") == "it is *******\n"
+
+
+class TestFolderStore(StateStoreContract):
+    """The contract of stores, inherited as a plugin would."""
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "runs"
+
+    def make_store(self) -> FolderStore:
+        return FolderStore(f"folder://{self.path}", clock=self.clock)
+
+
+def test_the_store_is_chosen_by_its_scheme(tmp_path: Path) -> None:
+    host = PluginHost.load(discover=False, plugins=[module("store")])
+    store = host.catalog.store(f"folder://{tmp_path}/here")(f"folder://{tmp_path}/here")
+
+    async def opened() -> None:
+        await store.open()
+        await store.close()
+
+    asyncio.run(opened())
+    assert (tmp_path / "here" / "runs.db").exists()
