@@ -75,7 +75,9 @@ def event_shape(number: int, event: Event) -> Shape:
         fields["outcome"] = ended | fields["outcome"]
         if event.outcome.status is not None:
             fields["outcome"]["status"] = event.outcome.status.label
-    return {"seq": number, "at": milliseconds(event.at), "type": name} | _camel(fields)
+    shape: Shape = {"seq": number, "at": milliseconds(event.at), "type": name}
+    shape.update(_camel(fields))
+    return shape
 
 
 def event_row(number: int, event: Event) -> tuple[str, ...]:

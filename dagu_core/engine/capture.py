@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dagu_core.base.errors import Invalid
 from dagu_core.base.masking import Masker
 from dagu_core.engine.conditions import search
 
@@ -42,11 +43,9 @@ def captured(path: Path, offset: int, limit: int) -> tuple[str, list[str]]:
     return text.strip(), warnings
 
 
-async def log_matches(path: Path, patterns: Sequence[str], line_limit: int) -> bool:
-    """Whether any line of the whole log contains one of the texts or matches one `re:PATTERN`.
-
-    Raises Invalid when a pattern takes too long.
-    """
+async def log_matches(path: Path, patterns: Sequence[str], line_limit: int) -> tuple[bool, str]:
+    """Whether any line of the whole log contains one of the texts or matches one `re:PATTERN`, and
+    what went wrong ("" = nothing)."""
     regexes = [pattern[3:] for pattern in patterns if pattern.startswith("re:")]
     texts = [pattern.encode() for pattern in patterns if not pattern.startswith("re:")]
     try:
@@ -54,15 +53,16 @@ async def log_matches(path: Path, patterns: Sequence[str], line_limit: int) -> b
             while batch := file.readlines(_BATCH):
                 lines = [line[:line_limit] for line in batch]
                 if any(text in line for line in lines for text in texts):
-                    return True
-                if regexes:
-                    decoded = [line.decode("utf-8", "replace").rstrip("\r\n") for line in lines]
-                    for regex in regexes:
-                        if await search(regex, decoded):
-                            return True
+                    return True, ""
+                decoded = [line.decode("utf-8", "replace").rstrip("\r\n") for line in lines if regexes]
+                for regex in regexes:
+                    if await search(regex, decoded):
+                        return True, ""
     except FileNotFoundError:
         pass
-    return False
+    except Invalid as error:
+        return False, str(error)
+    return False, ""
 
 
 def error_tail(path: Path, offset: int, masker: Masker | None) -> str:

@@ -266,12 +266,10 @@ async def _finish(
         tail = error_tail(streams.stderr, error_offset, context.masker)
         message = outcome.message or f'failed to execute step "{node.name}": exit status {outcome.exit_code}'
         outcome = replace(outcome, message=f"{message}\n{tail}" if tail else message)
-    if not outcome.succeeded and node.continue_on.output:
-        try:
-            matched = await log_matches(streams.stdout, node.continue_on.output, bench.plan.max_output_size)
-            outcome = replace(outcome, output_matched=matched)
-        except Invalid as error:
-            outcome = replace(outcome, message=f"{outcome.message}\ncontinueOn.output: {error}")
+    if not outcome.succeeded and (wanted := node.continue_on.output):
+        matched, wrong = await log_matches(streams.stdout, wanted, bench.plan.max_output_size)
+        message = f"{outcome.message}\ncontinueOn.output: {wrong}" if wrong else outcome.message
+        outcome = replace(outcome, output_matched=matched, message=message)
     if node.repeat is not None and node.repeat.condition is not None and values is not None:
         if node.output is not None and outcome.output is not None:
             fresh = {node.output.name: context.restore(outcome.output)}

@@ -14,6 +14,7 @@ from dagu_core.base.errors import DaguError, Invalid
 from dagu_core.base.masking import Masker
 from dagu_core.contracts.secrets import SecretProvider, SecretScope
 from dagu_core.engine.substitute import Substitution
+from dagu_core.engine.supervisor import forbid_dumps
 from dagu_core.model.plan.plan import Plan, Shell
 from dagu_core.model.run.events import ConditionResult
 from dagu_core.model.values.dotenv import parse_dotenv
@@ -62,8 +63,8 @@ def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
 @dataclass(slots=True)
 class RunContext:
     """What the steps of one run share. `environ` is what references may fall back to; `base_env`
-    is the process environment of every step before anything of its own is added; `fields` are the DAG-level values
-    of plugins, references replaced."""
+    is the process environment of every step before anything of its own is added; `fields` are the
+    DAG-level values of plugins, references replaced."""
 
     environ: Mapping[str, str]
     dag_env: dict[str, str]

@@ -30,7 +30,6 @@ from dagu_core.engine.run_log import RunLog
 from dagu_core.engine.runner import Runner
 from dagu_core.engine.scope import Visibility
 from dagu_core.engine.substitute import Substitution
-from dagu_core.engine.supervisor import forbid_dumps
 from dagu_core.model.plan.plan import Param, Plan
 from dagu_core.model.run.events import (
     Event,
@@ -46,8 +45,6 @@ from dagu_core.model.run.run import Run, RunRef, RunSummary
 from dagu_core.model.status import RunStatus
 from dagu_core.model.values.params import params_text, resolve
 
-#: steps at once below which a run is warned that it may be slow
-FEW = 64
 #: a run that kills its own engine again and again is given up after this many recoveries
 RECOVERY_LIMIT = 3
 
@@ -231,14 +228,11 @@ async def _drive(
     )
     first += await _plugin_values(runner, plan, run, context)
     driver = make_driver(runner, launch, run, context, files)
-    if secrets:
-        forbid_dumps()
     if context.masker and context.masker.too_short:
         names = ", ".join(context.masker.too_short)
         first.append(Noted(now, "secret.too_short", f"too short to be masked: {names}"))
-    if launch.parent is None and runner.capacity < FEW:
-        text = f"few file descriptors are allowed: at most {runner.capacity} steps work at once"
-        first.append(Noted(now, "descriptors", text))
+    if launch.parent is None and (few := runner.few):
+        first.append(Noted(now, "descriptors", few))
     return await runner.host_run(driver, first)
 
 

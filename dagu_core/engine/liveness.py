@@ -75,8 +75,10 @@ def died_at(data: Path, engine: str) -> float | None:
 def poke(data: Path, engine: str) -> bool:
     """Wake a living engine so that it looks at its signals at once; whether there is one."""
     pid = living_pid(data, engine)
-    if pid is None or pid == os.getpid():
-        return pid is not None
+    if pid is None:
+        return False
+    if pid == os.getpid() and signal.getsignal(signal.SIGUSR1) in (signal.SIG_DFL, None):
+        return True  # nobody listens in this process (a loop outside the main thread): it will look soon
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGUSR1)
         return True

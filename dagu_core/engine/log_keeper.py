@@ -105,7 +105,9 @@ class LogKeeper:
     """Keeps the logs of one process. `pid` tells its main process (0 = not known yet), `limit` how
     many bytes of each log stay; `filtered` = a filter writes them, and makes them anew itself."""
 
-    def __init__(self, paths: tuple[Path, Path], pid: Callable[[], int], limit: int, *, filtered: bool) -> None:
+    def __init__(
+        self, paths: tuple[Path, Path], pid: Callable[[], int], limit: int, *, filtered: bool
+    ) -> None:
         out, err = paths
         named = [(out, 1)] if out == err else [(out, 1), (err, 2)]
         self._logs = [_Log(path, number, max(limit, _size(path))) for path, number in named]

@@ -31,6 +31,8 @@ SIGNAL_POLL = 1.0
 #: descriptors the engine itself needs, and how many one starting attempt takes
 _RESERVED, _PER_ATTEMPT = 20, 6
 _MINIMUM = 32
+#: steps at once below which a run is warned that it may be slow
+_FEW = 64
 
 
 class Definitions(Protocol):
@@ -181,6 +183,13 @@ class Runner:
         driver = self._drivers.get(ref)
         if driver is not None and (request.force or not driver.run.stopping):
             driver.post(StopRequested(self.clock.now(), request.by, request.signal, request.force))
+
+    @property
+    def few(self) -> str:
+        """A warning when hardly any steps can be at work at once."""
+        if self.capacity >= _FEW:
+            return ""
+        return f"few file descriptors are allowed: at most {self.capacity} steps work at once"
 
     @property
     def forced(self) -> bool:

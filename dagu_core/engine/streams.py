@@ -18,7 +18,8 @@ from dagu_core.engine.supervision import boot
 class Streams:
     """Where the attempt writes. `stdout` and `stderr` are the logs (one path when merged),
     `extra_out`/`extra_err` the step's own redirects; `offset` is where the log begins to be
-    this attempt's, `limit` how many bytes are captured and `log_limit` how many stay in a log; `filter_lock` is held by the filter."""
+    this attempt's, `limit` how many bytes are captured and `log_limit` how many stay in a log;
+    `filter_lock` is held by the filter."""
 
     stdout: Path
     stderr: Path

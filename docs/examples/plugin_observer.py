@@ -11,14 +11,9 @@ class Journal(Observer):
 
     name = "journal"
 
-    async def open(self) -> None:
-        self.file = Path(os.environ["JOURNAL"]).open("a", encoding="utf-8")
-
     async def observe(self, ref: RunRef, event: Event) -> None:
-        self.file.write(f"{ref.dag} {type(event).__name__}\n")
-
-    async def close(self) -> None:
-        self.file.close()
+        with Path(os.environ["JOURNAL"]).open("a", encoding="utf-8") as file:
+            file.write(f"{ref.dag} {type(event).__name__}\n")
 
 
 @hookimpl

@@ -18,7 +18,6 @@ import pytest
 DAGU = str(Path(sys.executable).with_name("dagu"))
 
 
-
 @dataclass(frozen=True)
 class Done:
     """How a command ended."""

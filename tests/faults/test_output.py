@@ -25,8 +25,10 @@ def test_P48_a_removed_log_is_made_anew(here: StepHome, how: str, head: str) -> 
     here.environ["MY_TOKEN"] = "something"
     what = '"$(dirname "$DAG_RUN_STEP_STDOUT_FILE")"' if how == "log folder" else "$DAGU_HOME/logs"
     text = (
-        f"{head}steps:\n  - name: a\n    command: |\n      echo before; sleep 0.7; rm -rf {what}; touch $DAG_READY\n"
-        "      for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; echo line $i; done\n  - {name: b, command: echo next}"
+        f"{head}steps:\n  - name: a\n    command: |\n"
+        f"      echo before; sleep 0.7; rm -rf {what}; touch $DAG_READY\n"
+        "      for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; echo line $i; done\n"
+        "  - {name: b, command: echo next}"
     )
     process = here.begin("start", "--run-id", "r1", str(here.write(text)))
     within(15, here.is_running)
@@ -93,7 +95,8 @@ def test_S11_a_capture_over_the_limit_fails_with_the_known_text(here: StepHome) 
 @pytest.mark.parametrize(("size", "over"), [(100, True), (99, True), (101, False)])
 def test_S11_the_limit_itself_is_fine(here: StepHome, size: int, over: bool) -> None:
     done = here.run(
-        f"maxOutputSize: 100\nsteps:\n  - {{name: a, command: head -c {size} /dev/zero | tr '\\0' x, output: O}}"
+        "maxOutputSize: 100\nsteps:\n"
+        f"  - {{name: a, command: head -c {size} /dev/zero | tr '\\0' x, output: O}}"
     )
     assert (done.code == 0) is over
 
@@ -122,7 +125,9 @@ def test_S12_the_edge_of_what_an_environment_can_hold(here: StepHome, size: int)
 
 
 def test_S13_any_bytes_may_be_captured(here: StepHome) -> None:
-    (here.root / "bytes.py").write_text("import sys; sys.stdout.buffer.write(b'<' + bytes(range(256)) + b'>')")
+    (here.root / "bytes.py").write_text(
+        "import sys; sys.stdout.buffer.write(b'<' + bytes(range(256)) + b'>')"
+    )
     done = here.run(
         f"steps:\n  - {{name: a, exec: [{sys.executable}, bytes.py], output: OUT}}\n"
         "  - {name: b, command: 'printf %s \"$OUT\"'}"
@@ -136,7 +141,9 @@ def test_S13_any_bytes_may_be_captured(here: StepHome) -> None:
 
 
 def test_S15_a_very_long_line_is_cut_where_it_is_shown(here: StepHome) -> None:
-    done = here.run("steps:\n  - {name: a, command: head -c 20000000 /dev/zero | tr '\\0' x; echo; echo after}")
+    done = here.run(
+        "steps:\n  - {name: a, command: head -c 20000000 /dev/zero | tr '\\0' x; echo; echo after}"
+    )
     assert done.code == 0
     assert len(done.out) < 200_000
     assert "after" in done.out
@@ -172,7 +179,8 @@ def test_S01_a_step_that_fills_the_disk_does_not_take_its_run_along(
 ) -> None:
     here.environ["MY_TOKEN"] = "something"
     done = here.run(
-        f"{head}steps:\n  - {{name: fill, command: yes 0123456789 | head -c 200000000, continueOn: {{failure: true}}}}\n"
+        f"{head}steps:\n  - name: fill\n    command: yes 0123456789 | head -c 200000000\n"
+        "    continueOn: {failure: true}\n"
         f"  - {{name: after, command: touch {here.root}/after}}\n"
         f"handlerOn:\n  exit:\n    command: touch {here.root}/handled"
     )

@@ -56,7 +56,8 @@ SINKS = {
     "hex": 'command: printf %s "$TOK" | od -An -tx1 -v | tr -d " \\n"',
     "url": "script: |\n      #!/usr/bin/env python3\n      import os, urllib.parse\n"
     "      print(urllib.parse.quote(os.environ['TOK'], safe=''))",
-    "json": "script: |\n      #!/usr/bin/env python3\n      import os, json\n      print(json.dumps(os.environ['TOK']))",
+    "json": "script: |\n      #!/usr/bin/env python3\n      import os, json\n"
+    "      print(json.dumps(os.environ['TOK']))",
     "pieces": 'command: for c in $(printf %s "$TOK" | fold -w1); do printf %s "$c"; sleep 0.01; done',
     "trace": 'command: set -x; true "$TOK"',
     "twice": 'command: echo "$TOK$TOK"',
@@ -82,11 +83,12 @@ SINKS = {
 @pytest.mark.parametrize("sink", SINKS)
 def test_K01_K02_K03_no_sink_shows_the_value(vault: StepHome, sink: str) -> None:
     handler = '\nhandlerOn:\n  exit:\n    command: echo "bye $TOK"' if sink == "handler" else ""
-    condition = "preconditions: [{condition: 'x${TOK}', expected: y}]\n" if sink == "condition of the DAG" else ""
-    vault.home.mkdir()
-    done = vault.run(
-        f"{SECRET}{condition}steps:\n  - name: a\n    {SINKS[sink].replace('../home', str(vault.home))}{handler}\n"
+    condition = (
+        "preconditions: [{condition: 'x${TOK}', expected: y}]\n" if sink == "condition of the DAG" else ""
     )
+    vault.home.mkdir()
+    step = SINKS[sink].replace("../home", str(vault.home))
+    done = vault.run(f"{SECRET}{condition}steps:\n  - name: a\n    {step}{handler}\n")
     shown = vault.call("status", "flow").out
     details = vault.call("status", "--json", "flow").out
     listed = vault.call("history", "--json").out
@@ -191,7 +193,12 @@ def test_K06_the_source_of_a_secret_is_not_passed_on(vault: StepHome) -> None:
 
 
 def test_K07_the_stored_definition_holds_the_reference_only(vault: StepHome) -> None:
-    assert vault.run(f"{SECRET}env: [{{COPY: x}}]\nsteps:\n  - {{env: [{{E: '${{TOK}}'}}], command: 'true'}}").code == 0
+    assert (
+        vault.run(
+            f"{SECRET}env: [{{COPY: x}}]\nsteps:\n  - {{env: [{{E: '${{TOK}}'}}], command: 'true'}}"
+        ).code
+        == 0
+    )
     assert leaks(vault) == []
 
 
@@ -242,7 +249,9 @@ def test_K08_errors_of_parts_do_not_quote_the_value(lab: Lab, step: str) -> None
     ran = lab.run(f"{SECRET}steps:\n  - {{name: a, {step}}}")
     assert ran.of("a") == "failed"
     assert VALUE not in json.dumps(ran.view.details(), ensure_ascii=False)
-    assert not [path for path in lab.home.rglob("*") if path.is_file() and VALUE.encode() in path.read_bytes()]
+    assert not [
+        path for path in lab.home.rglob("*") if path.is_file() and VALUE.encode() in path.read_bytes()
+    ]
 
 
 def test_K08_a_secret_that_cannot_be_had_is_named_without_its_neighbours(vault: StepHome) -> None:
@@ -266,7 +275,9 @@ def test_K08_validate_does_not_resolve_anything(vault: StepHome) -> None:
 def test_K09_a_process_that_holds_secrets_cannot_be_dumped(vault: StepHome) -> None:
     if sys.platform != "linux":
         pytest.skip("needs /proc")
-    process = vault.begin("start", str(vault.write(f"{SECRET}steps:\n  - command: touch $DAG_READY; sleep 1")))
+    process = vault.begin(
+        "start", str(vault.write(f"{SECRET}steps:\n  - command: touch $DAG_READY; sleep 1"))
+    )
     within(15, vault.is_running)
     limits = Path(f"/proc/{process.pid}/limits").read_text()
     assert re.search(r"Max core file size +0 ", limits)
@@ -298,7 +309,9 @@ def test_K10_when_masking_fails_the_output_is_withheld(lab: Lab, monkeypatch: py
 
 
 def test_K10_when_the_filter_dies_nothing_is_written_past_it(vault: StepHome) -> None:
-    text = f'{SECRET}steps:\n  - command: touch $DAG_READY; for i in $(seq 40); do sleep 0.05; echo "$TOK"; done'
+    text = (
+        f'{SECRET}steps:\n  - command: touch $DAG_READY; for i in $(seq 40); do sleep 0.05; echo "$TOK"; done'
+    )
     process = vault.begin("start", "--run-id", "r1", str(vault.write(text)))
     within(15, vault.is_running)
     killed = 0

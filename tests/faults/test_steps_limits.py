@@ -97,7 +97,8 @@ def test_P41_a_cycle_through_a_variable_ends_at_the_nesting_limit(here: StepHome
     here.environ["DAG_LEDGER"] = str(here.root / "ledger")
     done = here.run(
         "params: NEXT=child\nsteps:\n  - call: ${NEXT}\n"
-        "---\nname: child\nparams: NEXT=child\nsteps:\n  - command: echo level >> $DAG_LEDGER\n  - call: ${NEXT}"
+        "---\nname: child\nparams: NEXT=child\nsteps:\n"
+        "  - command: echo level >> $DAG_LEDGER\n  - call: ${NEXT}"
     )
     assert done.code == 1
     assert len((here.root / "ledger").read_text().split()) == 32

@@ -148,7 +148,8 @@ def test_P50_a_handler_that_fails_or_kills_itself_fails_the_run(
 def test_P50_a_handler_that_hangs_is_bounded_by_a_stop(here: StepHome, kind: str) -> None:
     seconds, code = stopped(
         here,
-        f"maxCleanUpTimeSec: 1\nsteps:\n  - command: 'false'\nhandlerOn:\n  {kind}:\n    command: \"{STUBBORN}\"",
+        "maxCleanUpTimeSec: 1\nsteps:\n  - command: 'false'\n"
+        f"handlerOn:\n  {kind}:\n    command: \"{STUBBORN}\"",
     )
     assert (code, seconds < 4) == (1, True)
     assert here.details()["statusLabel"] in ("failed", "aborted")
@@ -157,7 +158,7 @@ def test_P50_a_handler_that_hangs_is_bounded_by_a_stop(here: StepHome, kind: str
 def test_P50_the_abort_handler_runs_after_a_stop_and_is_bounded_too(here: StepHome) -> None:
     text = (
         "maxCleanUpTimeSec: 1\nsteps:\n  - command: touch $DAG_READY; sleep 60\n"
-        f"handlerOn:\n  abort:\n    command: \"touch hung; trap '' TERM; sleep 50; sleep 50\""
+        "handlerOn:\n  abort:\n    command: \"touch hung; trap '' TERM; sleep 50; sleep 50\""
     )
     process = here.begin("start", "--run-id", "r1", str(here.write(text)))
     within(15, here.is_running)

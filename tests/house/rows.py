@@ -55,7 +55,7 @@ def missing() -> list[str]:
 
 if __name__ == "__main__":
     for row, reason in listed()["later"].items():
-        print(f"{row}  later: {reason}")
+        sys.stdout.write(f"{row}  later: {reason}\n")
     for row in missing():
-        print(f"{row}  no test")
+        sys.stdout.write(f"{row}  no test\n")
     sys.exit(bool(missing()))

@@ -18,7 +18,10 @@ GUIDES = [path for path in files(".md") if path.is_relative_to(ROOT / "docs" / "
 #: `# run: NAME.yaml [-- PARAMS]` as the first line of a block
 RUN = re.compile(r"# run: (?P<file>[\w-]+\.yaml)(?: -- (?P<words>.+))?\n")
 #: what differs from run to run: durations and the ids of sub-DAG runs
-_VARIES = [(re.compile(r"\((?:\d+m)?[\d.]+m?s\)"), "(0s)"), (re.compile(r"\b[1-9A-HJ-NP-Za-km-z]{40,44}\b"), "ID")]
+_VARIES = [
+    (re.compile(r"\((?:\d+m)?[\d.]+m?s\)"), "(0s)"),
+    (re.compile(r"\b[1-9A-HJ-NP-Za-km-z]{40,44}\b"), "ID"),
+]
 
 
 @dataclass(frozen=True)

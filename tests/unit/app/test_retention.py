@@ -27,16 +27,18 @@ class LaterClock(SystemClock):
 
 @pytest.mark.parametrize(
     ("keep", "days", "left"),
-    [("histRetentionDays: 7", 8, ["new"]), ("histRetentionDays: 7", 6, ["new", "old"])]
-    + [("{}", 31, ["new"]), ("histRetentionDays: -1", 4000, ["new", "old"])],
+    [
+        ("histRetentionDays: 7", 8, ["new"]),
+        ("histRetentionDays: 7", 6, ["new", "old"]),
+        ("", 31, ["new"]),
+        ("histRetentionDays: -1", 4000, ["new", "old"]),
+    ],
 )
 def test_the_end_of_a_run_removes_what_is_too_old(
     tmp_path: Path, keep: str, days: float, left: list[str]
 ) -> None:
     dag = tmp_path / "flow.yaml"
-    dag.write_text(
-        f"{keep if keep != '{}' else ''}\nsteps: [{{call: kid}}]\n---\nname: kid\nsteps: [echo here]\n"
-    )
+    dag.write_text(f"{keep}\nsteps: [{{call: kid}}]\n---\nname: kid\nsteps: [echo here]\n")
     clock = LaterClock()
 
     async def both() -> tuple[list[str], list[str]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from dagu_core.app.app import App
 from dagu_core.app.requests import StartRequest
+from dagu_core.app.views import RunView
 from dagu_core.contracts.store import RunQuery
 from tests.gotchas.lab import Lab, Ran
 
@@ -15,6 +18,10 @@ from tests.gotchas.lab import Lab, Ran
 def lab(tmp_path: Path) -> Lab:
     (tmp_path / "work").mkdir()
     return Lab(tmp_path / "home", tmp_path / "work", environ={"SOURCE": "hush-hush"})
+
+
+def starting(request: StartRequest) -> Callable[[App], Awaitable[RunView]]:
+    return lambda app: app.runs.start(request)
 
 
 def with_child(parent: str, child: str) -> str:
@@ -60,7 +67,12 @@ STATUSES = [
         0,
     ),
     ("preconditions: [{condition: a, expected: b}]\nsteps:\n  - 'true'", "aborted", "failed", 1),
-    ("steps:\n  - {command: 'true', preconditions: [{condition: a, expected: b}]}", "succeeded", "succeeded", None),
+    (
+        "steps:\n  - {command: 'true', preconditions: [{condition: a, expected: b}]}",
+        "succeeded",
+        "succeeded",
+        None,
+    ),
 ]
 
 
@@ -118,7 +130,7 @@ def test_a_default_folder_is_for_files_that_name_none(lab: Lab) -> None:
     for head, expected in (("", elsewhere), ("workingDir: own\n", lab.work / "own")):
         path = lab.write(f"{head}steps:\n  - {{name: a, command: pwd}}")
         request = StartRequest(dag=str(path), default_working_dir=str(elsewhere))
-        assert lab.ran(lambda app, request=request: app.runs.start(request)).out("a") == f"{expected}\n"
+        assert lab.ran(starting(request)).out("a") == f"{expected}\n"
 
 
 def test_a_child_in_a_file_of_its_own(lab: Lab) -> None:
@@ -146,7 +158,9 @@ ITEMS = [
 @pytest.mark.parametrize(("parallel", "expected"), ITEMS, ids=[row[0] for row in ITEMS])
 def test_one_child_an_item_in_the_order_of_the_items(lab: Lab, parallel: str, expected: list[str]) -> None:
     ran = lab.run(
-        with_child(f"env: [{{LIST: 'l1 l2'}}]\nsteps:\n  - {{name: all, call: child, parallel: {parallel}}}", ECHO)
+        with_child(
+            f"env: [{{LIST: 'l1 l2'}}]\nsteps:\n  - {{name: all, call: child, parallel: {parallel}}}", ECHO
+        )
     )
     report = ran.report("all")
     assert [result["outputs"]["O"] for result in report["results"]] == expected
@@ -168,7 +182,8 @@ def test_params_of_an_item(lab: Lab) -> None:
 def test_the_outputs_of_a_fan_out_are_those_of_the_successful(lab: Lab) -> None:
     ran = lab.run(
         with_child(
-            "steps:\n  - {name: all, call: child, parallel: [1, 0, 2], output: OUT, continueOn: {failure: true}}\n"
+            "steps:\n  - {name: all, call: child, parallel: [1, 0, 2], output: OUT,"
+            " continueOn: {failure: true}}\n"
             "  - {name: after, command: 'echo ${OUT.summary.failed} ${OUT.outputs[1].O}'}",
             "steps:\n  - {command: echo $1, output: O}\n  - test $1 != 0",
         )
@@ -192,7 +207,9 @@ def test_no_items(lab: Lab) -> None:
 
 def test_too_many_items(lab: Lab) -> None:
     ran = lab.run(
-        with_child("env: [{MANY: '`seq 1001`'}]\nsteps:\n  - {name: all, call: child, parallel: '${MANY}'}", ECHO)
+        with_child(
+            "env: [{MANY: '`seq 1001`'}]\nsteps:\n  - {name: all, call: child, parallel: '${MANY}'}", ECHO
+        )
     )
     assert "1001 items, at most 1000" in ran.step("all").error
 
@@ -213,7 +230,11 @@ def test_children_are_listed_under_their_root_and_keep_their_id_over_a_retry(lab
 
 def test_a_childs_secret_is_masked_in_the_parents_report(lab: Lab) -> None:
     child = "secrets: [{name: S, provider: env, key: SOURCE}]\nsteps:\n  - {command: 'echo v=$S', output: O}"
-    ran = lab.run(with_child("steps:\n  - {name: a, call: child, output: OUT}\n  - {name: b, command: 'echo $OUT'}", child))
+    ran = lab.run(
+        with_child(
+            "steps:\n  - {name: a, call: child, output: OUT}\n  - {name: b, command: 'echo $OUT'}", child
+        )
+    )
     assert ran.report("a")["outputs"] == {"O": "v=*******"}
     assert "\x1a" not in ran.out("b")
     assert "v=*******" in ran.out("b")

@@ -78,7 +78,8 @@ def test_an_environment_entry_sees_the_earlier_ones_in_file_order(lab: Lab) -> N
 
 
 def test_a_command_in_env_is_run_once_and_a_failing_one_refuses_the_run(lab: Lab) -> None:
-    text = "env: [{N: '`echo x >> count; wc -l < count`'}]\nsteps:\n  - 'true'\n  - {name: show, command: echo $N}"
+    env = "env: [{N: '`echo x >> count; wc -l < count`'}]"
+    text = f"{env}\nsteps:\n  - 'true'\n  - {{name: show, command: echo $N}}"
     assert seen(lab, text) == "1"
     with pytest.raises(Exception, match="env N: command substitution `false` failed"):
         lab.run("env: [{N: '`false`'}]\nsteps:\n  - 'true'")
@@ -148,7 +149,8 @@ def test_a_broken_dotenv_file_fails_the_run_with_its_name(lab: Lab) -> None:
 
 
 def test_the_special_variables_of_a_step(lab: Lab) -> None:
-    names = "DAG_NAME DAG_RUN_ID DAG_RUN_LOG_FILE DAG_RUN_STEP_NAME DAG_RUN_STEP_STDOUT_FILE DAG_RUN_STEP_STDERR_FILE"
+    names = "DAG_NAME DAG_RUN_ID DAG_RUN_LOG_FILE DAG_RUN_STEP_NAME"
+    names += " DAG_RUN_STEP_STDOUT_FILE DAG_RUN_STEP_STDERR_FILE"
     ran = lab.run(
         f"params: A=1\nsteps:\n  - name: show\n    workingDir: sub\n    command: |\n"
         f'      for n in {names} PWD DAGU_PARAMS_JSON DAG_RUN_STATUS; do eval echo "\\$n=\\$$n"; done'

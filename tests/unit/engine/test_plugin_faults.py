@@ -8,8 +8,21 @@ from typing import Any
 
 import pytest
 
-from dagu_core import Attempt, Config, DaguError, Event, Executor, Guard, NoConfig, Notice, Notifier, Observer
-from dagu_core import Outcome, RunRef, hookimpl
+from dagu_core import (
+    Attempt,
+    Config,
+    DaguError,
+    Event,
+    Executor,
+    Guard,
+    NoConfig,
+    Notice,
+    Notifier,
+    Observer,
+    Outcome,
+    RunRef,
+    hookimpl,
+)
 from dagu_core.engine import fanout
 from tests.gotchas.lab import Lab
 

@@ -76,10 +76,12 @@ def test_a_failing_command_ends_the_line_unless_the_step_chose_its_shell(
 @pytest.mark.parametrize("shell", ["bash", "sh", "dash", "zsh", "ksh", "busybox sh"])
 def test_every_posix_shell_reads_references_from_its_environment(lab: Lab, shell: str) -> None:
     require(which(shell.split()[0]), shell)
-    value = "it's \"quoted\" $(touch canary) `touch canary` ; touch canary"
+    value = 'it\'s "quoted" $(touch canary) `touch canary` ; touch canary'
     (lab.work / "value.env").write_text("V='" + value.replace("'", "\\'") + "'\n")
     lab.environ["MINE"] = value
-    text = f"shell: {shell}\nenv: [{{V: '${{MINE}}'}}]\nsteps:\n  - {{name: a, command: 'printf %s \"${{V}}\"'}}"
+    text = (
+        f"shell: {shell}\nenv: [{{V: '${{MINE}}'}}]\nsteps:\n  - {{name: a, command: 'printf %s \"${{V}}\"'}}"
+    )
     assert lab.run(text).out("a") == value
     assert not (lab.work / "canary").exists()
 
@@ -103,7 +105,10 @@ def test_which_shell_it_is(lab: Lab, head: str, environ: dict[str, str], expecte
 ARGUMENTS = [
     ("command: 'echo \"$1|$2|$#\"'", "one|two words|2\n"),
     ("script: 'echo \"$1|$2|$#\"'", "one|two words|2\n"),
-    ("script: |\n      #!/usr/bin/env python3\n      import sys; print('|'.join(sys.argv[1:]))", "one|two words\n"),
+    (
+        "script: |\n      #!/usr/bin/env python3\n      import sys; print('|'.join(sys.argv[1:]))",
+        "one|two words\n",
+    ),
     ("command: ['echo $1', 'echo \"$2\"']", "one\ntwo words\n"),
     ("exec: [echo, '${1}', '${2}']", "one two words\n"),
 ]
@@ -111,7 +116,7 @@ ARGUMENTS = [
 
 @pytest.mark.parametrize(("step", "expected"), ARGUMENTS, ids=[row[0][:40] for row in ARGUMENTS])
 def test_positional_parameters_are_real_arguments(lab: Lab, step: str, expected: str) -> None:
-    assert out(lab, step, "params: one \"two words\"\n") == expected
+    assert out(lab, step, 'params: one "two words"\n') == expected
 
 
 def test_an_argument_is_never_read_as_shell_text(lab: Lab) -> None:
@@ -127,7 +132,7 @@ def test_a_list_stops_at_the_first_failure_and_says_which(lab: Lab) -> None:
 
 
 def test_the_script_file_is_private_and_gone_afterwards(lab: Lab) -> None:
-    ran = lab.run("steps:\n  - {name: a, script: 'echo \"$0\"; stat -c %a \"$0\"'}")
+    ran = lab.run('steps:\n  - {name: a, script: \'echo "$0"; stat -c %a "$0"\'}')
     path, mode = ran.out("a").split()
     assert mode == "750"
     assert not Path(path).exists()
@@ -146,7 +151,9 @@ def test_exit_codes_and_the_text_of_the_error(lab: Lab, command: str, code: int)
 
 
 def test_the_error_holds_the_end_of_stderr_only(lab: Lab) -> None:
-    ran = lab.run("steps:\n  - {name: a, command: 'echo first >&2; yes x | head -n 5000 >&2; echo last >&2; exit 1'}")
+    ran = lab.run(
+        "steps:\n  - {name: a, command: 'echo first >&2; yes x | head -n 5000 >&2; echo last >&2; exit 1'}"
+    )
     error = ran.step("a").error
     assert error.endswith("last")
     assert "first" not in error
