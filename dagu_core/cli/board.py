@@ -66,8 +66,9 @@ class Board:
         done = sum(count for status, count in self._tally.items() if status.is_over)
         return done, self.view.plan.step_count
 
-    def lines(self, now: float, rows: int) -> list[Line]:
-        """At most so many lines (one at least): steps, what is left out, the progress line."""
+    def lines(self, now: float, rows: int, title: str = "") -> list[Line]:
+        """At most so many lines (one at least): steps, what is left out, the progress line, which
+        begins with `title`."""
         room, total = rows - 1, self.view.plan.step_count + len(self._handlers)
         shown: Sequence[int] = ()
         rest = []
@@ -80,7 +81,7 @@ class Board:
         for place, index in enumerate(shown, 1):
             branch = "└─" if place == len(shown) and not rest else "├─"
             lines.append(Line(branch + self._step(index, now), self.view.steps[index].status))
-        return [*lines, *rest, Line(self._progress(now))]
+        return [*lines, *rest, Line(title + self._progress(now))]
 
     def _count(self) -> None:
         """Look at every step; only when a run, or an attempt of it, begins."""

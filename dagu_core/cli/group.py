@@ -53,8 +53,11 @@ class VerbGroup(click.Group):
 
     def plugin_commands(self, ctx: click.Context) -> Mapping[str, Command]:
         """The verbs plugins bring, by name; ours cannot be replaced."""
+        invocation = ctx.ensure_object(Invocation)
+        if not invocation.has_plugins:
+            return {}
         try:
-            commands = ctx.ensure_object(Invocation).host.catalog.commands
+            commands = invocation.host.catalog.commands
         except DaguError:
             # A broken configuration file must not take the help away.
             return {}

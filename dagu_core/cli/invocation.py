@@ -60,6 +60,13 @@ class Invocation:
         return PluginHost.load(disabled=chosen.disabled, allow=chosen.allow, trace=trace)
 
     @cached_property
+    def has_plugins(self) -> bool:
+        """Whether anything was installed beside the built-in parts; told without loading it."""
+        from dagu_core.contracts.discovery import installed
+
+        return "host" in self.__dict__ or bool(installed())
+
+    @cached_property
     def dags(self) -> Dags:
         """The definitions, for verbs that need no store."""
         from dagu_core.app.dags import Dags

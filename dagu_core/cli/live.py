@@ -43,6 +43,7 @@ def live_display(clock: Clock) -> Iterator[Callable[[RunView, Event], None]]:
 
     console = Console(stderr=True, highlight=False)
     boards: dict[RunRef, Board] = {}
+    seen: set[RunRef] = set()
     # Frames are drawn in a thread of rich, events come from the loop.
     lock = threading.Lock()
 
@@ -51,11 +52,15 @@ def live_display(clock: Clock) -> Iterator[Callable[[RunView, Event], None]]:
         with lock:
             now = clock.now()
             rows = (console.height - 1) // max(1, len(boards))
-            for board in list(boards.values())[: console.height - 1]:
-                for line in board.lines(now, max(1, rows)):
+            for ref, board in list(boards.items())[: console.height - 1]:
+                for line in board.lines(now, max(1, rows), title(ref)):
                     style = "" if line.status is None else _STYLES.get(line.status, _WAITING)
                     text.append("\n" if text else "").append(line.text, style)
         return text
+
+    def title(ref: RunRef) -> str:
+        """Which run a line is about, where there is more than one."""
+        return f"{ref.dag} ({ref.run_id}): " if len(seen) > 1 else ""
 
     with Live(
         get_renderable=frame, console=console, refresh_per_second=REFRESH_PER_SECOND, transient=True
@@ -66,7 +71,7 @@ def live_display(clock: Clock) -> Iterator[Callable[[RunView, Event], None]]:
             if isinstance(event, RunEnded):
                 with lock:
                     boards.pop(ref, None)
-                live.console.print(Text(verdict(view, clock.now())), soft_wrap=True)
+                live.console.print(Text(title(ref) + verdict(view, clock.now())), soft_wrap=True)
                 return
             with lock:
                 known = ref in boards
@@ -74,6 +79,7 @@ def live_display(clock: Clock) -> Iterator[Callable[[RunView, Event], None]]:
                     boards[ref].tell(view, event)
                 else:
                     boards[ref] = Board(view)
+                    seen.add(ref)
             if not known:
                 live.console.print(Text(header(view)), soft_wrap=True)
                 live.refresh()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Command:
     """A verb: its name, one line of help, and a function that builds the click command when the
-    verb is used (so that listing verbs imports nothing).."""
+    verb is used (so that listing verbs imports nothing)."""
 
     name: str
     help: str

@@ -17,7 +17,7 @@ from dagu_core.engine.log_keeper import LogKeeper
 from dagu_core.engine.logs import make_folder
 from dagu_core.engine.processes import MARK, Ended, Supervised, attach
 from dagu_core.engine.scope import StepScope
-from dagu_core.engine.status_file import Fate
+from dagu_core.engine.status_file import Fate, read_story
 from dagu_core.engine.streams import LogWriter, Streams
 from dagu_core.engine.substitute import Substitution
 from dagu_core.engine.supervision import Supervision
@@ -128,6 +128,11 @@ class LiveAttempt:
         process = Supervised(self.status_path, self._token(), started, detach=self.step.detach)
         try:
             return await self._see_to_its_end(process)
+        except Lost:
+            if read_story(self.status_path).fate is not Fate.NOT_STARTED:
+                raise
+            # The supervisor died with our order unread; the next one gets it again.
+            return await self.spawn(argv, env=env)
         except FileExistsError:
             # The supervisor of a dead engine got to this very attempt before ours.
             code = await self.reattach()

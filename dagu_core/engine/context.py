@@ -186,6 +186,8 @@ async def resolve_secrets(
         if not isinstance(value, str):
             raise Invalid(f"secret {ref.name}: provider {ref.provider} gave a {_kind(value)}, not a text")
         values[ref.name] = value
+    if values:
+        forbid_dumps()
     return values
 
 

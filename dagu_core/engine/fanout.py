@@ -107,7 +107,8 @@ class Fanout:
 
     def introduce(self, ref: RunRef, context: RunContext) -> None:
         """Tell the values of a run, without which its notifiers cannot be told anything."""
-        self._known[ref] = context
+        if self._catalog.notifiers:
+            self._known[ref] = context
         for run, event in self._early.pop(ref, ()):
             self._notify(run, event)
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dagu_core.engine.status_file import Fate, Story, is_locked, read_story
 from dagu_core.engine.supervision import Started
@@ -90,7 +91,8 @@ class Supervised:
         loop = asyncio.get_running_loop()
         if self.started is not None:
             # A signal sent before there is anybody to hear it would be lost.
-            await asyncio.wait({self.started.pid, main}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {self.started.pid, main}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         deadline, repeat = loop.time() + grace, loop.time()
         try:
             while not main.done() or self.lives():

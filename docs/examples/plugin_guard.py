@@ -23,8 +23,7 @@ class Needs(Guard):
     Config = NeedsConfig
 
     @asynccontextmanager
-    async def hold(self, config: Config, attempt: Attempt[Any]) -> AsyncIterator[None]:
-        assert isinstance(config, NeedsConfig)
+    async def hold(self, config: Any, attempt: Attempt[Any]) -> AsyncIterator[None]:
         while not (attempt.working_dir / config.file).exists():
             await asyncio.sleep(0.05)
         yield  # the attempt runs here; what comes after this line lets go

@@ -98,6 +98,7 @@ class Home:
 
     root: Path
     environ: dict[str, str] = field(default_factory=dict)
+    begun: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         folder = self.root / "bin"
@@ -136,16 +137,24 @@ class Home:
         }
 
     def begin(self, *words: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
-        """Start the command and do not wait."""
-        options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **options}
-        return subprocess.Popen(
-            [DAGU, *words],
-            env=self.env(**(env or {})),
-            cwd=self.root,
-            stdin=options.pop("stdin", subprocess.DEVNULL),
-            text=True,
-            **options,
-        )
+        """Start the command and do not wait; what it says goes to the file `said`."""
+        with (self.root / "said").open("a") as said:
+            options = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said, **options}
+            process = subprocess.Popen(
+                [DAGU, *words], env=self.env(**(env or {})), cwd=self.root, text=True, **options
+            )
+        self.begun.append(process)
+        return process
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever a failed test has left."""
+        kill_everything(self)
+        for process in self.begun:
+            process.kill()
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
 
     def cli(self, *words: str, env: dict[str, str] | None = None, limit: float = 50) -> Done:
         """Run the command to its end."""

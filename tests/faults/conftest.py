@@ -28,4 +28,4 @@ def home(tmp_path: Path) -> Iterator[chaos.Home]:
         yield one
         assert chaos.left_behind(one) == []
     finally:
-        chaos.kill_everything(one)
+        one.end()

@@ -33,7 +33,7 @@ def statuses(here: StepHome) -> Counter[str]:
 
 def with_peak(here: StepHome, text: str) -> tuple[Done, int]:
     """Run a definition; how it ended and the most memory the engine took (KiB)."""
-    process = here.begin("start", "--run-id", "r1", str(here.write(text)))
+    process = here.begin("start", "-q", "--run-id", "r1", str(here.write(text)))
     peak = 0
     while process.poll() is None:
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
@@ -177,6 +177,11 @@ def test_P44_native_code_in_a_process_of_its_own_is_killed(tmp_path: Path) -> No
     ran = lab.run("maxCleanUpTimeSec: 1\nsteps:\n  - {name: a, type: native, command: x, timeoutSec: 1}")
     assert time.monotonic() - begin < 5
     assert (ran.of("a"), ran.step("a").exit_code) == ("failed", 124)
+
+
+def test_that_a_fork_bomb_is_not_contained_is_told() -> None:
+    docs = Path(__file__).parents[2] / "docs" / "guarantees.md"
+    assert "a fork bomb is not contained" in docs.read_text("utf-8")
 
 
 def limit_descriptors(count: int) -> None:

@@ -149,7 +149,7 @@ def test_P50_a_handler_that_hangs_is_bounded_by_a_stop(here: StepHome, kind: str
     seconds, code = stopped(
         here,
         "maxCleanUpTimeSec: 1\nsteps:\n  - command: 'false'\n"
-        f"handlerOn:\n  {kind}:\n    command: \"{STUBBORN}\"",
+        f'handlerOn:\n  {kind}:\n    command: "{STUBBORN}"',
     )
     assert (code, seconds < 4) == (1, True)
     assert here.details()["statusLabel"] in ("failed", "aborted")

@@ -34,7 +34,7 @@ def spread(text: str) -> Iterator[str]:
             yield f"{letter}{number:0{len(first)}}"
 
 
-def tested() -> set[str]:
+def rows_tested() -> set[str]:
     """The rows tests are named after."""
     found: set[str] = set()
     for names in tests_by_file().values():
@@ -49,7 +49,7 @@ def tested() -> set[str]:
 def missing() -> list[str]:
     """Rows without a test and without a reason."""
     known = listed()
-    have = tested() | known["later"].keys()
+    have = rows_tested() | known["later"].keys()
     return [row for row in spread(known["rows"]) if row not in have]
 
 

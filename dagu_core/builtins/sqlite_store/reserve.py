@@ -17,6 +17,7 @@ def keep(path: str) -> None:
     with contextlib.suppress(OSError):
         descriptor = os.open(reserve, os.O_CREAT | os.O_WRONLY | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
+            os.fchmod(descriptor, 0o600)
             os.posix_fallocate(descriptor, 0, SIZE)
         except OSError:
             reserve.unlink()

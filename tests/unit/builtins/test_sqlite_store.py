@@ -74,7 +74,8 @@ class TestSqliteStore(StateStoreContract):
 
         self.run(test)
         assert not [thread for thread in threading.enumerate() if str(self.path) in thread.name]
-        assert [file.name for file in self.path.parent.iterdir()] == ["store.db"]
+        names = sorted(file.name for file in self.path.parent.iterdir())
+        assert names == ["store.db", "store.db.reserve"]
 
     def test_reads_do_not_wait_for_writes(self) -> None:
         async def test(store: StateStore) -> None:

@@ -287,3 +287,11 @@ def call(*args: str, home: Path, before: str = "pass") -> subprocess.CompletedPr
         text=True,
         timeout=30,
     )
+
+
+def test_help_loads_no_plugins_where_none_are_installed(
+    invocation: Invocation, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagu_core.contracts.discovery.installed", list)
+    assert run(["--help"], invocation) == 0
+    assert "host" not in invocation.__dict__ and "settings" not in invocation.__dict__

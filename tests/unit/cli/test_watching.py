@@ -10,7 +10,8 @@ import pytest
 
 from dagu_core.cli.invocation import Invocation
 from dagu_core.cli.watching import watching
-from dagu_core.model.run.events import AttemptStarted, RunEnded
+from dagu_core.model.run.events import AttemptStarted, Noted, RunEnded
+from dagu_core.model.run.run import RunRef
 from dagu_core.model.status import RunStatus, StepStatus
 from tests.unit.cli.runs import START, step, view
 
@@ -80,6 +81,44 @@ def test_a_tree_that_grows_on_a_terminal(invocation: Invocation, monkeypatch: py
 def test_progress_can_be_switched_off(invocation: Invocation, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = terminal_on_stderr(monkeypatch)
     monkeypatch.setenv("DISABLE_PROGRESS", "1")
+    with watching(invocation) as watch:
+        assert watch is not None
+        watch(SHOWN, STARTED)
+    assert 'msg="Step started"' in terminal.getvalue()
+
+
+def test_several_runs_are_told_apart(invocation: Invocation, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = terminal_on_stderr(monkeypatch)
+    other = view(
+        step("b", status=StepStatus.RUNNING, started_at=0.0), status=RunStatus.RUNNING, finished=None
+    )
+    other.summary.ref = RunRef("other", "r2")
+    with watching(invocation) as watch:
+        assert watch is not None
+        watch(SHOWN, STARTED)
+        watch(other, STARTED)
+        watch(other, RunEnded(START, RunStatus.SUCCEEDED))
+    shown = terminal.getvalue()
+    assert "> pair (r1)" in shown and "> other (r2)" in shown
+    assert "pair (r1): 0% (0/1 steps)" in shown
+    assert "other (r2): ✓ " in shown
+
+
+def test_warnings_of_a_run_stay_on_the_terminal(
+    invocation: Invocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = terminal_on_stderr(monkeypatch)
+    with watching(invocation) as watch:
+        assert watch is not None
+        watch(SHOWN, Noted(START, "D014", "`otel` has no effect\x1b[2J"))
+    assert "! `otel` has no effect[2J" in terminal.getvalue()
+
+
+def test_a_terminal_that_cannot_redraw_gets_log_lines(
+    invocation: Invocation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = terminal_on_stderr(monkeypatch)
+    monkeypatch.setenv("TERM", "dumb")
     with watching(invocation) as watch:
         assert watch is not None
         watch(SHOWN, STARTED)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -291,17 +289,22 @@ def test_output_of_an_executor_is_captured(toys: Toys) -> None:
     assert ran.err("a") == "not this\n"
 
 
-def test_executors_run_on_the_loop_and_may_use_threads(toys: Toys) -> None:
-    seen: list[bool] = []
+@pytest.mark.parametrize("secret", [False, True])
+def test_output_of_an_executor_and_of_its_process_is_captured_as_one(toys: Toys, secret: bool) -> None:
+    async def both(attempt: Any) -> Outcome:
+        await attempt.stdout.write(b"before\n")
+        code = await attempt.spawn(["/bin/echo", "within"])
+        await attempt.stdout.write(b"after\n")
+        return Outcome(exit_code=code)
 
-    async def threaded(attempt: Any) -> Outcome:
-        seen.append(threading.current_thread() is threading.main_thread())
-        seen.append(await asyncio.to_thread(lambda: threading.current_thread() is threading.main_thread()))
-        return Outcome(exit_code=7, message="seven")
-
-    toys.give(executor(threaded))
-    ran = toys.run("steps: [{name: s, type: toy, signalOnStop: SIGINT}]")
-    assert seen == [True, False]
-    assert (ran.of("s"), ran.step("s").exit_code) == ("failed", 7)
-    assert ran.step("s").error == "seven"
-    assert ran.view.plan.nodes[0].signal_on_stop == signal.SIGINT.name
+    toys.environ["SOURCE"] = "swordfish-0042"
+    toys.give(executor(both))
+    secrets = "secrets: [{name: TOKEN, provider: env, key: SOURCE}]" if secret else ""
+    ran = toys.run(f"""
+        {secrets}
+        steps:
+          - {{name: a, type: toy, output: ALL}}
+          - {{name: b, command: 'echo $ALL'}}
+        """)
+    assert ran.out("a") == "before\nwithin\nafter\n"
+    assert ran.out("b") == "before within after\n"
