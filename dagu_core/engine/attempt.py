@@ -114,6 +114,7 @@ class LiveAttempt:
             writer.close()
 
     async def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+        self.close_writers()  # what was written so far stands before what the process writes
         fail_point("spawn.before")
         started = self.supervision.start(
             argv,

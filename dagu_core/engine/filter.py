@@ -51,7 +51,7 @@ class Sink:
         self.idle()
         if self.capture:
             kept = bytes(self.kept)
-            descriptor = os.open(self.capture, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+            descriptor = os.open(self.capture, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(self.masker.tokenize(kept) if self.masker else kept)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from dagu_core.base.clock import utc
 from dagu_core.base.names import safe_name
+from dagu_core.engine import supervisor
 from dagu_core.model.plan.plan import PlannedStep
 from dagu_core.model.plan.policies import LogOutput
 from dagu_core.model.run.run import RunRef
 
-FOLDER_MODE = 0o750
 FILE_MODE = 0o600
 
 
@@ -70,9 +70,7 @@ class RunFiles:
 
 def make_folder(folder: Path) -> None:
     """Create a folder and its parents with the house's mode, whatever the umask."""
-    if folder.is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+    supervisor.make_folder(str(folder))
 
 
 def open_log(path: Path) -> int:

@@ -94,13 +94,15 @@ class LogWriter:
         self._append(self._mask.feed(data) if self._mask else data)
 
     def close(self) -> None:
-        """Write what was held back in case it was the beginning of a secret."""
+        """Write what was held back in case it was the beginning of a secret; more may follow."""
         if self._mask:
             self._append(self._mask.flush())
         if self._capture:
             kept = bytes(self._kept)
-            self._capture.write_bytes(self._masker.tokenize(kept) if self._masker else kept)
-            self._capture.chmod(FILE_MODE)
+            self._kept.clear()
+            flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND
+            with os.fdopen(os.open(self._capture, flags, FILE_MODE), "wb") as file:
+                file.write(self._masker.tokenize(kept) if self._masker else kept)
 
     def _append(self, data: bytes) -> None:
         if not data:

@@ -205,8 +205,22 @@ def open_log(path: str) -> int:
     try:
         return os.open(path, _APPEND, 0o600)
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), 0o750, exist_ok=True)
+        make_folder(os.path.dirname(path))
         return os.open(path, _APPEND, 0o600)
+
+
+def make_folder(path: str) -> None:
+    """Create a folder and its parents with the house's mode, whatever the umask."""
+    if not path or os.path.isdir(path):
+        return
+    make_folder(os.path.dirname(path))
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    else:
+        os.chmod(path, 0o750)
 
 
 def become_subreaper() -> bool:
