@@ -10,7 +10,7 @@ PYTEST ?= -n auto
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs bench clean
+.PHONY: help setup demo test check docs bench compat clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ docs: $(READY) ## write the reference pages anew and build the site
 bench: $(READY) ## compare with the real Dagu and with ninja
 	$(BIN)/python -m compileall -q dagu_core dagu_server
 	$(BIN)/python -m bench.run $(BENCH)
+
+compat: $(READY) ## run the scenarios beside the real Dagu and compare
+	DAGU_PEER="$$($(BIN)/python -m bench.tools)" $(BIN)/python -m pytest $(PYTEST) tests/scenarios
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) $(DEMO) site dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -57,3 +57,7 @@ def _peer() -> str:
         archive.extractall(cache, filter="data")
     program.chmod(0o755)
     return str(program)
+
+
+if __name__ == "__main__":
+    print(find_tools().peer)

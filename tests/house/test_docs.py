@@ -102,3 +102,13 @@ def test_the_ten_minutes_go_as_they_are_written(tmp_path: Path) -> None:
                 assert done.returncode == int(expected or 0), f"{block}: dagu {command}\n{said}"
                 ran.append(command)
     assert len(ran) >= 8
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page.name != "cli.md"], ids=named)
+def test_a_page_names_only_verbs_and_flags_that_exist(page: Path) -> None:
+    reference = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    calls = re.findall(r"`dagu ([a-z]+)([^`\n]*)`|^\$? ?dagu ([a-z]+)(.*)$", page.read_text(), re.MULTILINE)
+    verbs = {first or second for first, _, second, _ in calls}
+    flags = {flag for _, one, _, two in calls for flag in re.findall(r"(?<!\S)--[a-z][a-z-]+", one + two)}
+    assert {verb for verb in verbs if f"## `dagu {verb}`" not in reference} == set()
+    assert {flag for flag in flags if not re.search(rf"{flag}\b", reference)} == set()
