@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -35,7 +34,7 @@ class SystemClock:
         return uuid7(time.time_ns() // 1_000_000)
 
     def new_token(self, digits: int = 6) -> str:
-        return secrets.token_hex((digits + 1) // 2)[:digits]
+        return os.urandom((digits + 1) // 2).hex()[:digits]
 
 
 def uuid7(milliseconds: int) -> str:

@@ -25,6 +25,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code; `args` default to those of the process."""
     # Hardly anything made while modules load is garbage; looking for it costs a start some 20 ms.
     gc.set_threshold(100_000)
+    # Nor does this program use plugins of pydantic: it need not search every package for them.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     use_lenient_streams()
     invocation = Invocation()
     code = run(list(sys.argv[1:] if args is None else args), invocation)

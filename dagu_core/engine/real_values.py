@@ -25,6 +25,9 @@ async def real_config(
     one; what stands in the file itself was judged strictly when it was read. Raises Invalid that
     names the field, never its value.
     """
+    if not data and not model.model_fields:
+        # Most steps: there is nothing to judge, and so no validator to build for it.
+        return model.model_construct()
     try:
         real = await expand_data(data, scope, substitution) if data else data
         return model.model_validate({} if real is None else real, strict=False)

@@ -196,6 +196,9 @@ class Settings:
                 values[item.name], self._sources[item.key], node = found
                 if node:
                     nodes[item.name] = node
+        if not values:
+            # Nothing to judge; building the model's validator would cost a start some milliseconds.
+            return model.model_construct()
         lenient = {item.name for item in declarations(model) if item.lenient}
         try:
             return model.model_validate(values)
