@@ -1,6 +1,6 @@
 """`python -m dagu_core` is `dagu`."""
 
-from dagu_core.cli.main import main
+from dagu_core.cli.main import program
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    program()
