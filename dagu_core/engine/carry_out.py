@@ -15,6 +15,7 @@ from dagu_core.base.errors import DaguError, Invalid, PluginError
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.executor import Children, Executor
 from dagu_core.contracts.guard import Guard
+from dagu_core.contracts.host import BUILTINS
 from dagu_core.engine.attempt import LiveAttempt, Lost, describe, stop_what_runs
 from dagu_core.engine.capture import OutputTooLarge, captured, error_tail, log_matches
 from dagu_core.engine.conditions import check
@@ -225,7 +226,8 @@ async def _run(
         async with asyncio.timeout(max(0.0, node.timeout - spent) if node.timeout else None):
             work = executor.reattach(attempt) if again else executor.run(attempt)
             try:
-                outcome = await bounded(work, patience)
+                ours = type(executor).__module__ in BUILTINS
+                outcome = await (work if ours else bounded(work, patience))
             except LeftBehind as left:
                 attempt.note("step.abandoned", f"executor {node.executor} {left} and was left behind")
                 raise asyncio.CancelledError from left

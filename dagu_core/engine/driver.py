@@ -91,7 +91,8 @@ class Driver:
         try:
             if self.run.active:
                 # A run that kills its engine must count that before anything of it is touched.
-                await self._commit()
+                for event in await self._commit():
+                    self.watch(self.run, event)
             async with asyncio.TaskGroup() as group:
                 for index in sorted(self.run.active):
                     node = self.plan.nodes[index]
@@ -118,10 +119,14 @@ class Driver:
                 begun.append(action)
             if isinstance(begun[-1], CheckConditions | EndRun):
                 break
-        if self._pending:
-            await self._commit()
+        committed = await self._commit() if self._pending else []
         for action in begun:
             await self._act(group, action)
+        if committed and not self.run.is_over:
+            # What was begun gets going first: telling about it can wait for that.
+            await asyncio.sleep(0)
+        for event in committed:
+            self.watch(self.run, event)
         if not self.run.is_over:
             await self._next_events(decision.wake_at)
 
@@ -134,7 +139,7 @@ class Driver:
                 merged = is_merged(node, self.plan.log_output)
                 out, err = self.bench.files.step_logs(node, merged)
                 offset = _size(out) if number > 1 else 0
-                self._apply(AttemptStarted(now, node.name, number, str(out), str(err), offset))
+                self._apply(AttemptStarted(now, node.name, number, out, err, offset))
             case StopAttempt(index=index, why=why):
                 self._apply(AttemptStopping(now, self.plan.nodes[index].name, why))
             case Settle(index=index, status=status, reason=reason, detail=detail):
@@ -203,12 +208,14 @@ class Driver:
     async def _next_events(self, wake_at: float | None) -> None:
         """Wait for one event (or the time), then take all that are there."""
         if self._inbox.empty():
-            delay = None if wake_at is None else max(0.0, wake_at - self.clock.now())
-            try:
-                async with asyncio.timeout(delay):
-                    self._apply(await self._inbox.get())
-            except TimeoutError:
-                return
+            if wake_at is None:
+                self._apply(await self._inbox.get())
+            else:
+                try:
+                    async with asyncio.timeout(max(0.0, wake_at - self.clock.now())):
+                        self._apply(await self._inbox.get())
+                except TimeoutError:
+                    return
         while not self._inbox.empty():
             self._apply(self._inbox.get_nowait())
 
@@ -218,8 +225,9 @@ class Driver:
         evolve(self.plan, self.run, event)
         self._pending.append(event)
 
-    async def _commit(self) -> None:
-        """Write what changed. The end of a run reaches the disk before anybody hears of it."""
+    async def _commit(self) -> list[Event]:
+        """Write what changed and return what is to be told. The end of a run reaches the disk
+        before anybody hears of it."""
         run, events = self.run, self._pending
         self._pending = []
         keep_marks(run)
@@ -236,10 +244,9 @@ class Driver:
             self.abandoned = True
             raise
         fail_point("run.end.after" if durable else "store.commit.after")
-        for event in events:
-            if isinstance(event, AttemptStarted):
-                fail_point("attempt.started")
-            self.watch(run, event)
+        if any(isinstance(event, AttemptStarted) for event in events):
+            fail_point("attempt.started")
+        return events
 
     def _finish(self) -> None:
         if self._checking is not None:

@@ -37,15 +37,15 @@ class RunFiles:
         for folder in (self.step_dir, self.work):
             make_folder(folder)
 
-    def step_logs(self, node: PlannedStep, merged: bool) -> tuple[Path, Path]:
+    def step_logs(self, node: PlannedStep, merged: bool) -> tuple[str, str]:
         """The paths of the stdout and stderr log of a step; the same one when merged."""
         stem = f"{safe_name(node.name)}.{self.stamp}.{self.short_id}"
         # Two names may become one safe name: the index tells them apart.
         if safe_name(node.name) != node.name:
             stem = f"{node.index}.{stem}"
         if merged:
-            return self.step_dir / f"{stem}.log", self.step_dir / f"{stem}.log"
-        return self.step_dir / f"{stem}.out", self.step_dir / f"{stem}.err"
+            return f"{self.step_dir}/{stem}.log", f"{self.step_dir}/{stem}.log"
+        return f"{self.step_dir}/{stem}.out", f"{self.step_dir}/{stem}.err"
 
     def status(self, index: int, number: int) -> Path:
         """The status file of one attempt of a step, in this attempt of the run."""

@@ -17,10 +17,13 @@ import os
 import select
 import signal
 import sys
+from time import monotonic
 from typing import Any
 
 #: the descriptor the status file has inside a step and everything below it
 STATUS_FD = 9
+#: milliseconds after which the engine is told the pid of a step
+UNTOLD_MS = 20
 _APPEND = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 # Python ignores some of these; a step expects the defaults of all.
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -40,6 +43,9 @@ class Supervisor:
         self.filters: dict[int, int] = {}
         self.engine_lives = True
         self.adopts = False
+        # Most short steps end before anybody would ask for their pid: that saves a message.
+        self.untold: dict[int, int] = {}
+        self.tell_at = 0.0
         self.orders = bytearray()
 
     def serve(self) -> None:
@@ -54,7 +60,7 @@ class Supervisor:
         poll.register(wake_read, select.POLLIN)
         poll.register(0, select.POLLIN)
         while self.engine_lives or self.steps or self.filters:
-            for descriptor, _ in poll.poll():
+            for descriptor, _ in poll.poll(UNTOLD_MS if self.untold else None):
                 if descriptor == wake_read:
                     os.read(wake_read, 4096)
                     self.reap()
@@ -66,6 +72,8 @@ class Supervisor:
                 else:
                     poll.unregister(0)
                     self.engine_lives = False
+            if self.untold and monotonic() >= self.tell_at:
+                self.tell_starts()
 
     def read_orders(self) -> bool:
         """Take what is in the pipe; False when the engine has closed it."""
@@ -131,7 +139,9 @@ class Supervisor:
             os.write(status, b"started %d\n" % pid)
             opened.remove(status)
             self.steps[pid] = (order["id"], status)
-            self.tell(("started", order["id"], pid))
+            if not self.untold:
+                self.tell_at = monotonic() + UNTOLD_MS / 1000
+            self.untold[pid] = order["id"]
         except OSError as error:
             # An empty file says "never started": nothing must be read from a refused one.
             if error.errno != errno.EEXIST:
@@ -180,6 +190,7 @@ class Supervisor:
             if pid in self.filters:
                 self.tell(("filtered", self.filters.pop(pid)))
             elif pid in self.steps:
+                self.untold.pop(pid, None)
                 order, status = self.steps.pop(pid)
                 ended = os.waitstatus_to_exitcode(code)
                 ended = 128 - ended if ended < 0 else ended
@@ -189,6 +200,12 @@ class Supervisor:
                     pass  # a full disk: the living engine still hears of it below
                 os.close(status)
                 self.tell(("exited", order, ended, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+
+    def tell_starts(self) -> None:
+        """Tell the pids of the steps that have been at work for a while."""
+        for pid, order in self.untold.items():
+            self.tell(("started", order, pid))
+        self.untold.clear()
 
     def tell(self, message: tuple[Any, ...]) -> None:
         """Send one message; a dead engine is no reason to stop."""

@@ -25,9 +25,7 @@ class CoreSettings(SettingsSection):
         "normal", "When a step's transition must be on the disk: within 100 ms, or at once (full)."
     )
 
-    log_limit: int = setting(
-        1 << 30, "Bytes kept of each log of a step, apart from its last MiB.", ge=1024
-    )
+    log_limit: int = setting(1 << 30, "Bytes kept of each log of a step, apart from its last MiB.", ge=1024)
 
     @field_validator("tz")
     @classmethod

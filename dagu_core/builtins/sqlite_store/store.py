@@ -73,10 +73,10 @@ class SqliteStore(StateStore):
                 await thread.stop()
 
     async def create(self, change: Change, definition: Source) -> None:
-        await self._write(lambda db: runs.create(db, change, definition), change.durable)
+        await self._write_soon(lambda db: runs.create(db, change, definition), change.durable)
 
     async def commit(self, change: Change) -> None:
-        await self._write(lambda db: runs.commit(db, change), change.durable)
+        await self._write_soon(lambda db: runs.commit(db, change), change.durable)
 
     async def load(self, ref: RunRef) -> StoredRun:
         return await self._read(lambda db: runs.load(db, ref))
@@ -146,6 +146,16 @@ class SqliteStore(StateStore):
         return await self._read(lambda db: pairs.scan(db, namespace, prefix, limit, self._clock.now()))
 
     # -- threads and connections ----------------------------------------------------------------
+
+    async def _write_soon(self, work: Callable[[sqlite3.Connection], None], durable: bool) -> None:
+        """Write without the detour over the thread, if that is possible without waiting."""
+        if not (durable or self._writer is None or self._read_only):
+            answer = self._writer.at_once(work)
+            if answer is not None:
+                if answer.error is not None:
+                    raise answer.error
+                return
+        await self._write(work, durable)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T], durable: bool = False) -> T:
         if self._writer is None:

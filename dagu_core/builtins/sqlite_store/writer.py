@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from dagu_core.base.errors import DaguError, Invalid, Unavailable
 from dagu_core.builtins.sqlite_store.reserve import release
@@ -36,6 +36,10 @@ class Request(NamedTuple):
     durable: bool
 
 
+#: wakes the thread, nothing else
+NUDGE = Request(lambda db: None, cast("asyncio.Future[Any]", None), durable=False)
+
+
 class Answer(NamedTuple):
     """What a future is to end with: a value, or an error."""
 
@@ -53,6 +57,9 @@ class Reader:
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[Request | None] = SimpleQueue()
         self._gone: asyncio.Future[None] = self._loop.create_future()
+        #: held by whoever uses the connection
+        self._turn = threading.Lock()
+        self._db: sqlite3.Connection | None = None
         self._thread = threading.Thread(target=self._live, name=f"{type(self).__name__} {path}", daemon=True)
         self._thread.start()
 
@@ -69,18 +76,20 @@ class Reader:
         self._thread.join()
 
     def _live(self) -> None:
-        db: sqlite3.Connection | None = None
         try:
             while (batch := self._next_batch()) is not None:
                 try:
-                    if db is None:
-                        db = self._connect()
-                    answers = self._serve_at_last(db, batch)
+                    with self._turn:
+                        if self._db is None:
+                            self._db = self._connect()
+                        answers = self._serve_at_last(self._db, batch)
                 except Exception as error:
                     answers = [Answer(request.future, error=self._explain(error)) for request in batch]
                 if answers:
                     self._deliver(answers)
         finally:
+            with self._turn:
+                db, self._db = self._db, None
             if db is not None:
                 self._disconnect(db)
             self._deliver([Answer(self._gone)])
@@ -152,9 +161,39 @@ class Writer(Reader):
         self._sync_file = sync
         self._log: int | None = None
         self._unsynced_since: float | None = None
+        self._nudged = False
         self._stopping = False
         self.broken = ""
         super().__init__(path, connect)
+
+    def at_once(self, work: Work) -> Answer | None:
+        """Do a small write in the caller's thread, when nobody else is at it; None = submit it.
+
+        Handing work to a thread and hearing of it takes longer than most writes. Never waits: not
+        for the connection, not for another process, and not for the disk.
+        """
+        if self._always_durable or self.broken or not self._queue.empty():
+            return None
+        if not self._turn.acquire(blocking=False):
+            return None
+        try:
+            if self._db is None:
+                return None
+            patience = self._db.execute("PRAGMA busy_timeout").fetchone()[0]
+            self._db.execute("PRAGMA busy_timeout = 0")
+            try:
+                (answer,) = self._serve(self._db, [Request(work, self._gone, durable=False)])
+            finally:
+                self._db.execute(f"PRAGMA busy_timeout = {patience}")
+        except (sqlite3.Error, OSError):
+            return None  # the thread has the patience for it, or the words
+        finally:
+            self._turn.release()
+        if self._unsynced_since is not None and not self._nudged:
+            # The thread sleeps without an alarm: it must see to the sync.
+            self._nudged = True
+            self._queue.put(NUDGE)
+        return answer
 
     def _next_batch(self) -> list[Request] | None:
         if self._stopping:
@@ -173,6 +212,8 @@ class Writer(Reader):
             return []
         if first is None:
             return None
+        if first is NUDGE:
+            return []
         batch = [first]
         while len(batch) < MOST_IN_A_COMMIT:
             try:
@@ -182,7 +223,8 @@ class Writer(Reader):
             if request is None:
                 self._stopping = True
                 break
-            batch.append(request)
+            if request is not NUDGE:
+                batch.append(request)
         return batch
 
     def _serve(self, db: sqlite3.Connection, batch: list[Request]) -> list[Answer]:
@@ -227,7 +269,7 @@ class Writer(Reader):
         if self._log is None:
             self._log = os.open(f"{self.path}-wal", os.O_RDONLY)
         self._sync_file(self._log)
-        self._unsynced_since = None
+        self._unsynced_since, self._nudged = None, False
 
     def _sync_quietly(self) -> None:
         try:
