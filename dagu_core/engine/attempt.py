@@ -55,7 +55,7 @@ class LiveAttempt:
     substitution: Substitution
     supervision: Supervision
     again: bool
-    children: Children
+    children_of: Callable[[LiveAttempt], Children]
     dag_fields: Mapping[str, Any] = field(default_factory=dict)
     abandoned: Callable[[], bool] = lambda: False
     forced: Callable[[], bool] = lambda: False
@@ -76,6 +76,10 @@ class LiveAttempt:
     @property
     def script(self) -> str:
         return self.texts.script
+
+    @property
+    def children(self) -> Children:
+        return self.children_of(self)
 
     @property
     def call(self) -> Call | None:

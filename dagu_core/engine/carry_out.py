@@ -194,12 +194,11 @@ async def _make(
         substitution=substitution,
         supervision=bench.supervision,
         again=again,
-        children=_NO_CHILDREN,
+        children_of=lambda attempt: bench.children(node, number, attempt),
         dag_fields=bench.context.fields,
         abandoned=bench.abandoned,
         forced=lambda: bench.run.forced,
     )
-    attempt.children = bench.children(node, number, attempt)
     return attempt, part()
 
 
@@ -292,11 +291,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-class _NoChildren:
-    async def run(self, call: Any) -> Outcome:
-        raise Invalid("this attempt cannot start sub-DAG runs")
-
-
-_NO_CHILDREN = _NoChildren()

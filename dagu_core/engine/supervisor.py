@@ -74,6 +74,7 @@ class Supervisor:
                     self.engine_lives = False
             if self.untold and monotonic() >= self.tell_at:
                 self.tell_starts()
+        self.reap()  # what was killed a moment ago must not stay defunct
 
     def read_orders(self) -> bool:
         """Take what is in the pipe; False when the engine has closed it."""

@@ -177,5 +177,3 @@ def test_C09_who_did_not_hear_the_answer_may_ask_again_with_the_same_id(home: Ho
         assert again.code in (0, 4), again
     assert home.cli("recover").code == 0
     assert sorted(e.run for e in home.ledger.entries() if e.what == "end") == [f"r{n}" for n in range(5)]
-
-

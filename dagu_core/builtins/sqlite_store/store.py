@@ -12,7 +12,8 @@ from dagu_core.base.clock import Clock, SystemClock
 from dagu_core.base.errors import Invalid, Unavailable
 from dagu_core.builtins.sqlite_store import pairs, runs
 from dagu_core.builtins.sqlite_store.connect import connect
-from dagu_core.builtins.sqlite_store.writer import Reader, Writer
+from dagu_core.builtins.sqlite_store.reader import Reader
+from dagu_core.builtins.sqlite_store.writer import Writer
 from dagu_core.contracts.store import Change, RunQuery, StateStore, StoredRun, Versioned
 from dagu_core.model.plan.plan import Source
 from dagu_core.model.run.codec import dump_json

@@ -25,7 +25,7 @@ def test_a_variable_is_the_value_even_when_empty() -> None:
 
 
 def test_an_unset_variable_is_an_error() -> None:
-    with pytest.raises(DaguError, match="^the environment variable TOKEN is not set"):
+    with pytest.raises(DaguError, match=r"^the environment variable TOKEN is not set"):
         env("TOKEN", OTHER="abc")
 
 
