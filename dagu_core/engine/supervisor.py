@@ -42,7 +42,6 @@ class Supervisor:
         self.steps: dict[int, tuple[int, int]] = {}
         self.filters: dict[int, int] = {}
         self.engine_lives = True
-        self.adopts = False
         # Most short steps end before anybody would ask for their pid: that saves a message.
         self.untold: dict[int, int] = {}
         self.tell_at = 0.0
@@ -50,6 +49,8 @@ class Supervisor:
 
     def serve(self) -> None:
         """Work until the engine is gone and every step has ended."""
+        # Before the first step: what it leaves behind must find us ready.
+        become_subreaper()
         wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -64,12 +65,7 @@ class Supervisor:
                 if descriptor == wake_read:
                     os.read(wake_read, 4096)
                     self.reap()
-                elif self.read_orders():
-                    if not self.adopts:
-                        # Not before the first step: loading ctypes would keep it waiting.
-                        self.adopts = True
-                        become_subreaper()
-                else:
+                elif not self.read_orders():
                     poll.unregister(0)
                     self.engine_lives = False
             if self.untold and monotonic() >= self.tell_at:
