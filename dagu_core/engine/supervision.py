@@ -58,8 +58,8 @@ class Supervision:
 
     def start_supervisor(self) -> None:
         """Start the supervisor process now (it boots while we read files)."""
-        orders_read, self._out = os.pipe2(os.O_CLOEXEC)
-        self._in, answers_write = os.pipe2(os.O_CLOEXEC)
+        orders_read, self._out = os.pipe()
+        self._in, answers_write = os.pipe()
         self._pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-I", "-S", "-c", boot("dagu_core.engine.supervisor")],
