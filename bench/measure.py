@@ -33,6 +33,8 @@ def measure(argv: Sequence[str], home: Path) -> Sample:
     env = {name: value for name, value in os.environ.items() if not name.startswith("DAGU_")}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     env["DAGU_HOME"] = str(home)
+    # ninja gives every command to sh; the others would take whatever shell the user likes.
+    env["SHELL"] = "/bin/sh"
     with tempfile.TemporaryFile() as said:
         start = time.perf_counter()
         process = subprocess.Popen(

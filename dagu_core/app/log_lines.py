@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ from dagu_core.model.status import RunStatus, StepStatus
 
 if TYPE_CHECKING:
     from dagu_core.app.views import RunView
+
+#: what stands in a line as it is; most values do
+_PLAIN = re.compile(r"[!#-<>-~]+")
 
 Line = tuple[str, str, dict[str, Any]]  # level, message, facts
 
@@ -135,6 +139,8 @@ def _text(facts: Mapping[str, Any]) -> str:
 
 
 def _quoted(value: str) -> str:
+    if _PLAIN.fullmatch(value):
+        return value
     plain = bool(value) and value.isprintable() and not set(value) & set(' ="')
     return value if plain else _escaped(json.dumps(value, ensure_ascii=False))
 
