@@ -11,6 +11,7 @@ from pathlib import Path
 from dagu_core.base.errors import AlreadyRunning, Conflict, DaguError
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change, StoredRun, definition_key
+from dagu_core.engine.boot import BOOT, boot_id, lost_to_a_restart
 from dagu_core.engine.carry_out import Workbench
 from dagu_core.engine.children import RunChildren
 from dagu_core.engine.context import (
@@ -24,7 +25,7 @@ from dagu_core.engine.context import (
     working_dir,
 )
 from dagu_core.engine.driver import Driver
-from dagu_core.engine.logs import RunFiles, run_files, work_folder
+from dagu_core.engine.logs import RunFiles, log_folder, run_files, work_folder
 from dagu_core.engine.real_values import dag_fields
 from dagu_core.engine.run_log import RunLog
 from dagu_core.engine.runner import Runner
@@ -98,7 +99,8 @@ async def start(runner: Runner, launch: Launch) -> Run:
     summary = new_summary(launch, params, now)
     summary.status, summary.fence = RunStatus.RUNNING, 1
     summary.engine, summary.host = runner.engine, runner.host
-    summary.log_dir = str(_log_folder(launch.plan, runner, {**launch.environ, **env}))
+    summary.extra[BOOT] = boot_id()
+    summary.log_dir = str(log_folder(launch.plan, runner.places.logs, {**launch.environ, **env}))
     files = _files(runner, summary, attempt, now)
     begun = RunStarted(now, attempt, params, str(files.log))
     run = new_run(launch.plan, summary)
@@ -174,6 +176,9 @@ async def resume(
         first.append(RunStarted(now, attempt, old.params, str(files.log)))
         if reset is not None:
             first.append(reset)
+    if not settled:
+        first += lost_to_a_restart(run, files, now)
+    run.summary.extra[BOOT] = boot_id()
     if recovered and old.recoveries + 1 > RECOVERY_LIMIT:
         first.append(RunFailed(now, "recovery limit reached: its engine died too often", "recovery_limit"))
     # A stop that its last owner did not live to see; one for an attempt that is over is void.
@@ -285,14 +290,3 @@ def _files(runner: Runner, summary: RunSummary, attempt: str, started: float) ->
         logs=Path(summary.log_dir) if summary.log_dir else runner.places.logs,
         data=runner.places.data,
     )
-
-
-def _log_folder(plan: Plan, runner: Runner, environ: Mapping[str, str]) -> Path:
-    if not plan.log_dir:
-        return runner.places.logs
-    from string import Template
-
-    folder = Path(Template(plan.log_dir).safe_substitute(environ)).expanduser()
-    if not folder.is_absolute() and plan.source.path:
-        folder = Path(plan.source.path).parent / folder
-    return Path(os.path.normpath(folder.absolute()))

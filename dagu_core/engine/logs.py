@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from dagu_core.base.clock import utc
 from dagu_core.base.names import safe_name
 from dagu_core.engine import supervisor
-from dagu_core.model.plan.plan import PlannedStep
+from dagu_core.model.plan.plan import Plan, PlannedStep
 from dagu_core.model.plan.policies import LogOutput
 from dagu_core.model.run.run import RunRef
 
@@ -124,3 +125,15 @@ def tail(path: str | Path, size: int, start: int = 0) -> bytes:
             return file.read(size)
     except OSError:
         return b""
+
+
+def log_folder(plan: Plan, default: Path, environ: Mapping[str, str]) -> Path:
+    """The folder for the logs of a DAG: its own `logDir`, relative to its file, or `default`."""
+    if not plan.log_dir:
+        return default
+    from string import Template
+
+    folder = Path(Template(plan.log_dir).safe_substitute(environ)).expanduser()
+    if not folder.is_absolute() and plan.source.path:
+        folder = Path(plan.source.path).parent / folder
+    return Path(os.path.normpath(folder.absolute()))
