@@ -265,6 +265,9 @@ def fate_of_dependents(node: PlannedStep, step: StepRun) -> tuple[StepStatus, st
 
 
 def _stop_requested(plan: Plan, run: Run, event: StopRequested) -> None:
+    if run.stopping and not event.force:
+        # Asking twice changes nothing; above all it must not end the handlers of the first stop.
+        return
     run.stopping = True
     run.forced = run.forced or event.force
     run.stop_signal = event.signal

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from dagu_core.model.plan.plan import Plan, PlannedStep
 from dagu_core.model.plan.policies import ContinueOn, HandlerKind, OnCrash, Repeat, RepeatMode, Retry
 from dagu_core.model.run import reasons
 from dagu_core.model.run.events import (
     AttemptEnded,
     AttemptStarted,
+    AttemptStopping,
     ChildRef,
     ChildStarted,
     Noted,
@@ -22,7 +24,9 @@ from dagu_core.model.run.events import (
     RunStarted,
     StopRequested,
 )
-from dagu_core.model.run.index import restore
+from dagu_core.model.run.evolve import evolve
+from dagu_core.model.run.index import new_run, restore
+from dagu_core.model.run.run import RunRef, RunSummary
 from dagu_core.model.status import RunStatus, StepStatus
 from tests.unit.engine.simulation import BAD, GOOD, STOPPED, Simulation, chain, make_plan
 
@@ -276,3 +280,25 @@ def test_a_step_being_stopped_is_told_again_after_a_crash() -> None:
     simulation.settle()
     run = restore(simulation.plan, simulation.run.summary, {"s0": simulation.run.steps[0]})
     assert run.to_stop == {0: "run_timeout"}
+
+
+def test_a_second_polite_stop_spares_the_handlers_of_the_first() -> None:
+    plan = Plan(
+        "d",
+        (PlannedStep(0, "a"), PlannedStep(1, "onCancel", handler=HandlerKind.ABORT)),
+        1,
+    )
+    run = new_run(plan, RunSummary(RunRef("d", "r")))
+    for event in (
+        RunStarted(0.0, "x"),
+        AttemptStarted(1.0, "a", 1),
+        StopRequested(2.0, "user"),
+        AttemptStopping(2.0, "a", "stop"),
+        AttemptEnded(3.0, "a", 1, Outcome(exit_code=None, ended="stopped")),
+        AttemptStarted(3.0, "onCancel", 1),
+        StopRequested(4.0, "user"),
+    ):
+        evolve(plan, run, event)
+    assert not run.to_stop
+    evolve(plan, run, StopRequested(5.0, "user", force=True))
+    assert run.to_stop == {1: "stop"}
