@@ -184,7 +184,7 @@ async def resume(
     # A stop that its last owner did not live to see; one for an attempt that is over is void.
     signals = (await runner.store.signals([old.ref])).get(old.ref, [])
     if reset is None:
-        first += [StopRequested(now, one.by, one.signal, one.force) for one in signals]
+        first += [StopRequested(one.at, one.by, one.signal, one.force) for one in signals]
     else:
         # Status files of the last attempt would be taken for those of the new one.
         shutil.rmtree(work_folder(runner.places.data, old.ref), ignore_errors=True)

@@ -222,7 +222,7 @@ class Runner:
 
     def _deliver(self, ref: RunRef, one: StopSignal) -> None:
         if (driver := self._drivers.get(ref)) is not None:
-            driver.post(StopRequested(self.clock.now(), one.by, one.signal, one.force))
+            driver.post(StopRequested(one.at, one.by, one.signal, one.force))
 
     def _dump_stacks(self) -> None:
         import faulthandler

@@ -159,7 +159,7 @@ class StepSettled:
 
 @dataclass(frozen=True, slots=True)
 class StopRequested:
-    """Somebody asked the run to stop. `force` = kill now, no more handlers."""
+    """Somebody asked the run to stop, at the time of asking. `force` = kill now, no more handlers."""
 
     at: float
     by: str

@@ -265,17 +265,18 @@ def fate_of_dependents(node: PlannedStep, step: StepRun) -> tuple[StepStatus, st
 
 
 def _stop_requested(plan: Plan, run: Run, event: StopRequested) -> None:
-    if run.stopping and not event.force:
-        # Asking twice changes nothing; above all it must not end the handlers of the first stop.
-        return
+    again = run.stopping and not event.force
     run.stopping = True
     run.forced = run.forced or event.force
     run.stop_signal = event.signal
     run.summary.reason = reasons.STOPPED
     for index in run.active:
+        step = run.steps[index]
         # A repeating step finishes its round: its work is a unit the user defined.
         # Asking a step twice means kill: only `force` may do that.
-        if event.force or (plan.nodes[index].repeat is None and not run.steps[index].stopping):
+        # A handler that began after this was asked answers the first stop: it is not meant.
+        spared = plan.nodes[index].repeat is not None or step.stopping
+        if event.force or not (spared or (again and (step.started_at or 0.0) >= event.at)):
             run.to_stop[index] = "stop"
     _wake_nobody(plan, run, event.at, reasons.STOPPED_IN_RETRY)
 

@@ -282,7 +282,8 @@ def test_a_step_being_stopped_is_told_again_after_a_crash() -> None:
     assert run.to_stop == {0: "run_timeout"}
 
 
-def test_a_second_polite_stop_spares_the_handlers_of_the_first() -> None:
+@pytest.mark.parametrize(("asked", "told"), [(2.5, {}), (4.0, {1: "stop"})])
+def test_a_second_stop_ends_only_handlers_it_can_have_meant(asked: float, told: dict[int, str]) -> None:
     plan = Plan(
         "d",
         (PlannedStep(0, "a"), PlannedStep(1, "onCancel", handler=HandlerKind.ABORT)),
@@ -296,9 +297,9 @@ def test_a_second_polite_stop_spares_the_handlers_of_the_first() -> None:
         AttemptStopping(2.0, "a", "stop"),
         AttemptEnded(3.0, "a", 1, Outcome(exit_code=None, ended="stopped")),
         AttemptStarted(3.0, "onCancel", 1),
-        StopRequested(4.0, "user"),
+        StopRequested(asked, "user"),
     ):
         evolve(plan, run, event)
-    assert not run.to_stop
+    assert run.to_stop == told
     evolve(plan, run, StopRequested(5.0, "user", force=True))
     assert run.to_stop == {1: "stop"}
