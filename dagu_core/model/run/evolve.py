@@ -26,6 +26,7 @@ from dagu_core.model.run.events import (
     StepSettled,
     StopRequested,
 )
+from dagu_core.model.run.fate import fate_of_dependents
 from dagu_core.model.run.index import NEVER, build_index, count
 from dagu_core.model.run.run import Run, StepRun
 from dagu_core.model.status import RunStatus, StepStatus
@@ -249,19 +250,6 @@ def _settle(plan: Plan, run: Run, index: int, status: StepStatus, at: float) -> 
             run.blockers[dependent] = NEVER
         elif run.blockers[dependent] == 0:
             run.ready.append(dependent)
-
-
-def fate_of_dependents(node: PlannedStep, step: StepRun) -> tuple[StepStatus, str, str] | None:
-    """What an ended step means for those that wait for it: None = they may go on."""
-    if step.status.is_success or (step.status is StepStatus.FAILED and step.tolerated):
-        return None
-    if step.status is StepStatus.SKIPPED:
-        if node.continue_on.skipped:
-            return None
-        return StepStatus.SKIPPED, reasons.UPSTREAM_SKIPPED, f"upstream skipped: {node.name}"
-    if step.status is StepStatus.FAILED:
-        return StepStatus.ABORTED, reasons.UPSTREAM_FAILED, f"upstream failed: {node.name}"
-    return StepStatus.ABORTED, reasons.UPSTREAM_ABORTED, f"upstream aborted: {node.name}"
 
 
 def _stop_requested(plan: Plan, run: Run, event: StopRequested) -> None:

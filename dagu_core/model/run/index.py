@@ -12,6 +12,7 @@ from typing import Any
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run import reasons
 from dagu_core.model.run.events import ConditionResult
+from dagu_core.model.run.fate import fate_of_dependents
 from dagu_core.model.run.run import Run, RunSummary, StepRun
 from dagu_core.model.status import StepStatus
 
@@ -43,8 +44,6 @@ def restore(plan: Plan, summary: RunSummary, steps: Mapping[str, StepRun]) -> Ru
 
 def build_index(run: Run) -> None:
     """Derive the index from the states of the steps: O(steps + dependencies), done once."""
-    from dagu_core.model.run.evolve import fate_of_dependents
-
     plan = run.plan
     run.blockers = [0] * len(plan.nodes)
     run.ready, run.doomed = deque(), deque()
