@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from dagu_core.base.masking import Masker
     from dagu_core.base.places import InvalidDefinition, Place, Problem
     from dagu_core.base.settings import Settings, SettingsItem, SettingsSection, setting
+    from dagu_core.contracts.blocking import BlockingAttempt, BlockingExecutor
     from dagu_core.contracts.command import Command
-    from dagu_core.contracts.executor import Attempt, Capability, Executor, Expansion, Writer
+    from dagu_core.contracts.executor import Attempt, Capability, Executor, Expansion, RunClosing, Writer
     from dagu_core.contracts.guard import Guard
     from dagu_core.contracts.hookspecs import API_VERSION, hookimpl
     from dagu_core.contracts.notifier import Notice, Notifier
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from dagu_core.contracts.secrets import SecretProvider, SecretScope
     from dagu_core.contracts.store import Change, RunQuery, StateStore, StoredRun, Versioned
     from dagu_core.contracts.trigger import ClockTrigger, Fire, Trigger
+    from dagu_core.contracts.worker import WorkerExecutor
     from dagu_core.model.plan.plan import Call, Plan, PlannedStep, SecretRef, Shell, Source
     from dagu_core.model.run.events import Event, Outcome
     from dagu_core.model.run.run import RunRef, RunSummary, StepRun
@@ -50,8 +52,9 @@ _HOMES = {
     "base.masking": "Masker",
     "base.places": "InvalidDefinition Place Problem",
     "base.settings": "Settings SettingsItem SettingsSection setting",
+    "contracts.blocking": "BlockingAttempt BlockingExecutor",
     "contracts.command": "Command",
-    "contracts.executor": "Attempt Capability Executor Expansion Writer",
+    "contracts.executor": "Attempt Capability Executor Expansion RunClosing Writer",
     "contracts.guard": "Guard",
     "contracts.hookspecs": "API_VERSION hookimpl",
     "contracts.notifier": "Notice Notifier",
@@ -60,6 +63,7 @@ _HOMES = {
     "contracts.secrets": "SecretProvider SecretScope",
     "contracts.store": "Change RunQuery StateStore StoredRun Versioned",
     "contracts.trigger": "ClockTrigger Fire Trigger",
+    "contracts.worker": "WorkerExecutor",
     "model.plan.plan": "Call Plan PlannedStep SecretRef Shell Source",
     "model.run.events": "Event Outcome",
     "model.run.run": "RunRef RunSummary StepRun",
@@ -73,6 +77,8 @@ __all__ = [
     "AlreadyExists",
     "AlreadyRunning",
     "Attempt",
+    "BlockingAttempt",
+    "BlockingExecutor",
     "Call",
     "Capability",
     "Change",
@@ -103,6 +109,7 @@ __all__ = [
     "PlannedStep",
     "PluginError",
     "Problem",
+    "RunClosing",
     "RunQuery",
     "RunRef",
     "RunStatus",
@@ -125,6 +132,7 @@ __all__ = [
     "Unavailable",
     "UsageError",
     "Versioned",
+    "WorkerExecutor",
     "Writer",
     "hookimpl",
     "setting",

@@ -105,10 +105,13 @@ class Catalog:
             for word, each in self.executors.items()
         }
         notifiers = {word: each.Config for word, each in self.notifiers.items()}
-        taken = step_types.keys() | self.guards.keys() | notifiers.keys() | self.dag_fields.keys()
+        step_keys = {word: each.Config for word, each in self.guards.items()}
+        for each in self.executors.values():
+            step_keys.update(each.step_fields)
+        taken = step_types.keys() | step_keys.keys() | notifiers.keys() | self.dag_fields.keys()
         return Vocabulary(
             step_types=step_types,
-            step_keys={word: each.Config for word, each in self.guards.items()},
+            step_keys=step_keys,
             dag_keys=notifiers | dict(self.dag_fields),
             providers=frozenset(self.providers),
             check_secret=self._check_secret,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -40,8 +41,9 @@ class Attempt(Protocol[C_co]):
     """One try of one step, everything expanded. `env` is the whole environment of the step.
 
     `commands`, `exec`, `script` and `call` stand as in the plan, after expansion in the mode the
-    executor asked for; `arguments` are the positional parameters. `dag_fields` holds the DAG-level
-    values of plugins by word. `scratch` is a private folder
+    executor asked for; `arguments` are the positional parameters. `step_fields` holds the values of
+    the keys this type adds to a step, `dag_fields` the DAG-level values of plugins, both by word and
+    only where the file has them. `scratch` is a private folder
     that is removed when the run ends. `grace` seconds pass between `stop_signal` and a kill.
     """
 
@@ -78,6 +80,8 @@ class Attempt(Protocol[C_co]):
     @property
     def grace(self) -> float: ...
     @property
+    def step_fields(self) -> Mapping[str, Any]: ...
+    @property
     def dag_fields(self) -> Mapping[str, Any]: ...
     @property
     def stdout(self) -> Writer: ...
@@ -107,6 +111,16 @@ class Attempt(Protocol[C_co]):
     def never_started(self) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class RunClosing:
+    """A run that is about to end: its values, and how many seconds a tidy end may take."""
+
+    run: RunRef
+    dag_fields: Mapping[str, Any]
+    env: Mapping[str, str]
+    grace: float
+
+
 class Executor(Part, ABC, Generic[C]):
     """A step type. One instance serves one attempt.
 
@@ -114,11 +128,13 @@ class Executor(Part, ABC, Generic[C]):
     is read. `expansion` says how texts are prepared: "shell" keeps plain references for the
     step's POSIX shell to read from its environment, "full" replaces everything, "none" nothing.
     `reattaches` promises that `reattach` finds an attempt again after the engine died.
+    `step_fields` are step keys beside `config` that belong to this type (`container:`).
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     expansion: ClassVar[Expansion] = "full"
     reattaches: ClassVar[bool] = False
+    step_fields: ClassVar[Mapping[str, type[Config]]] = {}
 
     @abstractmethod
     async def run(self, attempt: Attempt[C]) -> Outcome:
@@ -134,3 +150,12 @@ class Executor(Part, ABC, Generic[C]):
         The default says honestly that the outcome is unknown.
         """
         return Outcome(exit_code=None, ended="lost", message="the engine died during the attempt")
+
+    @classmethod
+    async def close_run(cls, closing: RunClosing) -> None:
+        """Remove what the attempts of a run shared (a container, a connection).
+
+        Called after the last step and handler, before the run's end is recorded, and again should
+        the engine die in between: whatever is gone already is no error. An exception is recorded
+        with the run and changes nothing.
+        """

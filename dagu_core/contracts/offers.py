@@ -45,7 +45,11 @@ class Offer:
     def claims(self) -> tuple[tuple[str, str], ...]:
         """(namespace, spelling-free word) pairs that nobody else may claim."""
         space = _SHARED.get(self.kind, self.kind)
-        return tuple(dict.fromkeys((space, fold(word)) for word in self.words))
+        claims = [(space, fold(word)) for word in self.words]
+        if self.kind == "executor":
+            # Step keys are one space, whether a guard or a step type owns them.
+            claims += [("guard", fold(word)) for word in self.thing.step_fields]
+        return tuple(dict.fromkeys(claims))
 
     def __str__(self) -> str:
         return f"{self.kind} {self.words[0]}"
@@ -81,6 +85,8 @@ def _part(plugin: str, hook: str, thing: Any) -> Offer:
     if not (thing.__doc__ or "").strip():
         raise PluginError(f"{label} has no description (docstring)")
     _require_config(label, thing.Config)
+    for word, model in getattr(thing, "step_fields", {}).items():
+        _require_config(f"{label}: step key {word}", model)
     return Offer(plugin, kind, tuple(dict.fromkeys((name, *aliases))), thing)
 
 

@@ -56,6 +56,7 @@ class LiveAttempt:
     supervision: Supervision
     again: bool
     children_of: Callable[[LiveAttempt], Children]
+    step_fields: Mapping[str, Any] = field(default_factory=dict)
     dag_fields: Mapping[str, Any] = field(default_factory=dict)
     abandoned: Callable[[], bool] = lambda: False
     forced: Callable[[], bool] = lambda: False
@@ -164,10 +165,13 @@ class LiveAttempt:
             streams.log_limit,
             filtered=streams.filter is not None,
         )
+        ran = False
         try:
-            return await self._its_end(process)
+            code = await self._its_end(process)
+            ran = True
+            return code
         finally:
-            keeper.close()
+            keeper.close(ran=ran)
 
     async def _its_end(self, process: Supervised) -> int:
         try:

@@ -173,6 +173,11 @@ async def _make(
             setattr(streams, "extra_out" if name == "stdout" else "extra_err", str(target))
     texts = await prepare(node, shell, part.expansion, values, substitution)
     config = await real_config(part.Config, dict(node.config), "config", values.scope, substitution)
+    step_fields = {
+        word: await real_config(model, node.extras[word], word, values.scope, substitution)
+        for word, model in part.step_fields.items()
+        if word in node.extras
+    }
     attempt = LiveAttempt(
         run=bench.run.ref,
         step=node,
@@ -195,6 +200,7 @@ async def _make(
         supervision=bench.supervision,
         again=again,
         children_of=lambda attempt: bench.children(node, number, attempt),
+        step_fields=step_fields,
         dag_fields=bench.context.fields,
         abandoned=bench.abandoned,
         forced=lambda: bench.run.forced,
@@ -239,8 +245,9 @@ async def _run(
 
 async def _guards(catalog: Catalog, node: PlannedStep, attempt: LiveAttempt) -> list[tuple[Guard, Config]]:
     held = []
-    for key, data in node.guards.items():
-        part = catalog.guards[key]
+    for key, data in node.extras.items():
+        if (part := catalog.guards.get(key)) is None:
+            continue  # a key of the step's type
         config = await real_config(part.Config, data, key, attempt.values.scope, attempt.substitution)
         held.append((part(), config))
     return sorted(held, key=lambda pair: pair[0].order)

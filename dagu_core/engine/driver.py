@@ -12,6 +12,7 @@ from dagu_core.base.errors import Conflict, DaguError, LostOwnership, NotFound
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change, StateStore
 from dagu_core.engine.carry_out import Workbench, carry_out
+from dagu_core.engine.closing import close_run
 from dagu_core.engine.conditions import check
 from dagu_core.engine.logs import is_merged
 from dagu_core.engine.outputs import write_outputs
@@ -119,6 +120,9 @@ class Driver:
                 begun.append(action)
             if isinstance(begun[-1], CheckConditions | EndRun):
                 break
+        if begun and isinstance(begun[-1], EndRun):
+            for sentence in await close_run(self.bench):
+                self._apply(Noted(self.clock.now(), "run.cleanup", sentence))
         committed = await self._commit() if self._pending else []
         for action in begun:
             await self._act(group, action)

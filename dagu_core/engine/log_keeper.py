@@ -114,10 +114,10 @@ class LogKeeper:
         self._pid, self._filtered = pid, filtered
         self._timer = asyncio.get_running_loop().call_later(EVERY, self._tick)
 
-    def close(self) -> None:
-        """The process has ended: a last look."""
+    def close(self, *, ran: bool) -> None:
+        """The process has ended, after it `ran` or without ever having been seen: a last look."""
         self._timer.cancel()
-        self._look()
+        self._look(ran)
         for log in self._logs:
             with contextlib.suppress(OSError):
                 log.close()
@@ -126,8 +126,11 @@ class LogKeeper:
         self._look()
         self._timer = asyncio.get_running_loop().call_later(EVERY, self._tick)
 
-    def _look(self) -> None:
+    def _look(self, ran: bool = False) -> None:
         pid = self._pid()
+        if not (pid or ran or self._filtered):
+            # Before the supervisor tells of the start the logs may simply not be made yet.
+            return
         for log in self._logs:
             # A log that cannot be kept (a full disk) is no reason to disturb its step.
             with contextlib.suppress(OSError):

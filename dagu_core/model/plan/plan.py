@@ -107,7 +107,8 @@ class PlannedStep:
     """One step (or handler) of a plan. Times in seconds; texts unexpanded.
 
     `index` is the position in `Plan.nodes`; `depends` and `Plan.dependents` hold such indexes.
-    `executor` is a registered word; `config` what stands under it, as data.
+    `executor` is a registered word; `config` what stands under it, as data; `extras` what stands
+    under the step keys of plugins.
     """
 
     index: int
@@ -138,7 +139,7 @@ class PlannedStep:
     detach: bool = False
     call: Call | None = None
     worker_selector: Mapping[str, str] = field(default_factory=dict)
-    guards: Mapping[str, Any] = field(default_factory=dict)
+    extras: Mapping[str, Any] = field(default_factory=dict)
     handler: HandlerKind | None = None
 
     @property

@@ -66,7 +66,7 @@ def plan_step(
         detach=spec.detach,
         call=_call(spec, kind, reading),
         worker_selector=spec.worker_selector,
-        guards=_guards(spec, reading),
+        extras=_extras(spec, reading),
         handler=handler,
     )
 
@@ -106,7 +106,7 @@ def _output(spec: StepSpec) -> OutputSpec | None:
     return OutputSpec(name, spec.output.key, spec.output.omit) if name else None
 
 
-def _guards(spec: StepSpec, reading: Reading) -> dict[str, Any]:
+def _extras(spec: StepSpec, reading: Reading) -> dict[str, Any]:
     raw = spec.raw
     for key, value in spec.extras.items():
         written = raw.written(key) or key

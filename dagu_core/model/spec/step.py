@@ -188,7 +188,7 @@ class StepSpec(SpecModel):
 
     @classmethod
     def plugin_key(cls, key: str, raw: Map, reading: Reading) -> str | None:
-        """Step keys of plugins (guards)."""
+        """Step keys of plugins: of guards and of step types."""
         folded = key.replace("_", "").lower()
         if (known := reading.step_keys.get(folded)) is not None:
             return known

@@ -87,7 +87,7 @@ def one(fields: str) -> PlannedStep:
     ("mailOnError: true", "mail_on_error", True),
     ("onCrash: retry", "on_crash", OnCrash.RETRY),
     ("detach: true", "detach", True),
-    ("lock: {key: a}", "guards", {"lock": {"key": "a"}}),
+    ("lock: {key: a}", "extras", {"lock": {"key": "a"}}),
     ("call: c", "executor", "dag"),
     ("run: c", "call", Call("c")),
     ("call: c, executor: http", "executor", "dag"),
