@@ -17,7 +17,7 @@ help: ## list these commands
 
 setup: $(READY) ## make the virtual environment with everything in it
 
-$(READY): pyproject.toml requirements-dev.txt constraints.txt
+$(READY): pyproject.toml requirements-dev.txt constraints.txt $(wildcard plugins/*/pyproject.toml)
 	@python=""; \
 	for name in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
 	  if "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' 2>/dev/null; then \
@@ -32,7 +32,10 @@ $(READY): pyproject.toml requirements-dev.txt constraints.txt
 	  "$$python" -m venv $(VENV) || { rm -rf $(VENV); \
 	    echo "The module venv does not work here (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }; fi
 	@echo "Installing the project and its tools"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	@# One build tool for all projects of the workspace, instead of an isolated copy of it for each.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv_build
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-build-isolation -c constraints.txt -r requirements-dev.txt
 	@touch $@
 
 demo: $(READY) ## run an example workflow that does something real

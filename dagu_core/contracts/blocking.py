@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from abc import abstractmethod
 from typing import Any, Generic, TypeVar
@@ -101,10 +102,8 @@ def _thread(name: str, work: Any, *arguments: Any) -> asyncio.Future[Any]:
             value = work(*arguments)
         except BaseException as raised:
             error = raised
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop has ended without us
             loop.call_soon_threadsafe(settle, value, error)
-        except RuntimeError:
-            pass  # the loop has ended without us
 
     threading.Thread(target=target, name=name, daemon=True).start()
     return future

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.step_home import StepHome, within
-from tests.requirements import require
+from dagu_core.testing.requirements import require
 
 FULL = os.environ.get("DAGU_FULL") == "1"
 SECRET = "secrets: [{name: TOK, provider: env, key: MY_TOKEN}]\n"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.requirements import require
+from dagu_core.testing.requirements import require
 
 #: what the whole process may take, interpreter and libraries included
 LIMIT_MIB = 200

@@ -9,7 +9,7 @@ from shutil import which
 import pytest
 
 from tests.gotchas.lab import Lab
-from tests.requirements import require
+from dagu_core.testing.requirements import require
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Archives as steps: create, extract, list."""

@@ -1,0 +1,1 @@
+"""Holidays, business days and calendar files for schedules."""

@@ -1,0 +1,1 @@
+"""Schedules in cron notation, with seconds, zones and exclusions."""

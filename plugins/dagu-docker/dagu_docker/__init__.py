@@ -1,0 +1,1 @@
+"""Steps in containers, DAGs in containers, images built on the fly."""

@@ -1,0 +1,1 @@
+"""Runs that begin when files change."""

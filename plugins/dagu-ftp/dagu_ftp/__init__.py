@@ -1,0 +1,1 @@
+"""Files over FTP, FTPS and SFTP."""

@@ -1,0 +1,1 @@
+"""JSON queries as steps."""

@@ -1,0 +1,1 @@
+"""Commands on other machines over SSH, files over SFTP."""

@@ -1,0 +1,1 @@
+"""Schedules by sunrise and sunset."""
