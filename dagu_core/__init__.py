@@ -36,7 +36,16 @@ if TYPE_CHECKING:
     from dagu_core.contracts.part import NoConfig, Part
     from dagu_core.contracts.secrets import SecretProvider, SecretScope
     from dagu_core.contracts.store import Change, RunQuery, StateStore, StoredRun, Versioned
-    from dagu_core.contracts.trigger import ClockTrigger, Fire, Trigger
+    from dagu_core.contracts.trigger import (
+        ClockScope,
+        ClockTrigger,
+        Fire,
+        ScheduleFilter,
+        Tick,
+        Trigger,
+        TriggerScope,
+        Verdict,
+    )
     from dagu_core.contracts.worker import WorkerExecutor
     from dagu_core.model.plan.plan import Call, Plan, PlannedStep, SecretRef, Shell, Source
     from dagu_core.model.run.events import Event, Outcome
@@ -62,7 +71,7 @@ _HOMES = {
     "contracts.part": "NoConfig Part",
     "contracts.secrets": "SecretProvider SecretScope",
     "contracts.store": "Change RunQuery StateStore StoredRun Versioned",
-    "contracts.trigger": "ClockTrigger Fire Trigger",
+    "contracts.trigger": "ClockScope ClockTrigger Fire ScheduleFilter Tick Trigger TriggerScope Verdict",
     "contracts.worker": "WorkerExecutor",
     "model.plan.plan": "Call Plan PlannedStep SecretRef Shell Source",
     "model.run.events": "Event Outcome",
@@ -83,6 +92,7 @@ __all__ = [
     "Capability",
     "Change",
     "Clock",
+    "ClockScope",
     "ClockTrigger",
     "Command",
     "Config",
@@ -114,6 +124,7 @@ __all__ = [
     "RunRef",
     "RunStatus",
     "RunSummary",
+    "ScheduleFilter",
     "SecretProvider",
     "SecretRef",
     "SecretScope",
@@ -128,9 +139,12 @@ __all__ = [
     "StepStatus",
     "StoredRun",
     "SystemClock",
+    "Tick",
     "Trigger",
+    "TriggerScope",
     "Unavailable",
     "UsageError",
+    "Verdict",
     "Versioned",
     "WorkerExecutor",
     "Writer",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dagu_core.contracts.observer import Observer
     from dagu_core.contracts.secrets import SecretProvider
     from dagu_core.contracts.store import StateStore
-    from dagu_core.contracts.trigger import ClockTrigger, Trigger
+    from dagu_core.contracts.trigger import ClockTrigger, ScheduleFilter, Trigger
     from dagu_core.model.plan.plan import SecretRef
 
 T = TypeVar("T")
@@ -63,6 +63,7 @@ class Catalog:
     executors: Mapping[str, type[Executor[Any]]]
     guards: Mapping[str, type[Guard]]
     triggers: Mapping[str, type[Trigger] | type[ClockTrigger]]
+    filters: Mapping[str, type[ScheduleFilter]]
     stores: Mapping[str, type[StateStore]]
     notifiers: Mapping[str, type[Notifier]]
     providers: Mapping[str, type[SecretProvider]]
@@ -87,6 +88,7 @@ class Catalog:
             executors=kind("executor"),
             guards=kind("guard"),
             triggers=kind("trigger"),
+            filters=kind("schedule filter"),
             stores=kind("store"),
             notifiers=kind("notifier"),
             providers=kind("secret provider"),
@@ -108,11 +110,13 @@ class Catalog:
         step_keys = {word: each.Config for word, each in self.guards.items()}
         for each in self.executors.values():
             step_keys.update(each.step_fields)
-        taken = step_types.keys() | step_keys.keys() | notifiers.keys() | self.dag_fields.keys()
+        filters = {word: each.Config for word, each in self.filters.items()}
+        dag_keys = notifiers | filters | dict(self.dag_fields)
+        taken = step_types.keys() | step_keys.keys() | dag_keys.keys()
         return Vocabulary(
             step_types=step_types,
             step_keys=step_keys,
-            dag_keys=notifiers | dict(self.dag_fields),
+            dag_keys=dag_keys,
             providers=frozenset(self.providers),
             check_secret=self._check_secret,
             owners={word: package for word, package in OWNERS.items() if word not in taken},

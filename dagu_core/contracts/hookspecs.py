@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dagu_core.contracts.observer import Observer
     from dagu_core.contracts.secrets import SecretProvider
     from dagu_core.contracts.store import StateStore
-    from dagu_core.contracts.trigger import ClockTrigger, Trigger
+    from dagu_core.contracts.trigger import ClockTrigger, ScheduleFilter, Trigger
     from dagu_core.model.plan.plan import Plan
 
 API_VERSION = 1
@@ -57,6 +57,15 @@ def dagu_register_guards() -> list[type[Guard]]:
 @hookspec
 def dagu_register_triggers() -> list[type[Trigger] | type[ClockTrigger]]:
     """Offer reasons for a run to begin.
+
+    .. versionadded:: API 1
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def dagu_register_schedule_filters() -> list[type[ScheduleFilter]]:
+    """Offer DAG keys that hold back or move scheduled starts.
 
     .. versionadded:: API 1
     """

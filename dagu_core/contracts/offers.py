@@ -17,19 +17,20 @@ from dagu_core.contracts.observer import Observer
 from dagu_core.contracts.part import Part
 from dagu_core.contracts.secrets import SecretProvider
 from dagu_core.contracts.store import StateStore
-from dagu_core.contracts.trigger import ClockTrigger, Trigger
+from dagu_core.contracts.trigger import ClockTrigger, ScheduleFilter, Trigger
 
 #: hook -> kind, the class its parts derive from
 _PARTS: dict[str, tuple[str, tuple[type[Part], ...]]] = {
     "dagu_register_executors": ("executor", (Executor,)),
     "dagu_register_guards": ("guard", (Guard,)),
     "dagu_register_triggers": ("trigger", (Trigger, ClockTrigger)),
+    "dagu_register_schedule_filters": ("schedule filter", (ScheduleFilter,)),
     "dagu_register_notifiers": ("notifier", (Notifier,)),
     "dagu_register_secret_providers": ("secret provider", (SecretProvider,)),
     "dagu_register_observers": ("observer", (Observer,)),
 }
 #: kinds whose words stand at the same place of a file may not share one
-_SHARED = {"notifier": "DAG key", "DAG field": "DAG key"}
+_SHARED = {"notifier": "DAG key", "schedule filter": "DAG key", "DAG field": "DAG key"}
 
 
 @dataclass(frozen=True, slots=True)

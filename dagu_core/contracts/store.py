@@ -58,6 +58,16 @@ class RunQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueState:
+    """How a queue stands: runs that wait (and may be claimed), slots in use, the next run."""
+
+    name: str
+    waiting: int
+    slots_used: int
+    next: RunRef | None
+
+
+@dataclass(frozen=True, slots=True)
 class Versioned:
     """A value of the key-value primitive; `version` starts at 1 and grows with every put."""
 
@@ -147,11 +157,27 @@ class StateStore(ABC):
     # -- claims ---------------------------------------------------------------------------------
 
     @abstractmethod
-    async def claim(self, queue: str, *, engine: str, host: str, limit: int = 1) -> list[RunRef]:
+    async def claim(
+        self,
+        queue: str,
+        *,
+        engine: str,
+        host: str,
+        limit: int = 1,
+        slots: int | None = None,
+        ref: RunRef | None = None,
+    ) -> list[StoredRun]:
         """Take up to `limit` queued runs (highest priority, then oldest) for `engine`.
 
-        A claimed run is RUNNING with a new fence and in nobody else's hands. "" = any queue.
+        A claimed run is RUNNING with a new fence and in nobody else's hands. "" = any queue. With
+        `slots` no more are taken than leave at most so many of the queue's runs with a slot
+        (RUNNING and `holds_slot`), counted in the same transaction. `ref` takes only that run; runs
+        that have an engine while queued (sub-DAG runs) are taken by their `ref` only.
         """
+
+    @abstractmethod
+    async def queues(self) -> list[QueueState]:
+        """Every queue in which runs wait or hold a slot, by name."""
 
     # -- leases ---------------------------------------------------------------------------------
 

@@ -3,37 +3,134 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any, Literal
 
 from dagu_core.base.config import Config
 from dagu_core.contracts.part import Part
 
+Action = Literal["start", "stop", "restart"]
+
 
 @dataclass(frozen=True, slots=True)
-class Fire:
-    """A reason to start (stop, restart) a DAG. `due` in epoch seconds; `key` makes it unique."""
+class ClockScope:
+    """What a schedule entry may know besides its own words.
 
-    dag: str
-    due: float
-    key: str
-    action: str = "start"
-    params: dict[str, str] = field(default_factory=dict)
-    cursor: Any = None
+    `zone` is the zone its wall-clock times are in, `anchor` the instant (epoch seconds) the entry
+    was first seen, `location` what the file or the settings say about the place, as data.
+    """
+
+    zone: tzinfo
+    anchor: float = 0.0
+    location: Mapping[str, Any] | None = None
+    #: folder of the settings file, where lists such as calendars are kept; None in tests
+    folder: Path | None = None
 
 
-class Trigger(Part, ABC):
-    """A source of fires: file changes, messages, webhooks."""
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """An instant a clock trigger names, in epoch seconds.
 
-    @abstractmethod
-    def fires(self, dag: str, config: Config, cursor: Any) -> AsyncIterator[Fire]:
-        """Yield fires, resuming after `cursor` (the last one handled, None at first)."""
+    `skipped` says why nothing happens then ("no sunset on 2026-06-21"), `note` what is worth
+    knowing about a fire ("02:30 does not exist that day").
+    """
+
+    at: float
+    skipped: str = ""
+    note: str = ""
 
 
 class ClockTrigger(Part, ABC):
-    """A trigger that is a pure function of time: preview, catch-up and backfill come for free."""
+    """A schedule entry that is a pure function of time: preview, catch-up and backfill come free.
+
+    `backfillable` is False for entries that make no sense in the past (`@every`, a single date).
+    """
+
+    @classmethod
+    def read(cls, text: str) -> Mapping[str, Any] | None:
+        """The data of `Config` for a short form (`"0 9 * * *"`, `"@sunset-30m"`); None = not mine.
+
+        Raises Invalid for a text that is meant for this trigger and wrong; `location` of the
+        problem is added by the reader.
+        """
+        return None
+
+    def backfillable(self, config: Config) -> bool:
+        """Whether instants of the past can be asked for."""
+        return True
 
     @abstractmethod
-    def next_after(self, config: Config, at: float) -> float | None:
+    def next_after(self, config: Config, scope: ClockScope, at: float) -> Tick | None:
         """The first instant strictly after `at` (epoch seconds), or None when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a filter says about an instant: let it pass, drop it, or move it to `at`."""
+
+    kind: Literal["allow", "skip", "shift"] = "allow"
+    reason: str = ""
+    at: float = 0.0
+
+
+class ScheduleFilter(Part, ABC):
+    """Owns a DAG key that holds back or moves scheduled starts (`calendar:`)."""
+
+    @abstractmethod
+    def verdict(self, config: Config, scope: ClockScope, at: float) -> Verdict:
+        """Judge one instant. Pure but for files under `scope.folder`.
+
+        Raises DaguError when it cannot judge: nothing is started then, and the reason is shown.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A reason to start (stop, restart) a DAG.
+
+    `key` names the fire among all of its DAG and trigger: the same key never starts twice. `due`
+    in epoch seconds. `env` reaches every step of the run, `params` beat the DAG's defaults,
+    `info` is shown with the run. `cursor` is kept (JSON data) once the run is recorded and handed
+    back after a restart; `skipped` = nothing is to be started, only remembered, and why.
+    """
+
+    due: float
+    key: str
+    action: Action = "start"
+    params: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+    cursor: Any = None
+    skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerScope:
+    """Where a trigger works: the DAG, the folder relative paths start from, a folder of its own
+    that lasts, `first` = nothing of this entry has ever been handled."""
+
+    dag: str
+    folder: Path
+    scratch: Path
+    first: bool
+
+
+class Trigger(Part, ABC):
+    """A source of fires that no clock can tell: files, messages. An entry of `triggers:`.
+
+    One instance serves one entry of one DAG, in the leading scheduler only.
+    """
+
+    #: how it fares, for people: "" = well
+    health: str = ""
+
+    @abstractmethod
+    def fires(self, scope: TriggerScope, config: Config, cursor: Any) -> AsyncIterator[Fire]:
+        """Yield fires for ever, going on after `cursor` (that of the last one handled, or None).
+
+        What cannot work now (a folder that is missing) is told in `health` and tried again; only
+        what can never work is raised. Cancelled, it must let go of everything at once.
+        """

@@ -36,7 +36,9 @@ def test_the_surface_is_listed_in_order_and_once() -> None:
 def test_plugins_import_only_the_public_surface() -> None:
     own = [path for path in files(".py") if path.relative_to(ROOT).parts[0] == "plugins"]
     sources = [path for path in own if "tests" not in path.parts]
-    assert {named(path): found for path in sources if (found := inner_imports(path))} == {}
+    # The other side of a WorkerExecutor imports nothing but this small module.
+    allowed = {"dagu_core.contracts.work"}
+    assert {named(path): found for path in sources if (found := set(inner_imports(path)) - allowed)} == {}
 
 
 def test_an_import_past_the_surface_is_seen(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What runs for a long time: the scheduler, the runner processes, the watch over both."""
