@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     )
     from dagu_core.contracts.worker import WorkerExecutor
     from dagu_core.model.plan.plan import Call, Plan, PlannedStep, SecretRef, Shell, Source
-    from dagu_core.model.run.events import Event, Outcome
+    from dagu_core.model.run.events import AttemptEnded, Event, Outcome, RunEnded, StepSettled
     from dagu_core.model.run.run import RunRef, RunSummary, StepRun
     from dagu_core.model.run.signals import Signal
     from dagu_core.model.status import RunStatus, StepStatus
@@ -74,7 +74,7 @@ _HOMES = {
     "contracts.trigger": "ClockScope ClockTrigger Fire ScheduleFilter Tick Trigger TriggerScope Verdict",
     "contracts.worker": "WorkerExecutor",
     "model.plan.plan": "Call Plan PlannedStep SecretRef Shell Source",
-    "model.run.events": "Event Outcome",
+    "model.run.events": "AttemptEnded Event Outcome RunEnded StepSettled",
     "model.run.run": "RunRef RunSummary StepRun",
     "model.run.signals": "Signal",
     "model.status": "RunStatus StepStatus",
@@ -86,6 +86,7 @@ __all__ = [
     "AlreadyExists",
     "AlreadyRunning",
     "Attempt",
+    "AttemptEnded",
     "BlockingAttempt",
     "BlockingExecutor",
     "Call",
@@ -120,6 +121,7 @@ __all__ = [
     "PluginError",
     "Problem",
     "RunClosing",
+    "RunEnded",
     "RunQuery",
     "RunRef",
     "RunStatus",
@@ -136,6 +138,7 @@ __all__ = [
     "Source",
     "StateStore",
     "StepRun",
+    "StepSettled",
     "StepStatus",
     "StoredRun",
     "SystemClock",

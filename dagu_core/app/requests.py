@@ -6,19 +6,21 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dagu_core.base.errors import Invalid, NotFound
 from dagu_core.base.names import check_dag_name
-from dagu_core.model.run.run import RunRef
+from dagu_core.model.run.run import ENV, TRIGGER, RunRef
 
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
     """A new run. `params` is one text in the parameter grammar, `words` are single parameters
     (they win over `params`); `from_run_id` takes definition and parameters of an earlier run;
-    `text` is a definition that is in no file. Empty fields mean: as the definition says."""
+    `text` is a definition that is in no file. `trigger` says what caused the run (JSON data: type,
+    due, ...), `env` are variables every step of it gets. Empty fields mean: as the definition says."""
 
     dag: str
     params: str | None = None
@@ -34,6 +36,14 @@ class StartRequest:
     priority: int = 0
     text: str = ""
     base: str = ""
+    trigger: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def extra(self) -> dict[str, str]:
+        """What the row of the run keeps of its cause."""
+        kept = {TRIGGER: self.trigger, ENV: self.env}
+        return {key: json.dumps(dict(value), ensure_ascii=False) for key, value in kept.items() if value}
 
 
 def exec_request(

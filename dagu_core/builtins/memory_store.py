@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from dagu_core.base.clock import Clock, SystemClock
 from dagu_core.base.errors import AlreadyExists, Conflict, Invalid, NotFound, Unavailable
-from dagu_core.contracts.store import Change, RunQuery, StateStore, StoredRun, Versioned
+from dagu_core.contracts.store import Change, QueueState, RunQuery, StateStore, StoredRun, Versioned
 from dagu_core.model.plan.plan import Source
 from dagu_core.model.run.codec import (
     decode_event,
@@ -148,19 +148,56 @@ class MemoryStore(StateStore):
                 record.signals.clear()
         return taken
 
-    async def claim(self, queue: str, *, engine: str, host: str, limit: int = 1) -> list[RunRef]:
+    async def claim(
+        self,
+        queue: str,
+        *,
+        engine: str,
+        host: str,
+        limit: int = 1,
+        slots: int | None = None,
+        ref: RunRef | None = None,
+    ) -> list[StoredRun]:
         self._check_open()
         waiting = [
-            record
-            for record in self._runs.values()
-            if record.summary.status is RunStatus.QUEUED and queue in ("", record.summary.queue)
+            summary
+            for summary in self._waiting()
+            if queue in ("", summary.queue) and (summary.ref == ref if ref else not summary.engine)
         ]
-        waiting.sort(key=lambda record: (-record.summary.priority, _queued_at(record.summary), record.number))
-        claimed = [record.summary for record in waiting[: max(limit, 0)]]
+        if slots is not None:
+            limit = min(limit, slots - self._slots_used(queue))
+        claimed = waiting[: max(limit, 0)]
         for summary in claimed:
-            summary.status = RunStatus.RUNNING
+            summary.status, summary.holds_slot = RunStatus.RUNNING, True
             _hand_over(summary, engine, host)
-        return [summary.ref for summary in claimed]
+        return [await self.load(summary.ref) for summary in claimed]
+
+    async def queues(self) -> list[QueueState]:
+        self._check_open()
+        waiting: dict[str, list[RunRef]] = {}
+        for summary in self._waiting():
+            if not summary.engine:
+                waiting.setdefault(summary.queue, []).append(summary.ref)
+        names = waiting.keys() | {
+            record.summary.queue for record in self._runs.values() if _takes_slot(record.summary)
+        }
+        return [
+            QueueState(
+                name,
+                len(refs := waiting.get(name, [])),
+                self._slots_used(name),
+                refs[0] if refs else None,
+            )
+            for name in sorted(names)
+        ]
+
+    def _waiting(self) -> list[RunSummary]:
+        records = [one for one in self._runs.values() if one.summary.status is RunStatus.QUEUED]
+        records.sort(key=lambda one: (-one.summary.priority, _queued_at(one.summary), one.number))
+        return [one.summary for one in records]
+
+    def _slots_used(self, queue: str) -> int:
+        return sum(_takes_slot(one.summary) for one in self._runs.values() if one.summary.queue == queue)
 
     # -- leases and pairs -----------------------------------------------------------------------
 
@@ -265,6 +302,10 @@ def _apply(record: _Record, change: Change) -> None:
     record.steps |= steps
     record.events += events
     summary.seq = len(record.events)
+
+
+def _takes_slot(summary: RunSummary) -> bool:
+    return summary.status is RunStatus.RUNNING and summary.holds_slot
 
 
 def _hand_over(summary: RunSummary, engine: str, host: str) -> None:

@@ -53,8 +53,8 @@ RECOVERY_LIMIT = 3
 @dataclass(frozen=True, slots=True)
 class Launch:
     """What a new run is made of. `overrides` are parameters from outside; `environ` the OS
-    environment its references see; `fallback_dir` where it works unless its file says; `notes`
-    (code, sentence) what its definition was warned of."""
+    environment its references see; `fallback_dir` where it works unless its file says; `extra` what
+    its row keeps of its cause; `notes` (code, sentence) what its definition was warned of."""
 
     plan: Plan
     ref: RunRef
@@ -69,6 +69,7 @@ class Launch:
     priority: int = 0
     depth: int = 0
     params: Params | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[tuple[str, str]] = ()
 
 
@@ -132,6 +133,8 @@ def new_summary(launch: Launch, params: Params, now: float) -> RunSummary:
         tags=launch.plan.tags,
         definition=definition_key(launch.plan.source),
         worker=launch.worker,
+        holds_slot=launch.parent is None,
+        extra=dict(launch.extra),
     )
 
 
@@ -208,6 +211,7 @@ async def _drive(
     """Make what the run works with, then drive. A failure here fails the run, with its reason."""
     plan, now = launch.plan, runner.clock.now()
     special = {"DAG_NAME": run.ref.dag, "DAG_RUN_ID": run.ref.run_id, "DAG_RUN_LOG_FILE": str(files.log)}
+    special |= run.summary.env
     shell = default_shell(plan, launch.environ)
     secrets: dict[str, str] = {}
     dotenv: dict[str, str] = {}

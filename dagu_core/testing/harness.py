@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from dagu_core.app.app import App
@@ -19,13 +19,16 @@ from dagu_core.app.requests import StartRequest
 from dagu_core.app.views import RunView
 from dagu_core.base.clock import Clock
 from dagu_core.base.settings import Settings
-from dagu_core.contracts.executor import Executor
-from dagu_core.contracts.hookspecs import hookimpl
 from dagu_core.model.run.events import AttemptEnded, AttemptStarted, Event, Noted, Outcome
 from dagu_core.model.run.run import StepRun
+from dagu_core.testing.leftovers import leaks, left_behind, temporary_files_in
+from dagu_core.testing.memory import Peak
+from dagu_core.testing.offering import offering
+
+__all__ = ["NAME", "StepResult", "environment", "offering", "run_step", "write_dag"]
 
 NAME = "step"
-_DAG = "harness"
+DAG = "harness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,9 @@ class StepResult:
     """How the step stands at the end, and what its last attempt reported and wrote.
 
     `notes` are the codes of what the engine found worth noting. `stopping` is how many seconds
-    passed between the stop and the end of the run; `left` names processes, tasks and threads that
-    outlived the run.
+    passed between the stop and the end of the run; `left` names processes, tasks, threads and
+    temporary files that outlived the run; `leaks` the files of the home in which a secret was
+    found; `peak` is the most memory in bytes, 0 unless it was measured.
     """
 
     view: RunView
@@ -45,16 +49,12 @@ class StepResult:
     notes: tuple[str, ...]
     stopping: float
     left: tuple[str, ...]
+    leaks: tuple[str, ...] = ()
+    peak: int = 0
 
     @property
     def status(self) -> str:
         return self.step.status.label
-
-
-def offering(*executors: type[Executor[Any]]) -> object:
-    """A plugin that offers these step types."""
-    offer = hookimpl(lambda: list(executors), specname="dagu_register_executors")
-    return SimpleNamespace(__name__="under_test", offer=offer, dagu_register_executors=offer)
 
 
 def run_step(
@@ -66,22 +66,44 @@ def run_step(
     environ: Mapping[str, str] | None = None,
     stop_after: float | None = None,
     clock: Clock | None = None,
+    secrets: Sequence[str] = (),
+    keep: Path | None = None,
+    measure: bool = False,
 ) -> StepResult:
     """Run a DAG whose one step says `step`, with a home that is gone afterwards.
 
     `plugins` are loaded beside the built-in ones, installed ones are not; `dag` adds DAG-level
     keys, `documents` further DAGs of the file. `stop_after`: stop the run that many seconds after
-    the attempt began. Raises InvalidDefinition when the step is not valid.
+    the attempt began. `secrets` are looked for in every file of the home; `keep` is where the
+    stdout log goes instead of into the result; `measure` looks at the memory meanwhile. Raises
+    InvalidDefinition when the step is not valid.
     """
     with tempfile.TemporaryDirectory(prefix="dagu-step-") as folder:
         home = Path(folder)
-        main = {**(dag or {}), "steps": [{"name": NAME, **step}]}
-        text = "\n---\n".join(json.dumps(each, ensure_ascii=False) for each in (main, *documents))
-        file = home / f"{_DAG}.yaml"
-        file.write_text(text + "\n", "utf-8")
-        settings = Settings.load(environ=_environ(home, environ or {}))
-        threads = set(threading.enumerate())
-        return asyncio.run(_run(settings, file, plugins, stop_after, clock, threads))
+        file = write_dag(home, step, dag or {}, documents)
+        temporary = home / "temp"
+        settings = Settings.load(environ={**environment(home, environ or {}), "TMPDIR": str(temporary)})
+        with Peak(home if measure else None) as peak, temporary_files_in(temporary):
+            threads = set(threading.enumerate())
+            result = asyncio.run(_run(settings, file, plugins, stop_after, clock, threads, keep))
+        return replace(result, leaks=tuple(leaks(home, secrets)), peak=peak.bytes)
+
+
+def write_dag(
+    home: Path, step: Mapping[str, Any], dag: Mapping[str, Any], documents: Sequence[Mapping[str, Any]] = ()
+) -> Path:
+    """The file of a DAG with this one step, made in `home`."""
+    main = {**dag, "steps": [{"name": NAME, **step}]}
+    text = "\n---\n".join(json.dumps(each, ensure_ascii=False) for each in (main, *documents))
+    file = home / f"{DAG}.yaml"
+    file.write_text(text + "\n", "utf-8")
+    return file
+
+
+def environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of an engine that works in `home`."""
+    own = {"HOME": str(home), "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
+    return {"PATH": os.environ.get("PATH", os.defpath), **own, **more, "DAGU_HOME": str(home)}
 
 
 async def _run(
@@ -91,6 +113,7 @@ async def _run(
     stop_after: float | None,
     clock: Clock | None,
     threads: set[threading.Thread],
+    keep: Path | None,
 ) -> StepResult:
     events: list[Event] = []
     began = asyncio.Event()
@@ -109,10 +132,12 @@ async def _run(
             waiting.cancel()
             await asyncio.wait({run}, timeout=stop_after)
             stopped_at = time.monotonic()
-            await app.runs.stop(_DAG, "r")
+            await app.runs.stop(DAG, "r")
         view = await run
         stopping = time.monotonic() - stopped_at if stopped_at else 0.0
     step = view.steps[view.plan.by_name[NAME]]
+    if keep is not None:
+        shutil.move(step.stdout, keep)
     ends = [event.outcome for event in events if isinstance(event, AttemptEnded) and event.step == NAME]
     return StepResult(
         view=view,
@@ -122,41 +147,8 @@ async def _run(
         stderr=_content(step.stderr),
         notes=tuple(event.code for event in events if isinstance(event, Noted)),
         stopping=stopping,
-        left=tuple(await _left(file.parent, threads)),
+        left=tuple(await left_behind(file.parent, threads, file.parent / "temp")),
     )
-
-
-async def _left(home: Path, threads: set[threading.Thread]) -> list[str]:
-    """What still lives a moment after the end."""
-    for _ in range(50):
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        more = [each for each in threading.enumerate() if each not in threads and not each.daemon]
-        # Workers of the loop's own pool wait for work as long as the loop lives.
-        more = [each for each in more if not each.name.startswith("asyncio_")]
-        found = [f"task {each.get_name()}" for each in tasks] + [f"thread {each.name}" for each in more]
-        found += [f"process {pid}" for pid in _processes(home)]
-        if not found:
-            break
-        await asyncio.sleep(0.05)
-    return found
-
-
-def _processes(home: Path) -> list[int]:
-    """Processes that were given this home; on Linux only, elsewhere none are found."""
-    mark, found = f"DAGU_HOME={home}".encode(), []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            alive = (entry / "stat").read_bytes().rpartition(b") ")[2][:1] not in b"ZX"
-            if alive and mark in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
-
-
-def _environ(home: Path, more: Mapping[str, str]) -> dict[str, str]:
-    own = {"HOME": str(home), "SHELL": "/bin/sh", "LANG": "C.UTF-8"}
-    return {"PATH": os.environ.get("PATH", os.defpath), **own, **more, "DAGU_HOME": str(home)}
 
 
 def _content(path: str) -> bytes:

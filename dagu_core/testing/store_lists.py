@@ -113,10 +113,13 @@ class ListCases(StoreSuite):
                 await store.create(Change(queued), SOURCE)
             await store.create(Change(summary("running", status=RunStatus.RUNNING, queue="q")), SOURCE)
             claimed = await store.claim("q", engine="e", host="h", limit=2)
-            assert [ref.run_id for ref in claimed] == ["high", "early"]
-            taken = (await store.load(claimed[0])).summary
+            assert [one.summary.ref.run_id for one in claimed] == ["high", "early"]
+            taken = (await store.load(claimed[0].summary.ref)).summary
+            assert claimed[0].summary == taken
             assert (taken.status, taken.fence, taken.engine, taken.host) == (RunStatus.RUNNING, 2, "e", "h")
-            assert [ref.run_id for ref in await store.claim("", engine="e", host="h", limit=9)] == [
+            assert [
+                one.summary.ref.run_id for one in await store.claim("", engine="e", host="h", limit=9)
+            ] == [
                 "other",
                 "late",
             ]
@@ -131,7 +134,7 @@ class ListCases(StoreSuite):
             claims = await asyncio.gather(
                 *(store.claim("q", engine="e", host="h", limit=3) for _ in range(10))
             )
-            refs = [ref for claim in claims for ref in claim]
+            refs = [one.summary.ref for claim in claims for one in claim]
             assert len(refs) == len(set(refs)) == 20
 
         self.run(test)

@@ -50,6 +50,7 @@ def new_row(summary: RunSummary, events: int) -> dict[str, Any]:
         "queue": summary.queue,
         "priority": summary.priority,
         "queued_at": queued_at(summary),
+        "slot": int(summary.holds_slot),
         "created_at": summary.created_at,
         "child": int(is_child(summary)),
         "root": "" if summary.root is None else str(summary.root),

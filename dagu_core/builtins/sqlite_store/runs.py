@@ -35,7 +35,6 @@ from dagu_core.model.run.codec import (
 )
 from dagu_core.model.run.events import Event, RunEnded, RunReset, RunStarted
 from dagu_core.model.run.run import RunRef, RunSummary, StepRun
-from dagu_core.model.status import RunStatus
 
 DB = sqlite3.Connection
 
@@ -60,13 +59,13 @@ def commit(db: DB, change: Change) -> None:
     """Write the change if the caller still owns the run."""
     summary = change.summary
     found = db.execute(
-        "SELECT id, status, fence, seq, queue, priority, queued_at, tags, body, crc"
+        "SELECT id, status, fence, seq, queue, priority, queued_at, slot, tags, body, crc"
         " FROM runs WHERE run_id = ? AND dag = ?",
         (summary.ref.run_id, summary.ref.dag),
     ).fetchone()
     if found is None:
         raise not_found(summary.ref)
-    run, status, fence, seq, queue, priority, queued, tags, old, crc = found
+    run, status, fence, seq, queue, priority, queued, slot, tags, old, crc = found
     if whole(fence) > summary.fence:
         raise Conflict(f"run {summary.ref} has another owner (fence {fence}, this commit {summary.fence})")
     if status in STATUSES and STATUSES[status].is_over and not _is_retry(change.events):
@@ -80,10 +79,11 @@ def commit(db: DB, change: Change) -> None:
     body = encode_summary(summary)
     values = [summary.fence, seq + len(change.events), summary.engine, summary.host, body, checksum(body)]
     sets = "fence = ?, seq = ?, engine = ?, host = ?, body = ?, crc = ?"
-    now = (int(summary.status), summary.queue, summary.priority, queued_at(summary))
+    slot_now = int(summary.holds_slot)
+    now = (int(summary.status), summary.queue, summary.priority, queued_at(summary), slot_now)
     # Most commits change no indexed column; leaving those out saves the work on four indexes.
-    if now != (status, queue, priority, queued):
-        sets += ", status = ?, queue = ?, priority = ?, queued_at = ?"
+    if now != (status, queue, priority, queued, slot):
+        sets += ", status = ?, queue = ?, priority = ?, queued_at = ?, slot = ?"
         values += now
     db.execute(f"UPDATE runs SET {sets} WHERE id = ?", (*values, run))
     if tags != (new := dump_json(summary.tags)):
@@ -148,31 +148,6 @@ def adopt(db: DB, ref: RunRef, fence: int, engine: str, host: str) -> int:
         run_number(db, ref)
         raise Conflict(f"run {ref} was taken over by another process")
     return fence + 1
-
-
-def claim(db: DB, queue: str, engine: str, host: str, limit: int) -> list[RunRef]:
-    """Take queued runs; a damaged one leaves the queue, but is not handed out."""
-    where, values = (" AND queue = ?", [queue]) if queue else ("", [])
-    claimed: list[RunRef] = []
-    while len(claimed) < limit:
-        rows = db.execute(
-            f"SELECT id, {RUN_COLUMNS} FROM runs WHERE status = {RunStatus.QUEUED:d}{where}"
-            " ORDER BY priority DESC, queued_at, id LIMIT ?",
-            (*values, limit - len(claimed)),
-        ).fetchall()
-        if not rows:
-            break
-        for run, *row in rows:
-            summary = to_summary(row)
-            sound = summary.status is RunStatus.QUEUED
-            status = RunStatus.RUNNING if sound else RunStatus.NOT_STARTED
-            db.execute(
-                "UPDATE runs SET status = ?, fence = fence + 1, engine = ?, host = ? WHERE id = ?",
-                (int(status), engine if sound else "", host if sound else "", run),
-            )
-            if sound:
-                claimed.append(summary.ref)
-    return claimed
 
 
 def delete(db: DB, refs: Sequence[RunRef]) -> int:

@@ -60,7 +60,13 @@ CREATE TABLE pairs (
 CREATE INDEX pairs_by_expiry ON pairs (expires_at) WHERE expires_at IS NOT NULL;
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1,)
+# `slot` = the run takes a slot of its queue while it is running.
+_V2 = """
+ALTER TABLE runs ADD COLUMN slot INTEGER NOT NULL DEFAULT 1;
+CREATE INDEX runs_slots ON runs (queue) WHERE status = 1 AND slot = 1;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2)
 
 
 def migrate(db: sqlite3.Connection, path: str, *, writable: bool = True) -> None:

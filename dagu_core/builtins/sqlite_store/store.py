@@ -11,10 +11,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from dagu_core.base.clock import Clock, SystemClock
 from dagu_core.base.errors import Invalid, Unavailable
 from dagu_core.builtins.sqlite_store import pairs, runs
+from dagu_core.builtins.sqlite_store import queue as queue_work
 from dagu_core.builtins.sqlite_store.connect import connect
 from dagu_core.builtins.sqlite_store.reader import Reader
 from dagu_core.builtins.sqlite_store.writer import Writer
-from dagu_core.contracts.store import Change, RunQuery, StateStore, StoredRun, Versioned
+from dagu_core.contracts.store import Change, QueueState, RunQuery, StateStore, StoredRun, Versioned
 from dagu_core.model.plan.plan import Source
 from dagu_core.model.run.codec import dump_json
 from dagu_core.model.run.events import Event
@@ -106,8 +107,20 @@ class SqliteStore(StateStore):
             return {}
         return await self._write(lambda db: pairs.take_signals(db, refs))
 
-    async def claim(self, queue: str, *, engine: str, host: str, limit: int = 1) -> list[RunRef]:
-        return await self._write(lambda db: runs.claim(db, queue, engine, host, limit))
+    async def claim(
+        self,
+        queue: str,
+        *,
+        engine: str,
+        host: str,
+        limit: int = 1,
+        slots: int | None = None,
+        ref: RunRef | None = None,
+    ) -> list[StoredRun]:
+        return await self._write(lambda db: queue_work.claim(db, queue, engine, host, limit, slots, ref))
+
+    async def queues(self) -> list[QueueState]:
+        return await self._read(queue_work.queues)
 
     async def acquire(self, key: str, owner: str, ttl: float) -> int | None:
         if not owner or ttl <= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
@@ -9,6 +10,9 @@ from dagu_core.model.plan.plan import Plan
 from dagu_core.model.plan.policies import HandlerKind
 from dagu_core.model.run.events import ChildRef, ConditionResult, StopReason
 from dagu_core.model.status import RunStatus, StepStatus
+
+#: keys of `RunSummary.extra`: JSON of what caused the run, and of variables all its steps get
+TRIGGER, ENV = "trigger", "env"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class RunSummary:
     `fence` grows with every owner; a commit with an older one is refused. `engine` names the
     process that drives it ("" = nobody), `host` its machine. `definition` is the key of the
     stored source. `recoveries` counts how often the run was adopted from a dead engine.
+    `holds_slot` = while it is running it takes a slot of its queue.
     """
 
     ref: RunRef
@@ -101,8 +106,14 @@ class RunSummary:
     fence: int = 0
     seq: int = 0
     recoveries: int = 0
+    holds_slot: bool = True
     hidden: bool = False
     extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Variables that whatever started the run gives to all its steps."""
+        return json.loads(self.extra[ENV]) if ENV in self.extra else {}
 
 
 @dataclass(slots=True)
