@@ -18,7 +18,7 @@ C_co = TypeVar("C_co", bound=Config, covariant=True)
 C = TypeVar("C", bound=Config)
 
 Capability = Literal["command", "commands", "script", "shell", "container", "call", "workerSelector"]
-Expansion = Literal["shell", "full", "none"]
+Expansion = Literal["shell", "full", "words", "script", "none"]
 
 
 class Writer(Protocol):
@@ -43,8 +43,9 @@ class Attempt(Protocol[C_co]):
     `commands`, `exec`, `script` and `call` stand as in the plan, after expansion in the mode the
     executor asked for; `arguments` are the positional parameters. `step_fields` holds the values of
     the keys this type adds to a step, `dag_fields` the DAG-level values of plugins, both by word and
-    only where the file has them. `scratch` is a private folder
-    that is removed when the run ends. `grace` seconds pass between `stop_signal` and a kill.
+    only where the file has them. `working_dir` is the step's folder, `dag_working_dir` the one of
+    its DAG, `scratch` a private one that is removed when the run ends. `grace` seconds pass between
+    `stop_signal` and a kill.
     """
 
     @property
@@ -73,6 +74,8 @@ class Attempt(Protocol[C_co]):
     def env(self) -> Mapping[str, str]: ...
     @property
     def working_dir(self) -> Path: ...
+    @property
+    def dag_working_dir(self) -> Path: ...
     @property
     def scratch(self) -> Path: ...
     @property
@@ -126,7 +129,9 @@ class Executor(Part, ABC, Generic[C]):
 
     `capabilities` names the step fields this type understands; others are refused when the file
     is read. `expansion` says how texts are prepared: "shell" keeps plain references for the
-    step's POSIX shell to read from its environment, "full" replaces everything, "none" nothing.
+    step's POSIX shell to read from its environment, "full" replaces everything, "words" as well, but
+    splits a command line into words before (`shlex.split` gives them back), "script" the script
+    alone (the command is in a language that has a `$` of its own), "none" replaces nothing.
     `reattaches` promises that `reattach` finds an attempt again after the engine died.
     `step_fields` are step keys beside `config` that belong to this type (`container:`).
     """

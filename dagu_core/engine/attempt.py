@@ -12,6 +12,7 @@ from typing import Any
 
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.executor import Children
+from dagu_core.engine.ahead import Place
 from dagu_core.engine.context import RunContext
 from dagu_core.engine.log_keeper import LogKeeper
 from dagu_core.engine.logs import make_folder
@@ -20,7 +21,7 @@ from dagu_core.engine.scope import StepScope
 from dagu_core.engine.status_file import Fate, read_story
 from dagu_core.engine.streams import LogWriter, Streams
 from dagu_core.engine.substitute import Substitution
-from dagu_core.engine.supervision import Supervision
+from dagu_core.engine.supervision import Started, Supervision
 from dagu_core.engine.texts import Texts
 from dagu_core.model.plan.plan import Call, PlannedStep, Shell
 from dagu_core.model.run.run import RunRef
@@ -55,6 +56,8 @@ class LiveAttempt:
     substitution: Substitution
     supervision: Supervision
     again: bool
+    place: Place
+    now: Callable[[], float]
     children_of: Callable[[LiveAttempt], Children]
     step_fields: Mapping[str, Any] = field(default_factory=dict)
     dag_fields: Mapping[str, Any] = field(default_factory=dict)
@@ -91,6 +94,10 @@ class LiveAttempt:
         return self.context.positional
 
     @property
+    def dag_working_dir(self) -> Path:
+        return self.context.working_dir
+
+    @property
     def stop_signal(self) -> int:
         name = self.step.signal_on_stop or self.stop_signal_name() or "SIGTERM"
         return int(getattr(signal, name, signal.SIGTERM))
@@ -120,17 +127,23 @@ class LiveAttempt:
 
     async def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
         self.close_writers()  # what was written so far stands before what the process writes
-        fail_point("spawn.before")
-        started = self.supervision.start(
-            argv,
-            env={**(self.env if env is None else env), MARK: self._token()},
-            cwd=str(self.working_dir),
-            status=str(self.status_path),
-            stdout=str(self.streams.stdout),
-            stderr=str(self.streams.stderr),
-            filter=self.streams.filter,
-        )
-        fail_point("spawn.after")
+
+        def give(after: Started | None) -> Started:
+            fail_point("spawn.before")
+            started = self.supervision.start(
+                argv,
+                env={**(self.env if env is None else env), MARK: self._token()},
+                cwd=str(self.working_dir),
+                status=str(self.status_path),
+                stdout=str(self.streams.stdout),
+                stderr=str(self.streams.stderr),
+                filter=self.streams.filter,
+                after=after,
+            )
+            fail_point("spawn.after")
+            return started
+
+        started = await self.place.take(give, self.supervision, self.now)
         process = Supervised(self.status_path, self._token(), started, detach=self.step.detach)
         try:
             return await self._see_to_its_end(process)

@@ -16,6 +16,7 @@ from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.executor import Children, Executor
 from dagu_core.contracts.guard import Guard
 from dagu_core.contracts.host import BUILTINS
+from dagu_core.engine.ahead import Place
 from dagu_core.engine.attempt import LiveAttempt, Lost, describe, stop_what_runs
 from dagu_core.engine.capture import OutputTooLarge, captured, error_tail, log_matches
 from dagu_core.engine.conditions import check
@@ -51,21 +52,29 @@ class Workbench:
     children: Callable[[PlannedStep, int, LiveAttempt], Children]
     abandoned: Callable[[], bool]
     handler_status: Callable[[], str]
+    now: Callable[[], float]
     log_limit: int = 1 << 30
 
 
 async def carry_out(
-    bench: Workbench, node: PlannedStep, number: int, *, again: bool, spent: float = 0.0
+    bench: Workbench,
+    node: PlannedStep,
+    number: int,
+    place: Place,
+    logs: tuple[str, str],
+    *,
+    again: bool = False,
+    spent: float = 0.0,
 ) -> Outcome:
-    """Do attempt `number` of `node`; `again` = an earlier engine began it `spent` seconds ago, find
-    it instead.
+    """Do attempt `number` of `node`, which writes to `logs`; `again` = an earlier engine began it
+    `spent` seconds ago, find it instead.
 
     Never raises for a failed step; CancelledError passes after everything has been stopped.
     """
     state = bench.run.steps[node.index]
     streams = Streams(
-        stdout=Path(state.stdout),
-        stderr=Path(state.stderr),
+        stdout=Path(logs[0]),
+        stderr=Path(logs[1]),
         offset=state.offset,
         wants_output=node.output is not None,
         limit=bench.plan.max_output_size,
@@ -81,7 +90,7 @@ async def carry_out(
     if number > 1 and not again:
         bench.files.forget(node.index, number - 1)
     try:
-        values, cwd, shell = await _values(bench, node, number)
+        values, cwd, shell = await _values(bench, node, number, logs)
         if node.preconditions and number == 1 and not (again and _has_begun(bench, node, number)):
             conditions = await check(
                 node.preconditions,
@@ -93,7 +102,7 @@ async def carry_out(
             conditions = tuple(bench.context.masked(result) for result in conditions)
             if unmet := [result.error for result in conditions if not result.met]:
                 return Outcome(exit_code=None, ended="skipped", conditions=conditions, message=unmet[0])
-        attempt, executor = await _make(bench, node, number, values, cwd, shell, streams, again)
+        attempt, executor = await _make(bench, node, number, place, values, cwd, shell, streams, again)
         outcome = await _run(bench, node, attempt, executor, again, spent)
     except asyncio.CancelledError:
         if (task := asyncio.current_task()) is None or task.cancelling():
@@ -123,9 +132,10 @@ async def carry_out(
     return await _finish(bench, node, streams, error_offset, values, outcome)
 
 
-async def _values(bench: Workbench, node: PlannedStep, number: int) -> tuple[StepScope, Path, Shell]:
+async def _values(
+    bench: Workbench, node: PlannedStep, number: int, logs: tuple[str, str]
+) -> tuple[StepScope, Path, Shell]:
     context = bench.context
-    state = bench.run.steps[node.index]
     cwd = context.working_dir
     status = bench.handler_status() if node.handler is not None else ""
     values = await step_scope(
@@ -136,7 +146,7 @@ async def _values(bench: Workbench, node: PlannedStep, number: int) -> tuple[Ste
         cwd=cwd,
         spill=bench.files.scratch(node.index, number),
         status=status,
-        logs=(state.stdout, state.stderr),
+        logs=logs,
     )
     if node.working_dir:
         text = await expand(node.working_dir, values.scope)
@@ -154,6 +164,7 @@ async def _make(
     bench: Workbench,
     node: PlannedStep,
     number: int,
+    place: Place,
     values: StepScope,
     cwd: Path,
     shell: Shell,
@@ -199,6 +210,8 @@ async def _make(
         substitution=substitution,
         supervision=bench.supervision,
         again=again,
+        place=place,
+        now=bench.now,
         children_of=lambda attempt: bench.children(node, number, attempt),
         step_fields=step_fields,
         dag_fields=bench.context.fields,

@@ -13,8 +13,8 @@ from dagu_core.base.config import Config
 from dagu_core.base.errors import DaguError, Invalid
 from dagu_core.base.masking import Masker
 from dagu_core.contracts.secrets import SecretProvider, SecretScope
+from dagu_core.engine.kernel import forbid_dumps
 from dagu_core.engine.substitute import Substitution
-from dagu_core.engine.supervisor import forbid_dumps
 from dagu_core.model.plan.plan import Plan, Shell
 from dagu_core.model.run.events import ConditionResult
 from dagu_core.model.values.dotenv import parse_dotenv

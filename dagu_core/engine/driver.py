@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from dagu_core.base.clock import Clock
 from dagu_core.base.errors import Conflict, DaguError, LostOwnership, NotFound
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change, StateStore
+from dagu_core.engine.ahead import Line, Place
 from dagu_core.engine.carry_out import Workbench, carry_out
 from dagu_core.engine.closing import close_run
 from dagu_core.engine.conditions import check
@@ -35,8 +37,10 @@ from dagu_core.model.run.events import (
     Event,
     Noted,
     RunEnded,
+    RunFailed,
     RunTimedOut,
     StepSettled,
+    StopRequested,
 )
 from dagu_core.model.run.evolve import evolve
 from dagu_core.model.run.index import keep_marks
@@ -63,17 +67,27 @@ class Driver:
     """Drives one run. `post` is the only way in for anything that happens outside the loop."""
 
     def __init__(
-        self, bench: Workbench, *, store: StateStore, clock: Clock, slots: Slots, watch: Watch
+        self,
+        bench: Workbench,
+        *,
+        store: StateStore,
+        clock: Clock,
+        slots: Slots,
+        watch: Watch,
+        may_look_ahead: Callable[[], bool] = lambda: True,
     ) -> None:
         self.bench = bench
         self.run: Run = bench.run
         self.plan = bench.plan
         self.store, self.clock, self.slots, self.watch = store, clock, slots, watch
         self.abandoned = False
+        self.may_look_ahead = may_look_ahead
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._checking: asyncio.Task[None] | None = None
         self._pending: list[Event] = []
+        self._line = Line()
+        self._held: list[Event] = []
 
     def post(self, event: Event) -> None:
         """Put an event into the inbox; the loop takes it up at once."""
@@ -117,8 +131,9 @@ class Driver:
                 break
             for action in decision.actions:
                 self._mark(action)
-                begun.append(action)
-            if isinstance(begun[-1], CheckConditions | EndRun):
+                if not self._is_done_ahead(action):
+                    begun.append(action)
+            if begun and isinstance(begun[-1], CheckConditions | EndRun):
                 break
         if begun and isinstance(begun[-1], EndRun):
             for sentence in await close_run(self.bench):
@@ -126,6 +141,7 @@ class Driver:
         committed = await self._commit() if self._pending else []
         for action in begun:
             await self._act(group, action)
+        self._look_ahead(group)
         if committed and not self.run.is_over:
             # What was begun gets going first: telling about it can wait for that.
             await asyncio.sleep(0)
@@ -143,10 +159,13 @@ class Driver:
                 merged = is_merged(node, self.plan.log_output)
                 out, err = self.bench.files.step_logs(node, merged)
                 offset = _size(out) if number > 1 else 0
+                if (place := self._line.ahead.get(index)) is not None and place.begun:
+                    now = max(place.begun_at, self.run.steps[node.depends[-1]].finished_at or 0.0)
                 self._apply(AttemptStarted(now, node.name, number, out, err, offset))
             case StopAttempt(index=index, why=why):
                 self._apply(AttemptStopping(now, self.plan.nodes[index].name, why))
             case Settle(index=index, status=status, reason=reason, detail=detail):
+                self._forget_ahead()
                 self._apply(StepSettled(now, self.plan.nodes[index].name, status, reason, detail))
             case TimeOut():
                 self._apply(RunTimedOut(now))
@@ -171,30 +190,78 @@ class Driver:
                 pass
 
     def _begin(self, group: asyncio.TaskGroup, node: PlannedStep, number: int, *, again: bool) -> None:
-        self._tasks[node.index] = group.create_task(self._attempt(node, number, again))
+        if self._line.adopt(node.index) is None:
+            place = self._line.begin(node.index)
+            self._tasks[node.index] = group.create_task(self._attempt(node, number, place, again))
 
-    async def _attempt(self, node: PlannedStep, number: int, again: bool) -> None:
+    def _look_ahead(self, group: asyncio.TaskGroup) -> None:
+        """Make ready what certainly follows the step at work."""
+        if self._held or not self.may_look_ahead():
+            return
+        for index, place in self._line.extend(self.plan, self.run):
+            task = self._attempt(self.plan.nodes[index], 1, place, again=False)
+            self._tasks[index] = group.create_task(task)
+
+    def _is_done_ahead(self, action: Action) -> bool:
+        """Record the end of a step that was over before the run had got to it."""
+        if not isinstance(action, StartAttempt) or (place := self._line.ahead.get(action.index)) is None:
+            return False
+        if place.ended is None:
+            return False
+        self._line.adopt(action.index)
+        self._line.leave(action.index)
+        started = self.run.steps[action.index].started_at or 0.0
+        self._apply(replace(place.ended, at=max(started, place.ended.at)))
+        return True
+
+    def _forget_ahead(self) -> None:
+        """Nothing of what was made ready will be wanted."""
+        for index in self._line.ahead:
+            if (task := self._tasks.pop(index, None)) is not None:
+                task.cancel()
+        self._line.ahead.clear()
+
+    async def _take(self, event: Event) -> None:
+        """Apply an event of the inbox; a stop has to come before or after what may begin ahead."""
+        if self._line.ahead and isinstance(event, StopRequested | RunFailed):
+            await self._line.settle(self.bench.supervision)
+            if self._line.overtaken:
+                self._held.append(event)
+                return
+        self._apply(event)
+
+    async def _attempt(self, node: PlannedStep, number: int, place: Place, again: bool) -> None:
         """Carry out one attempt and put its end into the inbox; never raises for the step."""
         from dagu_core.model.run.events import Outcome
 
         task = asyncio.current_task()
         assert task is not None
+        state = self.run.steps[node.index]
+        logs = (state.stdout, state.stderr)
         try:
-            await self.slots.acquire()
-            try:
-                state = self.run.steps[node.index]
-                begun = state.retried_at or state.started_at
-                spent = max(0.0, self.clock.now() - begun) if again and begun else 0.0
-                outcome = await carry_out(self.bench, node, number, again=again, spent=spent)
-            finally:
-                self.slots.release()
+            if place.after is not None:
+                logs = self.bench.files.step_logs(node, is_merged(node, self.plan.log_output))
+                outcome = await carry_out(self.bench, node, number, place, logs)
+            else:
+                await self.slots.acquire()
+                try:
+                    begun = state.retried_at or state.started_at
+                    spent = max(0.0, self.clock.now() - begun) if again and begun else 0.0
+                    outcome = await carry_out(self.bench, node, number, place, logs, again=again, spent=spent)
+                finally:
+                    self.slots.release()
         except asyncio.CancelledError:
             if self.abandoned or not self.run.steps[node.index].stopping:
                 raise
             task.uncancel()
             outcome = Outcome(exit_code=None, ended="stopped", message="stopped")
         self._tasks.pop(node.index, None)
-        self.post(AttemptEnded(self.clock.now(), node.name, number, outcome))
+        ended = AttemptEnded(self.clock.now(), node.name, number, outcome)
+        if place.after is not None and not place.adopted.is_set():
+            place.ended = ended
+        else:
+            self._line.leave(node.index)
+            self.post(ended)
         for warning in outcome.warnings:
             self.bench.note("step.warning", warning, node.name)
 
@@ -211,17 +278,22 @@ class Driver:
 
     async def _next_events(self, wake_at: float | None) -> None:
         """Wait for one event (or the time), then take all that are there."""
+        if self._held and not self._line.overtaken:
+            for event in self._held:
+                self._apply(event)
+            self._held.clear()
+            return
         if self._inbox.empty():
             if wake_at is None:
-                self._apply(await self._inbox.get())
+                await self._take(await self._inbox.get())
             else:
                 try:
                     async with asyncio.timeout(max(0.0, wake_at - self.clock.now())):
-                        self._apply(await self._inbox.get())
+                        await self._take(await self._inbox.get())
                 except TimeoutError:
                     return
         while not self._inbox.empty():
-            self._apply(self._inbox.get_nowait())
+            await self._take(self._inbox.get_nowait())
 
     def _apply(self, event: Event) -> None:
         if self.run.is_over and not isinstance(event, Noted):
@@ -255,6 +327,7 @@ class Driver:
         return events
 
     def _finish(self) -> None:
+        self._forget_ahead()
         if self._checking is not None:
             self._checking.cancel()
         with contextlib.suppress(OSError):

@@ -7,7 +7,7 @@ import contextlib
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from dagu_core.contracts.catalog import Catalog
@@ -15,7 +15,7 @@ from dagu_core.contracts.notifier import Notice, Notifier
 from dagu_core.contracts.observer import Observer
 from dagu_core.contracts.store import StoredRun
 from dagu_core.engine.context import RunContext
-from dagu_core.model.run.events import Event, RunEnded
+from dagu_core.model.run.events import Event, Noted, RunEnded
 from dagu_core.model.run.run import Run, RunRef, StepRun
 
 #: events waiting for one listener; more are dropped and counted
@@ -24,8 +24,21 @@ BACKLOG = 10_000
 PATIENCE = 30.0
 
 Call = Callable[[], Awaitable[None]]
-Mask = Callable[[str], str]
+Tell = Callable[[str], None]
 T = TypeVar("T")
+
+
+def _nothing(what: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A call that waits for its turn; `mask` is for what its errors say, `failed` hears them."""
+
+    call: Call
+    mask: Callable[[str], str] = str
+    failed: Tell = _nothing
 
 
 class Lane:
@@ -33,17 +46,18 @@ class Lane:
 
     def __init__(self, name: str, opening: Call | None = None, closing: Call | None = None) -> None:
         self.name, self._opening, self._closing = name, opening, closing
-        self._calls: asyncio.Queue[tuple[Call, Mask] | None] = asyncio.Queue()
+        self._calls: asyncio.Queue[Waiting | None] = asyncio.Queue()
+        self._current: Waiting | None = None
         self.dropped = 0
         self.failures: list[str] = []
         self._task = asyncio.create_task(self._work())
 
-    def put(self, call: Call, mask: Mask = str) -> None:
-        """Queue a call; never waits. `mask` is for what its errors say."""
+    def put(self, waiting: Waiting) -> None:
+        """Queue a call; never waits."""
         if self._calls.qsize() >= BACKLOG:
             self.dropped += 1
         else:
-            self._calls.put_nowait((call, mask))
+            self._calls.put_nowait(waiting)
 
     async def close(self) -> None:
         """Let the queue run empty, for PATIENCE seconds at most."""
@@ -51,31 +65,43 @@ class Lane:
         done, _ = await asyncio.wait({self._task}, timeout=PATIENCE)
         if not done:
             self._task.cancel()
-            self._fail(f"gave up after {PATIENCE:g} s, {self._calls.qsize() - 1} events unheard")
+            what = f"gave up after {PATIENCE:g} s, {self._calls.qsize() - 1} events unheard"
+            self._fail(what)
+            unheard = [self._current] + [self._calls.get_nowait() for _ in range(self._calls.qsize())]
+            for each in unheard:
+                if each is not None:
+                    each.failed(what)
         if self.dropped:
             self._fail(f"too slow: {self.dropped} events were dropped")
 
     async def _work(self) -> None:
         if self._opening is not None:
-            await self._guarded(self._opening, str)
+            await self._guarded(Waiting(self._opening))
         while (waiting := await self._calls.get()) is not None:
-            await self._guarded(*waiting)
+            await self._guarded(waiting)
         if self._closing is not None:
-            await self._guarded(self._closing, str)
+            await self._guarded(Waiting(self._closing))
 
-    async def _guarded(self, call: Call, mask: Mask) -> None:
+    async def _guarded(self, waiting: Waiting) -> None:
+        self._current = waiting
+        if what := await self._called(waiting):
+            self._fail(what)
+            waiting.failed(what)
+
+    async def _called(self, waiting: Waiting) -> str:
+        """Make the call and say what went wrong."""
         try:
             async with asyncio.timeout(PATIENCE) as limit:
-                await call()
+                await waiting.call()
         except (Exception, SystemExit) as error:
             if limit.expired():
-                self._fail(f"took longer than {PATIENCE:g} s")
-            else:
-                self._fail(mask(f"{type(error).__name__}: {error}"))
+                return f"took longer than {PATIENCE:g} s"
+            return waiting.mask(f"{type(error).__name__}: {error}")
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
-            self._fail("cancelled itself")
+            return "cancelled itself"
+        return ""
 
     def _fail(self, what: str) -> None:
         if what not in self.failures:
@@ -84,13 +110,14 @@ class Lane:
 
 
 class Fanout:
-    """All listeners of one runner; costs nothing when there are none."""
+    """All listeners of one runner; costs nothing when there are none. `unheard` is told, once a
+    run and cause, who could not be told of it."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, unheard: Callable[[Run, str], None]) -> None:
+        self._catalog, self._unheard = catalog, unheard
         self._observers: list[tuple[Observer, Lane]] = []
         self._notifiers: dict[str, tuple[Notifier, Lane] | None] = {}
-        self._known: dict[RunRef, RunContext] = {}
+        self._known: dict[RunRef, tuple[RunContext, set[str]]] = {}
         self._early: dict[RunRef, list[tuple[Run, Event]]] = {}
 
     def open(self) -> None:
@@ -108,14 +135,14 @@ class Fanout:
     def introduce(self, ref: RunRef, context: RunContext) -> None:
         """Tell the values of a run, without which its notifiers cannot be told anything."""
         if self._catalog.notifiers:
-            self._known[ref] = context
+            self._known[ref] = context, set()
         for run, event in self._early.pop(ref, ()):
             self._notify(run, event)
 
     def publish(self, run: Run, event: Event) -> None:
         """Hand one committed event to everybody who listens; never waits, never raises."""
         for observer, lane in self._observers:
-            lane.put(_bind(observer.observe, run.ref, event))
+            lane.put(Waiting(_bind(observer.observe, run.ref, event)))
         if self._catalog.notifiers and run.plan.fields:
             if run.ref in self._known:
                 self._notify(run, event)
@@ -123,14 +150,25 @@ class Fanout:
                 self._early.setdefault(run.ref, []).append((run, event))
 
     def _notify(self, run: Run, event: Event) -> None:
-        context = self._known[run.ref]
+        context, told = self._known[run.ref]
         for word in context.fields.keys() & self._catalog.notifiers.keys():
             if (found := self._notifier(word)) is not None:
                 notifier, lane = found
                 call = _bind(notifier.notify, context.fields[word], _notice(run, event, context))
-                lane.put(call, context.mask)
+                # What fails at every note must not make a note of that, too.
+                failed = _nothing if isinstance(event, Noted) else self._failed(run, lane.name, told)
+                lane.put(Waiting(call, context.mask, failed))
         if isinstance(event, RunEnded):
             del self._known[run.ref]
+
+    def _failed(self, run: Run, name: str, told: set[str]) -> Tell:
+        def failed(what: str) -> None:
+            sentence = f"{name}: {what}"
+            if sentence not in told:
+                told.add(sentence)
+                self._unheard(run, sentence)
+
+        return failed
 
     def _notifier(self, word: str) -> tuple[Notifier, Lane] | None:
         if word not in self._notifiers:

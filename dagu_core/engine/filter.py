@@ -12,7 +12,7 @@ import select
 import sys
 from typing import Any
 
-from dagu_core.engine.supervisor import open_log
+from dagu_core.engine.kernel import open_log
 
 #: seconds a held-back tail may wait for the rest of a secret
 IDLE = 0.2
@@ -100,7 +100,7 @@ def main() -> None:
     masker = None
     if orders["secrets"]:
         from dagu_core.base.masking import Masker
-        from dagu_core.engine.supervisor import forbid_dumps
+        from dagu_core.engine.kernel import forbid_dumps
 
         forbid_dumps()
         masker = Masker(orders["secrets"])

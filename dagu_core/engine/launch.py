@@ -273,6 +273,7 @@ def make_driver(runner: Runner, launch: Launch, run: Run, context: RunContext, f
         children=lambda node, number, attempt: RunChildren(runner, launch, driver, node, number, attempt),
         abandoned=lambda: driver.abandoned,
         handler_status=lambda: driver.handler_status(),
+        now=runner.clock.now,
         log_limit=runner.places.log_limit,
     )
     driver = Driver(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dagu_core.base.clock import utc
 from dagu_core.base.names import safe_name
-from dagu_core.engine import supervisor
+from dagu_core.engine import kernel
 from dagu_core.model.plan.plan import Plan, PlannedStep
 from dagu_core.model.plan.policies import LogOutput
 from dagu_core.model.run.run import RunRef
@@ -71,7 +71,7 @@ class RunFiles:
 
 def make_folder(folder: Path) -> None:
     """Create a folder and its parents with the house's mode, whatever the umask."""
-    supervisor.make_folder(str(folder))
+    kernel.make_folder(str(folder))
 
 
 def open_log(path: Path) -> int:

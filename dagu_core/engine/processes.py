@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dagu_core.engine.status_file import Fate, Story, is_locked, read_story
+from dagu_core.engine.kernel import is_held
+from dagu_core.engine.status_file import Fate, Story, read_story
 from dagu_core.engine.supervision import Started
 from dagu_core.engine.supervisor import STATUS_FD
 
@@ -133,7 +134,7 @@ class Supervised:
         if _HAS_PROC:
             # The lock proves nothing here: what left the group holds it, too.
             return self.pid in self.members()
-        return bool(self.pid) and is_locked(self.status) and _leads(self.pid)
+        return bool(self.pid) and is_held(str(self.status)) and _leads(self.pid)
 
     async def kill(self) -> None:
         """SIGKILL until nothing of the attempt is left (a fork may race with one pass)."""
@@ -145,7 +146,7 @@ class Supervised:
 
     def lives(self) -> bool:
         """Whether anything of the attempt (that kept its descriptors, or its group) lives."""
-        if is_locked(self.status):
+        if is_held(str(self.status)):
             return True
         group = self.main_pid()
         if not group:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from dagu_core.engine.supervisor import open_log
+from dagu_core.engine.kernel import open_log
 from dagu_core.model.run.events import Event
 from dagu_core.model.run.run import Run
 

@@ -20,9 +20,10 @@ from dagu_core.engine.driver import Driver
 from dagu_core.engine.fanout import Fanout
 from dagu_core.engine.liveness import EngineLock, host_name, living_pid
 from dagu_core.engine.logs import work_folder
+from dagu_core.engine.run_log import RunLog
 from dagu_core.engine.supervision import Supervision
 from dagu_core.model.plan.plan import Plan
-from dagu_core.model.run.events import Event, StopRequested
+from dagu_core.model.run.events import Event, Noted, StopRequested
 from dagu_core.model.run.run import Run, RunRef
 from dagu_core.model.run.signals import StopSignal
 
@@ -92,7 +93,7 @@ class Runner:
         self._poller = asyncio.create_task(self._poll_signals())
         self.supervision.start_supervisor()
         self.supervision.listen()
-        self.fanout = Fanout(self.catalog)
+        self.fanout = Fanout(self.catalog, self._note_unheard)
         self.fanout.open()
         # Only now: the supervisor, and so the steps, keep the limit of descriptors they were given.
         self.capacity = _capacity()
@@ -152,6 +153,17 @@ class Runner:
         self.fanout.publish(run, event)
         with contextlib.suppress(OSError):  # a terminal that was closed
             self.watch(run, event)
+
+    def _note_unheard(self, run: Run, what: str) -> None:
+        """A notifier failed: an event of the run while it goes on; after its end, which nothing may
+        change, a line in its log."""
+        event = Noted(self.clock.now(), "notifier.failed", what)
+        if (driver := self._drivers.get(run.ref)) is not None and not run.is_over:
+            driver.post(event)
+        elif run.summary.log:
+            log = RunLog(Path(run.summary.log), self.describe, lambda run, event: None)
+            log(run, event)
+            log.close()
 
     def listen_to_signals(self, *, hangup: bool = True) -> None:
         """Turn SIGINT, SIGTERM, SIGHUP and SIGQUIT into stop requests; a second one forces."""

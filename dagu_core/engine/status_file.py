@@ -56,19 +56,6 @@ def read_story(status: str | Path) -> Story:
         os.close(descriptor)
 
 
-def is_locked(path: str | Path) -> bool:
-    """Whether the file is locked: something that the step started still lives (and kept its
-    descriptors)."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        return not _lockable(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _lockable(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dagu_core.base.masking import Masker
+from dagu_core.engine.kernel import is_held
 from dagu_core.engine.logs import FILE_MODE, open_log
-from dagu_core.engine.status_file import is_locked
 from dagu_core.engine.supervision import boot
 
 
@@ -67,7 +67,7 @@ class Streams:
 
     async def drained(self) -> None:
         """Wait until a filter of an earlier engine has written everything."""
-        while is_locked(self.filter_lock):
+        while is_held(str(self.filter_lock)):
             await asyncio.sleep(0.02)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from dagu_core.engine.supervisor import become_subreaper
+from dagu_core.engine.kernel import become_subreaper
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 
@@ -35,12 +35,18 @@ class Ending:
 
 @dataclass(slots=True)
 class Started:
-    """A process on its way: `pid` and `ended` come when the supervisor tells."""
+    """A process on its way: `pid` and `ended` come when the supervisor tells.
 
+    `begun` tells of one that was ordered to begin after another: True = it has, False = it never
+    will.
+    """
+
+    number: int
     status: str
     pid: asyncio.Future[int]
     ended: asyncio.Future[Ending]
     filtered: asyncio.Future[None] | None = None
+    begun: asyncio.Future[bool] | None = None
 
 
 class Supervision:
@@ -104,16 +110,20 @@ class Supervision:
         stdout: str,
         stderr: str,
         filter: Mapping[str, Any] | None = None,
+        after: Started | None = None,
     ) -> Started:
-        """Order a process. Raises FileNotFoundError or PermissionError, naming the program, when
-        it cannot be started; other refusals arrive as OSError through `ended`."""
+        """Order a process; with `after`, to begin the moment that one has ended well.
+
+        Raises FileNotFoundError or PermissionError, naming the program, when it cannot be started;
+        other refusals arrive as OSError through `ended`.
+        """
         program = find_program(argv[0], env.get("PATH", os.defpath), cwd)
         if not self._pid:
             self.start_supervisor()
             self.listen()
         loop = asyncio.get_running_loop()
         self._next += 1
-        started = Started(status, loop.create_future(), loop.create_future())
+        started = Started(self._next, status, loop.create_future(), loop.create_future())
         if filter is not None:
             started.filtered = loop.create_future()
         order = {
@@ -127,10 +137,18 @@ class Supervision:
             "stderr": stderr,
             "filter": None if filter is None else dict(filter),
         }
+        if after is not None:
+            order["after"] = after.number
+            started.begun = loop.create_future()
         self._running[self._next] = started
         data = marshal.dumps(order)
         self._send(len(data).to_bytes(4, "little") + data)
         return started
+
+    def revoke(self, started: Started) -> None:
+        """Take back an order that may not have begun yet; `begun` tells whether it had."""
+        data = marshal.dumps({"revoke": started.number})
+        self._send(len(data).to_bytes(4, "little") + data)
 
     def _send(self, data: bytes) -> None:
         """Write without blocking the loop: the supervisor may be busy telling us things."""
@@ -181,17 +199,22 @@ class Supervision:
         match message:
             case ("started", _, pid):
                 _set(started.pid, pid)
-            case ("exited", number, code, cpu, rss):
+            case ("exited", number, code, cpu, rss, next_one):
                 _set(started.ended, Ending(code, {"cpu_seconds": cpu, "max_rss_kib": float(rss)}))
                 if started.filtered is None or started.filtered.done():
                     del self._running[number]
+                if next_one in self._running:
+                    _set(self._running[next_one].begun, True)
+            case ("dropped", number):
+                _set(started.begun, False)
+                del self._running[number]
             case ("filtered", number):
-                if started.filtered is not None:
-                    _set(started.filtered, None)
+                _set(started.filtered, None)
                 if started.ended.done():
                     del self._running[number]
             case ("refused", number, code, text, file):
                 error = OSError(code, text or os.strerror(code or errno.EIO), file)
+                _set(started.begun, True)
                 if not started.ended.done():
                     started.ended.set_exception(error)
                 del self._running[number]
@@ -208,8 +231,8 @@ class Supervision:
         self._pid = 0
         self._backlog.clear()
         for started in self._running.values():
-            if started.filtered is not None:
-                _set(started.filtered, None)
+            _set(started.begun, False)
+            _set(started.filtered, None)
             if started.ended.done():
                 continue
             if started.pid.done():
@@ -240,8 +263,8 @@ async def _wait_ourselves(started: Started) -> None:
         await asyncio.sleep(0.05)
 
 
-def _set(future: asyncio.Future[Any], value: Any) -> None:
-    if not future.done():
+def _set(future: asyncio.Future[Any] | None, value: Any) -> None:
+    if future is not None and not future.done():
         future.set_result(value)
 
 

@@ -20,11 +20,12 @@ import sys
 from time import monotonic
 from typing import Any
 
+from dagu_core.engine.kernel import become_subreaper, is_held, open_log
+
 #: the descriptor the status file has inside a step and everything below it
 STATUS_FD = 9
 #: milliseconds after which the engine is told the pid of a step
 UNTOLD_MS = 20
-_APPEND = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 # Python ignores some of these; a step expects the defaults of all.
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -32,14 +33,19 @@ _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signa
 class Supervisor:
     """Reads orders from descriptor 0, tells what happened on descriptor 1.
 
-    Messages are `marshal` data behind a 4-byte length. An order is a dict, see `start`. Answers
-    are tuples: ("started", id, pid), ("exited", id, code, cpu_seconds, max_rss_kib),
-    ("filtered", id), ("refused", id, errno, text, file).
+    Messages are `marshal` data behind a 4-byte length. An order is a dict, see `prepare`; one with
+    `after` begins the moment the step of that id has ended well, and {"revoke": id} takes it back.
+    Answers are tuples: ("started", id, pid), ("exited", id, code, cpu_seconds, max_rss_kib, id of
+    the order that began with it, or 0), ("dropped", id) for one that never will, ("filtered", id),
+    ("refused", id, errno, text, file).
     """
 
     def __init__(self) -> None:
         self.null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        self.steps: dict[int, tuple[int, int]] = {}
+        self.steps: dict[int, tuple[dict[str, Any], int]] = {}
+        # What follows whom: the order, and its files once the one before it runs.
+        self.line: dict[int, tuple[dict[str, Any], list[int] | None]] = {}
+        self.running: set[int] = set()
         self.filters: dict[int, int] = {}
         self.engine_lives = True
         # Most short steps end before anybody would ask for their pid: that saves a message.
@@ -70,6 +76,8 @@ class Supervisor:
                 elif not self.read_orders():
                     poll.unregister(0)
                     self.engine_lives = False
+                    for before in list(self.line):
+                        self.drop(before)
             if self.untold and monotonic() >= self.tell_at:
                 self.tell_starts()
         self.reap()  # what was killed a moment ago must not stay defunct
@@ -86,16 +94,75 @@ class Supervisor:
                 break
             order = marshal.loads(self.orders[4 : 4 + size])
             del self.orders[: 4 + size]
-            try:
-                self.start(order)
-            except OSError as error:
-                self.tell(
-                    ("refused", order["id"], error.errno or 0, error.strerror or "", error.filename or "")
-                )
+            if "revoke" in order:
+                for before, (waiting, _) in list(self.line.items()):
+                    if waiting["id"] == order["revoke"]:
+                        self.drop(before)
+            elif "after" in order:
+                self.line_up(order)
+            else:
+                try:
+                    self.start(order, self.prepare(order))
+                except OSError as error:
+                    self.refuse(order, error)
         return True
 
-    def start(self, order: dict[str, Any]) -> None:
-        """Start one step: argv, env, cwd, status (path), stdout and stderr (paths) or a filter.
+    def line_up(self, order: dict[str, Any]) -> None:
+        """Keep an order until the step before it has ended well."""
+        before = order["after"]
+        if before in self.running:
+            self.line[before] = (order, None)
+            self.make_ready(before)
+        elif any(waiting["id"] == before for waiting, _ in self.line.values()):
+            self.line[before] = (order, None)
+        else:
+            self.tell(("dropped", order["id"]))
+
+    def make_ready(self, before: int) -> None:
+        """Open the files of the order that follows `before`, so that it can begin at once."""
+        if before not in self.line:
+            return
+        order, _ = self.line[before]
+        try:
+            self.line[before] = (order, self.prepare(order))
+        except OSError:
+            self.drop(before)  # ordered again when its time has come, it is told why
+
+    def drop(self, before: int) -> None:
+        """Forget the order that follows `before`, and all that follow it."""
+        while (found := self.line.pop(before, None)) is not None:
+            order, opened = found
+            for descriptor in opened or ():
+                os.close(descriptor)
+            before = order["id"]
+            self.tell(("dropped", before))
+
+    def follow(self, ended: dict[str, Any]) -> int:
+        """Begin what follows a step that has ended well; its id, or 0.
+
+        Not as long as anything the step has left behind keeps its lock: it is not over then.
+        """
+        found = self.line.get(ended["id"])
+        if found is None:
+            return 0
+        order, opened = found
+        if opened is None or not self.engine_lives or is_held(ended["status"]):
+            self.drop(ended["id"])
+            return 0
+        del self.line[ended["id"]]
+        try:
+            self.start(order, opened)
+        except OSError as error:
+            self.refuse(order, error)
+        return int(order["id"])
+
+    def refuse(self, order: dict[str, Any], error: OSError) -> None:
+        """Tell why an order cannot be carried out."""
+        self.tell(("refused", order["id"], error.errno or 0, error.strerror or "", error.filename or ""))
+        self.drop(order["id"])
+
+    def prepare(self, order: dict[str, Any]) -> list[int]:
+        """Open what a step needs: its status file (locked), then its logs unless it has a filter.
 
         Raises OSError; EEXIST when another supervisor has started this very attempt.
         """
@@ -109,16 +176,25 @@ class Supervisor:
                 raise FileExistsError(errno.EEXIST, "started already", order["status"]) from None
             if os.fstat(status).st_size:
                 raise FileExistsError(errno.EEXIST, "started already", order["status"])
+            if order["filter"] is None:
+                opened.append(open_log(order["stdout"]))
+                if order["stderr"] != order["stdout"]:
+                    opened.append(open_log(order["stderr"]))
+        except BaseException:
+            for descriptor in opened:
+                os.close(descriptor)
+            raise
+        return opened
+
+    def start(self, order: dict[str, Any], opened: list[int]) -> None:
+        """Start one step: argv, env, cwd, with the files `prepare` opened. Raises OSError."""
+        status = opened[0]
+        try:
             os.write(status, b"starting\n")
             if order["filter"] is not None:
                 out, err = self.start_filter(order, opened)
             else:
-                out = open_log(order["stdout"])
-                opened.append(out)
-                err = out
-                if order["stderr"] != order["stdout"]:
-                    err = open_log(order["stderr"])
-                    opened.append(err)
+                out, err = opened[1], opened[-1]
             os.chdir(order["cwd"])
             argv = order["argv"]
             pid = os.posix_spawn(
@@ -137,14 +213,14 @@ class Supervisor:
             )
             os.write(status, b"started %d\n" % pid)
             opened.remove(status)
-            self.steps[pid] = (order["id"], status)
+            self.steps[pid] = (order, status)
+            self.running.add(order["id"])
             if not self.untold:
                 self.tell_at = monotonic() + UNTOLD_MS / 1000
             self.untold[pid] = order["id"]
-        except OSError as error:
+        except OSError:
             # An empty file says "never started": nothing must be read from a refused one.
-            if error.errno != errno.EEXIST:
-                os.ftruncate(status, 0)
+            os.ftruncate(status, 0)
             raise
         finally:
             for descriptor in opened:
@@ -198,7 +274,15 @@ class Supervisor:
                 except OSError:
                     pass  # a full disk: the living engine still hears of it below
                 os.close(status)
-                self.tell(("exited", order, ended, usage.ru_utime + usage.ru_stime, usage.ru_maxrss))
+                self.running.discard(order["id"])
+                next_one = 0
+                if ended == 0:
+                    next_one = self.follow(order)
+                else:
+                    self.drop(order["id"])
+                cpu = usage.ru_utime + usage.ru_stime
+                self.tell(("exited", order["id"], ended, cpu, usage.ru_maxrss, next_one))
+                self.make_ready(next_one)
 
     def tell_starts(self) -> None:
         """Tell the pids of the steps that have been at work for a while."""
@@ -214,51 +298,6 @@ class Supervisor:
                 os.write(1, len(data).to_bytes(4, "little") + data)
             except OSError:
                 self.engine_lives = False
-
-
-def open_log(path: str) -> int:
-    """Open a log for appending; recreates its folder when somebody removed it."""
-    try:
-        return os.open(path, _APPEND, 0o600)
-    except FileNotFoundError:
-        make_folder(os.path.dirname(path))
-        return os.open(path, _APPEND, 0o600)
-
-
-def make_folder(path: str) -> None:
-    """Create a folder and its parents with the house's mode, whatever the umask."""
-    if not path or os.path.isdir(path):
-        return
-    make_folder(os.path.dirname(path))
-    try:
-        os.mkdir(path)
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise
-    else:
-        os.chmod(path, 0o750)
-
-
-def become_subreaper() -> bool:
-    """Adopt what steps leave behind instead of losing it to init; Linux only."""
-    if sys.platform != "linux":
-        return False
-    import ctypes
-
-    pr_set_child_subreaper = 36
-    return bool(ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0)
-
-
-def forbid_dumps() -> None:
-    """Keep this process out of core dumps and away from debuggers: it holds secrets."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    if sys.platform == "linux":
-        import ctypes
-
-        pr_set_dumpable = 4
-        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from dagu_core.engine.substitute import Substitution
 from dagu_core.model.plan.plan import Call, PlannedStep, Shell
 from dagu_core.model.values.expand import expand
 from dagu_core.model.values.shelltext import ShellText, for_shell, in_place
+from dagu_core.model.values.words import expand_words
 
 _NAMED = re.compile(r"\$\{?([A-Za-z0-9_]+)")
 _POSIX = frozenset({"sh", "bash", "zsh", "ksh", "ash", "dash", "nix-shell", "busybox", "mksh"})
@@ -37,7 +38,7 @@ async def prepare(
     node: PlannedStep, shell: Shell, mode: Expansion, values: StepScope, substitution: Substitution
 ) -> Texts:
     """Expand the texts of a step once; what was inserted is never scanned again."""
-    _refuse_too_large(node, values)
+    _refuse_too_large(node, mode, values)
     texts = Texts(commands=node.commands, exec=node.exec, script=node.script)
     if node.call is not None:
         target = await expand(node.call.target, values.scope, substitution)
@@ -46,7 +47,14 @@ async def prepare(
     if mode == "none":
         return texts
     scope = values.scope
+    if mode == "script":
+        texts.script = await expand(node.script, scope, substitution)
+        return texts
     texts.exec = tuple([await expand(word, scope, substitution) for word in node.exec])
+    if mode == "words":
+        texts.commands = tuple([await expand_words(line, scope, substitution) for line in node.commands])
+        texts.script = await expand(node.script, scope, substitution)
+        return texts
     if mode == "full" or not is_posix(shell):
         texts.commands = tuple([await expand(text, scope, substitution) for text in node.commands])
         texts.script = (
@@ -91,11 +99,12 @@ def _kept_apart(index: int, prepared: ShellText, all_values: dict[str, str]) -> 
     return prepared.text.replace("${DAGU_REF_", f"${{DAGU_REF{index}_")
 
 
-def _refuse_too_large(node: PlannedStep, values: StepScope) -> None:
-    if not values.too_large:
+def _refuse_too_large(node: PlannedStep, mode: Expansion, values: StepScope) -> None:
+    if not values.too_large or mode == "none":
         return
     named = set()
-    for text in (*node.commands, *node.exec, node.script):
+    commands = () if mode == "script" else (*node.commands, *node.exec)
+    for text in (*commands, node.script):
         named |= set(_NAMED.findall(text))
     for name in sorted(named & values.too_large.keys()):
         raise Invalid(

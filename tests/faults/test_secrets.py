@@ -289,7 +289,7 @@ def test_K09_dumpable_is_switched_off() -> None:
     import subprocess
 
     program = (
-        "import ctypes, resource; from dagu_core.engine.supervisor import forbid_dumps; forbid_dumps();"
+        "import ctypes, resource; from dagu_core.engine.kernel import forbid_dumps; forbid_dumps();"
         "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE)[0])"
     )
     assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) in (0, 1, 2)

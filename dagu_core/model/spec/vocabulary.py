@@ -25,9 +25,9 @@ class Vocabulary:
 
     `step_types` by name and alias; `step_keys` are guards and the keys step types add to a step,
     `dag_keys` notifiers, schedule filters and DAG fields, `providers` the secret providers;
-    `check_secret` says what is wrong with a reference ("" = nothing). `owners` maps words nobody registered to the package that
-    would bring them, so that a file that uses them gets told what to install; `broken` maps a
-    package that is installed but did not load to the reason.
+    `check_secret` says what is wrong with a reference ("" = nothing). `owners` maps words nobody
+    registered to the package that would bring them, so that a file that uses them gets told what
+    to install; `broken` maps a package that is installed but did not load to the reason.
     """
 
     step_types: Mapping[str, StepType] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from dagu_ftp.problems import MISSING, Problem
@@ -57,7 +57,7 @@ class LocalTree:
     def set_mode(self, path: str, mode: int) -> None:
         self.real(path).chmod(mode & 0o777)
 
-    def read(self, path: str, offset: int = 0) -> Iterator[bytes]:
+    def read(self, path: str, offset: int = 0) -> Generator[bytes, None, None]:
         with self.real(path).open("rb") as file:
             file.seek(offset)
             while block := file.read(BLOCK):

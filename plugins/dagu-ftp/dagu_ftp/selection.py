@@ -31,7 +31,7 @@ class Selection:
 
     `*`, `?` and `[a-z]` stand for a part of one name and do not match a leading dot; `**` stands
     for any number of folders. `refuse` hears of names that must not be used. Halves of files, ours
-    or of other runs, are never found.
+    or of other runs, are only found when asked for.
     """
 
     def __init__(
@@ -42,12 +42,14 @@ class Selection:
         recursive: bool,
         exclude: Sequence[str],
         refuse: Callable[[str, str], None],
+        halves: bool = False,
     ) -> None:
         self._tree = tree
         self._source = source
         self._recursive = recursive
         self._exclude = exclude
         self._refuse = refuse
+        self._halves = halves
         #: whether the source is one file, as opposed to a pattern or a folder
         self.is_one = False
 
@@ -123,7 +125,7 @@ class Selection:
                 continue
             path = joined(folder, entry.name)
             inside = f"{relative}/{entry.name}" if relative else entry.name
-            if entry.name.startswith(PART) or self.excludes(inside):
+            if self.excludes(inside) or (entry.name.startswith(PART) and not self._halves):
                 continue
             if entry.kind == "link":
                 target = self._tree.stat(path)

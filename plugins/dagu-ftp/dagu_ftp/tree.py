@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -55,7 +55,7 @@ class Tree(Protocol):
 
     def set_modified(self, path: str, modified: float) -> None: ...
     def set_mode(self, path: str, mode: int) -> None: ...
-    def read(self, path: str, offset: int = 0) -> Iterator[bytes]:
+    def read(self, path: str, offset: int = 0) -> Generator[bytes, None, None]:
         """The content from `offset` on, block by block."""
         ...
 

@@ -1,1 +1,25 @@
 """What this package offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagu_core import Config, Executor, Notifier, hookimpl
+from dagu_http.executor import HttpExecutor
+from dagu_http.network import NetworkConfig
+from dagu_http.webhook import Webhook
+
+
+@hookimpl
+def dagu_register_executors() -> list[type[Executor[Any]]]:
+    return [HttpExecutor]
+
+
+@hookimpl
+def dagu_register_notifiers() -> list[type[Notifier]]:
+    return [Webhook]
+
+
+@hookimpl
+def dagu_register_dag_fields() -> dict[str, type[Config]]:
+    return {"network": NetworkConfig}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from email.errors import InvalidHeaderDefect
 from email.headerregistry import Address, HeaderRegistry
+from typing import Any
 
 #: recipients of one mail
 MOST = 1000
@@ -15,12 +16,13 @@ def parse(text: str) -> list[Address]:
 
     An address without a domain is one of the server's own machine.
     """
-    if not text.strip():
+    text = text.strip()
+    if not text:
         return []
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ValueError("an address must be one line without control characters")
     try:
-        header = HeaderRegistry()("to", text)
+        header: Any = HeaderRegistry()("to", text)
         found = list(header.addresses)
         wrong = [defect for defect in header.defects if isinstance(defect, InvalidHeaderDefect)]
     except Exception:  # its parser knows texts it cannot read at all
@@ -35,10 +37,11 @@ def parse(text: str) -> list[Address]:
 
 def parse_all(texts: str | Iterable[str]) -> list[Address]:
     """The addresses of a text or of a list of texts, each once. Raises ValueError."""
-    several = [texts] if isinstance(texts, str) else texts
-    found = {address.addr_spec: address for text in several for address in reversed(parse(text))}
-    order = [address.addr_spec for text in several for address in parse(text)]
-    return [found[each] for each in dict.fromkeys(order)]
+    found: dict[str, Address] = {}
+    for text in [texts] if isinstance(texts, str) else texts:
+        for address in parse(text):
+            found.setdefault(address.addr_spec, address)
+    return list(found.values())
 
 
 def _in_ascii(address: Address) -> Address:

@@ -18,17 +18,18 @@ def _checked_addresses(value: Any, info: ValidationInfo) -> Any:
     """Every address is one; those with references are judged when the run knows their values."""
     from dagu_mail.addresses import parse
 
-    reading = bool(info.context) and info.context.get("phase") == "read"
+    reading = (info.context or {}).get("phase") == "read"
     for text in [value] if isinstance(value, str) else value:
         if not (reading and _REFERENCE.search(text)):
             parse(text)
     return value
 
 
-def _one_line(value: Any) -> Any:
-    if isinstance(value, str) and _CONTROL.search(value):
+def _one_line(value: str) -> str:
+    line = value.strip("\r\n")
+    if _CONTROL.search(line):
         raise ValueError("must be one line without control characters")
-    return value
+    return line
 
 
 class SmtpConfig(Config):
@@ -42,8 +43,8 @@ class SmtpConfig(Config):
     password: str = Field("", repr=False, description="The password; better a reference to a secret.")
     tls: Literal["auto", "starttls", "implicit", "none"] = Field(
         "auto",
-        description="`starttls` demands encryption after the greeting, `implicit` from the first byte, `none` "
-        "never encrypts; `auto`: implicit on port 465, else STARTTLS if offered and somebody logs in.",
+        description="`starttls` demands encryption after the greeting, `implicit` from the first byte, "
+        "`none` never encrypts; `auto`: implicit on port 465, else STARTTLS if offered and somebody logs in.",
     )
     ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's.")
     timeout: float = Field(30, gt=0, le=600, description="Seconds the whole delivery of one mail may take.")
@@ -95,7 +96,10 @@ class NoticeConfig(Config):
     attach_logs: bool = Field(False, description="Attach the stdout log of each step.")
     attach_stderr: bool = Field(False, description="With `attachLogs`: attach the stderr logs, too.")
     max_log_size: int = Field(
-        1_048_576, ge=1, le=26_214_400, description="Bytes of each log that are attached; the end of longer ones."
+        1_048_576,
+        ge=1,
+        le=26_214_400,
+        description="Bytes of each log that are attached; the end of longer ones.",
     )
     spellings: ClassVar[dict[str, str]] = {"from": "sender"}
 

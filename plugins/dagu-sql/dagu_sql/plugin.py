@@ -1,1 +1,19 @@
 """What this package offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagu_core import Executor, Plan, Problem, hookimpl
+from dagu_sql.executor import MysqlExecutor, PostgresExecutor, SqlExecutor, SqliteExecutor
+from dagu_sql.lint import references_in_sql
+
+
+@hookimpl
+def dagu_register_executors() -> list[type[Executor[Any]]]:
+    return [SqlExecutor, PostgresExecutor, MysqlExecutor, SqliteExecutor]
+
+
+@hookimpl
+def dagu_lint(plan: Plan) -> list[Problem]:
+    return references_in_sql(plan)

@@ -34,6 +34,18 @@ class TestShell(ExecutorContract):
     def printing_step(self, file: Path) -> Step:
         return {"command": f"cat {shlex.quote(str(file))}"}
 
+    def echo_step(self, text: str) -> Step:
+        return {"command": f"printf %s {shlex.quote(text)}"}
+
+    def env_step(self, name: str) -> Step:
+        return {"command": f'printf %s "${name}"'}
+
+    def leaking_step(self, reference: str) -> Step:
+        return {"script": f"cat 'no such file {reference}'"}
+
+    def reattach_step(self, marker: Path) -> Step:
+        return {"command": f"sleep 3; echo done >> {shlex.quote(str(marker))}"}
+
 
 def test_a_shell_step_that_ignores_its_stop_is_killed_with_all_it_started() -> None:
     step = {"command": "trap '' TERM; sleep 60 & setsid sleep 61 & sleep 62; sleep 63"}

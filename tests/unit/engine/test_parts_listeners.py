@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -217,6 +218,40 @@ def test_a_notifier_with_wrong_values_is_a_note_and_no_failure(toys: Toys) -> No
     assert ran.status == "succeeded" and calls == []
     notes = [event for event in stored(toys, ran) if getattr(event, "code", "") == "notifier.invalid"]
     assert len(notes) == 1 and "pager.level" in repr(notes[0])
+
+
+def test_what_a_notifier_could_not_tell_is_noted_once_in_the_run(toys: Toys) -> None:
+    toys.give(pager([], ConnectionError("no line")))
+    ran = toys.run("""
+        pager: {to: me}
+        steps: ["true", "true"]
+        """)
+    notes = [event for event in stored(toys, ran) if getattr(event, "code", "") == "notifier.failed"]
+    assert [note.message for note in notes] == ["notifier pager: ConnectionError: no line"]  # type: ignore[union-attr]
+    assert ran.status == "succeeded"
+
+
+def test_after_the_end_it_is_noted_in_the_log_of_the_run(toys: Toys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "PATIENCE", 0.3)
+
+    class Last(Notifier):
+        """Calls at the end."""
+
+        name = "pager"
+        Config = PagerConfig
+
+        async def notify(self, config: Config, notice: Notice) -> None:
+            if isinstance(notice.event, RunEnded):
+                await asyncio.Event().wait()
+
+    toys.give(Last)
+    ran = toys.run("""
+        pager: {to: me}
+        steps: ["true"]
+        """)
+    assert ran.status == "succeeded" and isinstance(stored(toys, ran)[-1], RunEnded)
+    *_, last = Path(ran.view.summary.log).read_text().splitlines()
+    assert "notifier pager: " in last and "code=notifier.failed" in last
 
 
 def test_sub_dag_runs_tell_their_own_notifiers(toys: Toys) -> None:

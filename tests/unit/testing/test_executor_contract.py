@@ -1,136 +1,104 @@
-"""The suite for executor authors catches what it promises to catch; its fakes keep their word."""
+"""The suite for step types passes what is right and finds what is wrong, sentence by sentence."""
 
 from __future__ import annotations
 
-import asyncio
+import shlex
+import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
 
-from dagu_core import Config, Executor, NoConfig, Outcome
 from dagu_core.engine import carry_out
 from dagu_core.testing.executor_contract import ExecutorContract, Step
-from dagu_core.testing.fakes import FakeClock, scripted
-from dagu_core.testing.harness import offering, run_step
+from tests.unit.testing.breaking import notices, sentences
+
+sys.path.append(str(Path(__file__).parents[2] / "plugins_zoo"))
+
+import zoo_heavy
+import zoo_mime
 
 
-class Lenient(BaseModel):
-    """Takes everything."""
+class MimeSuite(ExecutorContract):
+    """The suite, told how a mime is used."""
 
-    model_config = ConfigDict(extra="ignore")
-    depth: int = 1
-
-
-class SloppyConfig(Config):
-    """Says too little."""
-
-    inner: list[Lenient] = Field([], description="What is inside.")
-
-
-class Sloppy(Executor[SloppyConfig]):
-    """Does everything wrong that a command can ask for."""
-
-    name = "sloppy"
-    Config = SloppyConfig
-    capabilities = frozenset({"command"})
-    #: what was begun and never ended, so that the test can
-    begun: ClassVar[list[asyncio.Task[Any]]] = []
-
-    async def run(self, attempt: Any) -> Outcome:
-        match attempt.commands[0].split():
-            case ["raise"]:
-                raise RuntimeError("oops")
-            case ["leave"]:
-                self.begun.append(asyncio.create_task(asyncio.sleep(60)))
-            case ["ignore"]:
-                for _ in range(2):
-                    try:
-                        await asyncio.sleep(10)
-                    except asyncio.CancelledError:
-                        continue
-            case ["cut", file]:
-                await attempt.stdout.write(Path(file).read_bytes()[:1000])
-            case ["decode", file]:
-                await attempt.stdout.write(Path(file).read_text(errors="replace").encode())
-        return Outcome()
-
-
-class SloppySuite(ExecutorContract):
-    """The suite, given a step type that fails it."""
-
-    executor = Sloppy
-    heavy = ("asyncio",)
-    words: ClassVar[dict[str, str]] = {"good": "leave", "print": "cut"}
+    executor = zoo_mime.Mime
+    big_output = 64 << 20
 
     def good_step(self) -> Step:
-        return {"type": "sloppy", "command": self.words["good"]}
+        return {"type": "mime", "command": "true"}
 
     def failing_step(self) -> Step:
-        return {"type": "sloppy", "command": "raise"}
+        return {"type": "mime", "command": "exit 3"}
 
     def long_step(self) -> Step:
-        return {"type": "sloppy", "command": "ignore"}
+        return {"type": "mime", "command": "exec sleep 60"}
 
     def printing_step(self, file: Path) -> Step:
-        return {"type": "sloppy", "command": f"{self.words['print']} {file}"}
+        return {"type": "mime", "command": f"cat {shlex.quote(str(file))}"}
+
+    def echo_step(self, text: str) -> Step:
+        return {"type": "mime", "command": f"printf %s {shlex.quote(text)}"}
+
+    def env_step(self, name: str) -> Step:
+        return {"type": "mime", "command": f'printf %s "${{{name}:-}}"'}
+
+    def leaking_step(self, reference: str) -> Step:
+        return {"type": "mime", "command": f"exec 3< 'no such {reference}'"}
+
+    def reattach_step(self, marker: Path) -> Step:
+        return {"type": "mime", "command": f"sleep 2; echo done >> {shlex.quote(str(marker))}"}
 
 
-@pytest.fixture
-def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SloppySuite:
+class TestMime(MimeSuite):
+    """Whoever keeps the contract passes."""
+
+
+class TestHonest(MimeSuite):
+    """So does who loses attempts and says so."""
+
+    executor = zoo_mime.Honest
+
+
+BROKEN: list[tuple[str, type[Any]]] = [
+    ("test_it_has_a_name_and_a_description", zoo_mime.Silent),
+    ("test_every_field_has_a_description", zoo_mime.Terse),
+    ("test_unknown_keys_are_refused", zoo_mime.Lenient),
+    ("test_its_schema_is_json", zoo_mime.Opaque),
+    ("test_its_import_is_light", zoo_heavy.Heavy),
+    ("test_its_import_keeps_the_budget", zoo_heavy.Heavy),
+    ("test_its_promises_are_ones_the_core_knows", zoo_mime.Misspelt),
+    ("test_who_finds_attempts_again_has_a_way_to", zoo_mime.Forgetful),
+    ("test_a_field_is_refused_unless_it_is_a_capability", zoo_mime.Boastful),
+    ("test_its_own_steps_use_only_what_it_understands", zoo_mime.Modest),
+    ("test_success", zoo_mime.Untidy),
+    ("test_success", zoo_mime.Busy),
+    ("test_success", zoo_mime.Parent),
+    ("test_failure_is_an_outcome_and_no_exception", zoo_mime.Loud),
+    ("test_a_stop_ends_it_within_the_grace", zoo_mime.Deaf),
+    ("test_a_timeout_ends_it_within_the_grace", zoo_mime.Deaf),
+    ("test_output_arrives_whole", zoo_mime.Cutting),
+    ("test_a_lot_of_output_arrives_whole_in_flat_memory", zoo_mime.Cutting),
+    ("test_a_lot_of_output_arrives_whole_in_flat_memory", zoo_mime.Whole),
+    ("test_bytes_that_are_no_text_arrive_as_they_are", zoo_mime.Decoding),
+    ("test_a_text_arrives_as_it_is_written", zoo_mime.Splitting),
+    ("test_a_variable_arrives_as_it_is", zoo_mime.Looking),
+    ("test_secrets_are_masked_in_what_it_writes", zoo_mime.Bypassing),
+    ("test_secrets_in_other_encodings_are_masked_too", zoo_mime.Bypassing),
+    ("test_secrets_are_in_no_message_row_or_log", zoo_mime.Telling),
+    ("test_an_attempt_is_found_again_after_the_engine_was_killed", zoo_mime.Again),
+    ("test_what_cannot_be_found_again_is_said_to_be_lost", zoo_mime.Optimist),
+]
+
+
+def test_every_test_has_a_toy_that_breaks_it() -> None:
+    assert {test for test, _ in BROKEN} == sentences(ExecutorContract)
+
+
+@pytest.mark.parametrize(("test", "toy"), BROKEN)
+def test_the_suite_notices(
+    test: str, toy: type[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(carry_out, "MARGIN", 0.1)
-    found = SloppySuite()
-    found.folder = tmp_path
-    return found
-
-
-@pytest.mark.parametrize(
-    "test",
-    [
-        "test_every_field_has_a_description",
-        "test_unknown_keys_are_refused",
-        "test_its_import_is_light",
-        "test_success",
-        "test_failure_is_an_outcome_and_no_exception",
-        "test_a_stop_ends_it_within_the_grace",
-        "test_a_timeout_ends_it_within_the_grace",
-        "test_bytes_that_are_no_text_arrive_as_they_are",
-    ],
-)
-def test_the_suite_finds(suite: SloppySuite, monkeypatch: pytest.MonkeyPatch, test: str) -> None:
-    monkeypatch.setitem(SloppySuite.words, "print", "decode")
-    with pytest.raises(AssertionError):
-        getattr(suite, test)()
-
-
-def test_the_suite_finds_output_that_is_cut(suite: SloppySuite) -> None:
-    suite.test_output_arrives_whole(1)
-    with pytest.raises(AssertionError):
-        suite.test_output_arrives_whole(64 << 10)
-
-
-def test_a_scripted_executor_ends_each_attempt_as_told() -> None:
-    toy = scripted(7, ConnectionError("gone"), 0)
-    step = {"type": "scripted", "retryPolicy": {"limit": 5, "intervalSec": 0}}
-    result = run_step(step, plugins=[offering(toy)])
-    assert (result.status, result.step.attempts) == ("succeeded", 3)
-    assert toy.calls == [("step", 1), ("step", 2), ("step", 3)]
-
-
-def test_two_scripts_know_nothing_of_each_other() -> None:
-    first, second = scripted(1, name="one"), scripted(name="two")
-    result = run_step({"type": "two"}, plugins=[offering(first, second)])
-    assert result.outcome == Outcome()
-    assert (first.calls, second.calls) == ([], [("step", 1)])
-    assert first.Config is NoConfig
-
-
-def test_a_fake_clock_stands_still() -> None:
-    clock = FakeClock()
-    result = run_step({"command": "true"}, clock=clock)
-    assert result.view.summary.started_at == result.view.summary.finished_at == clock.now()
-    clock.advance(90)
-    assert clock.now() == 1_900_000_090
-    assert clock.new_run_id() != clock.new_run_id()
-    assert len(clock.new_token(12)) == 12
+    suite = type("Suite", (MimeSuite,), {"executor": toy, "heavy": ("sqlite3",), "big_output": 96 << 20})
+    assert notices(suite, test, tmp_path)

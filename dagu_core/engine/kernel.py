@@ -1,0 +1,74 @@
+"""Small dealings with the system that engine, supervisor and filter share.
+
+Imports nothing but small built-in modules: the supervisor must be up before the engine has read
+its files.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+
+_APPEND = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+
+
+def is_held(path: str) -> bool:
+    """Whether a file is locked: of a status file, that something the step started still lives (and
+    kept its descriptors)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def open_log(path: str) -> int:
+    """Open a log for appending; recreates its folder when somebody removed it."""
+    try:
+        return os.open(path, _APPEND, 0o600)
+    except FileNotFoundError:
+        make_folder(os.path.dirname(path))
+        return os.open(path, _APPEND, 0o600)
+
+
+def make_folder(path: str) -> None:
+    """Create a folder and its parents with the house's mode, whatever the umask."""
+    if not path or os.path.isdir(path):
+        return
+    make_folder(os.path.dirname(path))
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+    else:
+        os.chmod(path, 0o750)
+
+
+def become_subreaper() -> bool:
+    """Adopt what steps leave behind instead of losing it to init; Linux only."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    pr_set_child_subreaper = 36
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0)
+
+
+def forbid_dumps() -> None:
+    """Keep this process out of core dumps and away from debuggers: it holds secrets."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_dumpable = 4
+        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)

@@ -1,0 +1,92 @@
+"""The few lines of shell that look after a command on the other machine.
+
+They give the command a session and group of its own, tell where its output begins and ends, and
+listen on their stdin: a line there is a stop, and its end means that the connection is gone. Both
+end the command's group, and what has left the group.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+#: marks every process of the command, also those that left its session
+MARK = "DAGU_SSH_STEP"
+
+# A single group in braces: the shell parses all of it before it runs any of it, so that a connection
+# cut in the middle of these lines starts nothing.
+_LINES = """{
+exec 3<&0 4>&1 5>&2 </dev/null
+@EXPORTS@
+own=
+command -v setsid >/dev/null 2>&1 && own=setsid || set -m 2>/dev/null
+printf '%s start\\n' @TOKEN@
+printf '%s start\\n' @TOKEN@ >&2
+@MARK@ $own @COMMAND@ 3<&- 4>&- 5>&- &
+pid=$!
+exec >/dev/null 2>&1
+stopping=
+trap stopping=1 USR1
+(
+  exec 4>&- 5>&-
+  IFS=' ' read -r signal left <&3 || signal=
+  kill -s USR1 $$
+  [ -n "$signal" ] || { signal=TERM; left=@GRACE@; }
+  kill -s "$signal" -- "-$pid" || kill -s "$signal" "$pid"
+  while [ "$left" -gt 0 ] && { kill -0 -- "-$pid" || kill -0 "$pid"; }; do
+    sleep 0.1 || { sleep 1; left=$((left - 9)); }
+    left=$((left - 1))
+  done
+  kill -s KILL -- "-$pid" || kill -s KILL "$pid"
+  for pass in 1 2 3; do
+    found=
+    for entry in $(grep -ls '@MARK@' /proc/[0-9]*/environ); do
+      entry=${entry#/proc/}
+      kill -s KILL "${entry%/environ}" && found=1
+    done
+    [ -n "$found" ] || break
+  done
+) &
+watch=$!
+wait "$pid"
+code=$?
+[ -z "$stopping" ] || { wait "$pid"; code=$?; wait "$watch"; }
+kill "$watch"
+printf '%s end %s\\n' @TOKEN@ "$code" >&5
+printf '%s end %s\\n' @TOKEN@ "$code" >&4
+exit "$code"
+}
+"""
+
+
+def bootstrap(token: str) -> str:
+    """What the server is asked to run: reads the lines from stdin, whatever the user's shell is.
+
+    They come this way because arguments are for everybody on that machine to see.
+    """
+    return f"exec /bin/sh -c 'eval \"$(sed /^#{token}$/q)\"'"
+
+
+def lines(argv: Sequence[str], env: Mapping[str, str], *, token: str, grace: float) -> bytes:
+    """The lines that run `argv` with `env`; `grace` seconds pass between a signal and a kill."""
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
+    # The text of users comes last: nothing in it may be taken for a place to fill.
+    text = (
+        _LINES.replace("@TOKEN@", token)
+        .replace("@MARK@", f"{MARK}={token[: len(token) // 2]}")
+        .replace("@GRACE@", str(tenths(grace)))
+    )
+    before, _, after = text.partition("@EXPORTS@")
+    middle, _, end = after.partition("@COMMAND@")
+    whole = before + "\n".join(exports) + middle + shlex.join(argv) + end + f"#{token}\n"
+    return whole.encode("utf-8", "surrogateescape")
+
+
+def stop_line(signal_name: str, grace: float) -> bytes:
+    """What is sent to stop the command."""
+    return f"{signal_name.removeprefix('SIG')} {tenths(grace)}\n".encode()
+
+
+def tenths(seconds: float) -> int:
+    """Seconds as the lines count them."""
+    return max(0, round(seconds * 10))
