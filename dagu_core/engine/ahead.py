@@ -25,17 +25,17 @@ Order = Callable[[Started | None], Started]
 class Place:
     """A place in the line: of the step at work (`after` None), or of one that follows it.
 
-    `order` is set once the supervisor was asked to start the step, `adopted` once the run has got
-    there. `begun_at` is when we heard of its start (epoch seconds), `ended` its end should that
-    have come first.
+    `order` is the last one the supervisor was given, `adopted` tells that the run has got there.
+    `begun_at` is when we heard of its start (epoch seconds), `ended` its end should that have come
+    first.
     """
 
     after: Place | None = None
     order: Started | None = None
-    ordered: asyncio.Event = field(default_factory=asyncio.Event)
-    adopted: asyncio.Event = field(default_factory=asyncio.Event)
+    adopted: bool = False
     begun_at: float = 0.0
     ended: AttemptEnded | None = None
+    _waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
     @property
     def begun(self) -> bool:
@@ -49,32 +49,51 @@ class Place:
         future = self.order.begun if self.order else None
         return future is not None and not future.done()
 
+    def adopt(self) -> None:
+        """The run has got here."""
+        self.adopted = True
+        self._tell()
+
     async def take(self, give: Order, supervision: Supervision, now: Callable[[], float]) -> Started:
         """Order the process: to begin after the one before, and if that cannot be, when the run
         has got there. Raises OSError as `Supervision.start` does."""
-        if self.after is None:
-            return self._given(give(None))
         before = self.after
-        if not (before.ordered.is_set() or self.adopted.is_set()):
-            await _either(before.ordered, self.adopted)
-        if before.order is not None and not self.adopted.is_set():
-            started = self._given(give(before.order))
-            assert started.begun is not None
-            try:
-                begun = await started.begun
-            except asyncio.CancelledError:
-                supervision.revoke(started)
-                raise
-            if begun:
-                self.begun_at = now()
-                return started
-        await self.adopted.wait()
+        while before is not None and not self.adopted:
+            seen, started = before.order, None
+            if seen is not None:
+                started = self._given(give(seen))
+                if await self._begins(started, supervision):
+                    self.begun_at = now()
+                    return started
+            while not self.adopted and before.order is seen:
+                await self._news(before)
         return self._given(give(None))
+
+    async def _begins(self, started: Started, supervision: Supervision) -> bool:
+        assert started.begun is not None
+        try:
+            return await started.begun
+        except asyncio.CancelledError:
+            supervision.revoke(started)
+            raise
 
     def _given(self, started: Started) -> Started:
         self.order = started
-        self.ordered.set()
+        self._tell()
         return started
+
+    def _tell(self) -> None:
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._waiting.clear()
+
+    async def _news(self, before: Place) -> None:
+        """Wait until something is new here or before us."""
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        before._waiting.append(waiting)
+        await waiting
 
 
 class Line:
@@ -99,7 +118,7 @@ class Line:
         place = self.ahead.pop(index, None)
         if place is not None:
             self._at_work[index] = place
-            place.adopted.set()
+            place.adopt()
         return place
 
     def leave(self, index: int) -> None:
@@ -132,12 +151,3 @@ class Line:
         answers = [order.begun for order in waiting if order.begun is not None]
         if answers:
             await asyncio.wait(answers, timeout=self.PATIENCE)
-
-
-async def _either(*events: asyncio.Event) -> None:
-    waiting = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in waiting:
-            one.cancel()

@@ -190,9 +190,14 @@ class Driver:
                 pass
 
     def _begin(self, group: asyncio.TaskGroup, node: PlannedStep, number: int, *, again: bool) -> None:
-        if self._line.adopt(node.index) is None:
+        place = self._line.adopt(node.index)
+        if place is None:
             place = self._line.begin(node.index)
             self._tasks[node.index] = group.create_task(self._attempt(node, number, place, again))
+        elif place.ended is not None:
+            # It ended while its start was being recorded.
+            self._line.leave(node.index)
+            self.post(place.ended)
 
     def _look_ahead(self, group: asyncio.TaskGroup) -> None:
         """Make ready what certainly follows the step at work."""
@@ -257,7 +262,7 @@ class Driver:
             outcome = Outcome(exit_code=None, ended="stopped", message="stopped")
         self._tasks.pop(node.index, None)
         ended = AttemptEnded(self.clock.now(), node.name, number, outcome)
-        if place.after is not None and not place.adopted.is_set():
+        if place.after is not None and not place.adopted:
             place.ended = ended
         else:
             self._line.leave(node.index)

@@ -67,8 +67,10 @@ class Lane:
             self._task.cancel()
             what = f"gave up after {PATIENCE:g} s, {self._calls.qsize() - 1} events unheard"
             self._fail(what)
-            unheard = [self._current] + [self._calls.get_nowait() for _ in range(self._calls.qsize())]
-            for each in unheard:
+            queued = [self._calls.get_nowait() for _ in range(self._calls.qsize())]
+            for each in queued:
+                self._calls.put_nowait(each)  # one that ignores its end needs the end of the queue
+            for each in (self._current, *queued):
                 if each is not None:
                     each.failed(what)
         if self.dropped:

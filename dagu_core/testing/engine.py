@@ -113,7 +113,8 @@ class Engine:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        while pids := processes_of(self.home):
+        until = time.monotonic() + 10
+        while (pids := processes_of(self.home)) and time.monotonic() < until:
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

@@ -1,1 +1,38 @@
 """What this package offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagu_core import Command, Config, Executor, Plan, Problem, SettingsSection, hookimpl
+from dagu_docker.config import ContainerField, RegistryAuths
+from dagu_docker.executor import DockerExecutor
+from dagu_docker.lint import problems
+from dagu_docker.settings import DockerSettings
+
+
+@hookimpl
+def dagu_register_executors() -> list[type[Executor[Any]]]:
+    return [DockerExecutor]
+
+
+@hookimpl
+def dagu_register_dag_fields() -> dict[str, type[Config]]:
+    return {"container": ContainerField, "registryAuths": RegistryAuths}
+
+
+@hookimpl
+def dagu_register_settings() -> list[type[SettingsSection]]:
+    return [DockerSettings]
+
+
+@hookimpl
+def dagu_register_commands() -> list[Command]:
+    from dagu_docker.images_verb import load
+
+    return [Command("docker-cleanup", "Remove images that were built for DAGs.", load)]
+
+
+@hookimpl
+def dagu_lint(plan: Plan) -> list[Problem]:
+    return problems(plan)

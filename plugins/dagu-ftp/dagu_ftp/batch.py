@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from dagu_ftp.options import Options
-from dagu_ftp.problems import USAGE, Interrupted, Problem, problem_of
+from dagu_ftp.problems import MISSING, USAGE, Interrupted, Problem, problem_of
 from dagu_ftp.progress import Progress
 from dagu_ftp.selection import Found, Selection
 from dagu_ftp.transfer import Pair, Transfer
@@ -40,13 +40,19 @@ class Batch:
     """The files of an upload or download, and the threads that bring them over."""
 
     def __init__(
-        self, options: Options, local: Tree, servers: Sequence[Server], progress: Progress, selection: Selection
+        self,
+        options: Options,
+        local: Tree,
+        servers: Sequence[Server],
+        progress: Progress,
+        selection: Selection,
     ) -> None:
         self._options = options
         self._servers = servers
         self._progress = progress
         self._selection = selection
-        self._source, self._target = (local, servers[0]) if options.upward else (servers[0], local)
+        self._source: Tree = local if options.upward else servers[0]
+        self._target: Tree = servers[0] if options.upward else local
         self._local = local
         self._waiting: deque[Pair] = deque()
         self._folders: set[str] = set()
@@ -57,6 +63,8 @@ class Batch:
 
     def collect(self) -> int:
         """Find what is to be transferred; returns how many files the source means."""
+        if self._options.operation == "mirror":
+            self._check_folder()
         found = [each for each in self._selection if self._is_usable(each)]
         files = [each for each in found if each.entry.kind == "file"]
         pairs = self._pairs(files)
@@ -88,6 +96,13 @@ class Batch:
             self._progress.failed.append({"source": source, "error": "not tried any more"})
         if self._end is not None:
             raise self._end
+
+    def _check_folder(self) -> None:
+        """A mirror of what is not there would have to delete everything."""
+        source = self._options.source
+        entry = self._source.stat(source.rstrip("/") or source)
+        if entry is None or entry.kind != "folder":
+            raise Problem(f"{source!r}: there is no such folder to mirror", MISSING)
 
     def _is_usable(self, found: Found) -> bool:
         if found.entry.kind == "other":
@@ -184,8 +199,10 @@ class Batch:
                 self._folders.add(each)
 
     def _work(self, server: Server) -> None:
-        trees = (self._local, server) if self._options.upward else (server, self._local)
-        transfer = Transfer(*trees, self._options, self._progress)
+        if self._options.upward:
+            transfer = Transfer(self._local, server, self._options, self._progress)
+        else:
+            transfer = Transfer(server, self._local, self._options, self._progress)
         while self._waiting and self._end is None:
             try:
                 pair = self._waiting.popleft()

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from dagu_core import Config
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
 _PIECE = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_DURATION = re.compile(rf"(?:{_PIECE.pattern})+")
+_ADDRESS = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<host>\[[^]]+\]|[^:@]+)(?::(?P<port>\d+))?")
 
 
-def seconds(value: int | float | str) -> float:
-    """The seconds of `90` or `1m30s`."""
-    if not isinstance(value, str):
-        return float(value)
-    if not _DURATION.fullmatch(value):
-        raise ValueError(f"{value!r} is no duration like 30s, 1m30s or 2d")
-    return sum(float(number) * _UNITS[unit] for number, unit in _PIECE.findall(value))
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str) and _DURATION.fullmatch(value.strip()):
+        return sum(float(number) * _UNITS[unit] for number, unit in _PIECE.findall(value))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("write seconds, or a duration like `30s`")
+    return float(value)
+
+
+def _port(value: Any) -> Any:
+    number = int(value) if isinstance(value, str) and value.strip().isdigit() else value
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 65_535:
+        raise ValueError("a port is a number up to 65535")
+    return number
+
+
+Seconds = Annotated[
+    float, BeforeValidator(_seconds), WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})
+]
+Port = Annotated[
+    int, BeforeValidator(_port), WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}]})
+]
 
 
 class TransferConfig(Config):
@@ -29,9 +44,11 @@ class TransferConfig(Config):
     spellings: ClassVar[dict[str, str]] = {"username": "user", "ip": "host"}
 
     host: str = Field("", description="The server: a name or an address.")
-    port: int | str = Field(0, description="Its port; the usual one of the protocol when left out.")
+    port: Port = Field(0, description="Its port; the usual one of the protocol when left out.")
     user: str = Field("", description="Whom to log in as.")
-    password: str = Field("", description="The password; better a secret than a text in the file.", repr=False)
+    password: str = Field(
+        "", description="The password; better a secret than a text in the file.", repr=False
+    )
     direction: Literal["", "upload", "download"] = Field(
         "", description="Which way files go: for `mirror`, and for steps without a command."
     )
@@ -64,31 +81,16 @@ class TransferConfig(Config):
         False, description="For `mirror`: remove from the destination what the source has not."
     )
     allow_empty: bool = Field(False, description="Nothing found is no failure.")
-    min_age: int | float | str = Field(
-        0, description="Leave out files changed less than this ago, in seconds or like `1m30s`."
+    min_age: Seconds = Field(
+        0.0, ge=0, description="Leave out files changed less than this ago, in seconds or like `1m30s`."
     )
     parallel: int = Field(1, ge=1, le=8, description="How many connections bring files over.")
     max_bytes_per_sec: int = Field(0, ge=0, description="The most bytes a second; 0 = no limit.")
     retries: int = Field(2, ge=0, le=20, description="How often a lost connection is opened again.")
-    timeout: int | float | str = Field(
-        30, description="How long the server may be silent, in seconds or like `1m30s`."
+    timeout: Seconds = Field(
+        30.0, gt=0, description="How long the server may be silent, in seconds or like `1m30s`."
     )
     progress_sec: int = Field(10, ge=0, description="Seconds between lines of progress; 0 = none.")
-
-    @field_validator("min_age", "timeout", mode="after")
-    @classmethod
-    def _is_duration(cls, value: int | float | str) -> int | float | str:
-        if seconds(value) < 0:
-            raise ValueError("must not be negative")
-        return value
-
-    @field_validator("port", mode="after")
-    @classmethod
-    def _is_port(cls, value: int | str) -> int:
-        number = int(value) if str(value).isdigit() else -1
-        if not 0 <= number <= 65_535:
-            raise ValueError("must be a number from 0 to 65535")
-        return number
 
 
 class FtpConfig(TransferConfig):
@@ -108,41 +110,50 @@ class FtpConfig(TransferConfig):
 class FtpsConfig(FtpConfig):
     """How to reach an FTP server that has TLS."""
 
-    tls: Literal["explicit", "implicit"] = Field(  # type: ignore[assignment]
+    tls: Literal["explicit", "implicit"] = Field(
         "explicit", description="TLS asked for after connecting (AUTH TLS), or from the first byte."
     )
 
 
 class SshHop(Config):
-    """One SSH server and how to log in there."""
+    """One SSH server to go through, and how to log in there."""
 
-    spellings: ClassVar[dict[str, str]] = {"username": "user", "ip": "host"}
+    spellings: ClassVar[dict[str, str]] = {"username": "user"}
 
     host: str = Field(description="The server: a name or an address.")
-    port: int = Field(22, ge=1, le=65_535, description="Its port.")
-    user: str = Field("", description="Whom to log in as; like us when left out.")
+    port: Port = Field(22, description="Its port.")
+    user: str = Field("", description="Whom to log in as; as at the end of the way when left out.")
     password: str = Field("", description="The password.", repr=False)
-    key: str = Field("", description="File of the private key.")
+    key: str = Field("", description="File of the private key; as at the end of the way when left out.")
     key_passphrase: str = Field("", description="What opens the private key.", repr=False)
     host_key: str = Field("", description="Its host key: `SHA256:…` or `ssh-ed25519 AAAA…`.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: Any) -> Any:
+        if not isinstance(data, str):
+            return data
+        if (found := _ADDRESS.fullmatch(data.strip())) is None:
+            raise ValueError("write a bastion as `user@host:port`")
+        given = {key: value for key, value in found.groupdict().items() if value}
+        return {**given, "host": given["host"].strip("[]")}
 
 
 class SftpConfig(TransferConfig):
     """How to reach an SSH server."""
 
-    key: str = Field("", description="File of the private key.")
+    spellings: ClassVar[dict[str, str]] = {**TransferConfig.spellings, "jump": "bastion"}
+
+    key: str = Field("", description="File of the private key. With a key no agent is asked.")
     key_passphrase: str = Field("", description="What opens the private key.", repr=False)
-    agent: bool = Field(True, description="Ask the SSH agent when there is neither key nor password.")
     strict_host_key: bool = Field(True, description="Refuse servers whose host key is not known.")
-    known_host_file: str = Field("~/.ssh/known_hosts", description="Where host keys are known.")
+    known_host_file: str = Field(
+        "", description="Where host keys are known. By default `~/.ssh/known_hosts` and the system's file."
+    )
     host_key: str = Field("", description="The one host key to accept: `SHA256:…` or `ssh-ed25519 AAAA…`.")
     bastion: list[SshHop] = Field([], description="The server to go through, or several, in order.")
 
-    spellings: ClassVar[dict[str, str]] = {**TransferConfig.spellings, "knownhostsfile": "known_host_file"}
-
-    @model_validator(mode="before")
+    @field_validator("bastion", mode="before")
     @classmethod
-    def _one_bastion(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("bastion"), dict):
-            return {**data, "bastion": [data["bastion"]]}
-        return data
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict | str) else value

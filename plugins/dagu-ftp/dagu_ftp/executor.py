@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
-from typing import Any, TypeVar, get_args
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, cast, get_args
 
 from dagu_core import Attempt, Invalid, SystemClock, WorkerExecutor
-from dagu_ftp.config import FtpConfig, FtpsConfig, SftpConfig, TransferConfig, seconds
-from dagu_ftp.options import FtpOptions, Hop, Operation, Options, SftpOptions
+from dagu_ftp.config import FtpConfig, FtpsConfig, SftpConfig, TransferConfig
+from dagu_ftp.options import FtpOptions, Operation, Options, SftpOptions
+from dagu_ftp.ways import ssh_way
 
 C = TypeVar("C", bound=TransferConfig)
 OPERATIONS: tuple[str, ...] = get_args(Operation)
 _NEEDS_SOURCE = ("upload", "download", "delete", "move", "exists", "mirror")
-#: keys that say which SSH server and who we are: with one of them, nothing of the DAG's `ssh` counts
-_OWN = frozenset({"host", "port", "user", "password", "key", "key_passphrase", "bastion", "host_key"})
 _MEANING = {
     2: "the step asks for something that makes no sense",
     5: "the server cannot be reached",
@@ -55,8 +56,8 @@ class _TransferExecutor(WorkerExecutor[C]):
             exclude=tuple(config.exclude),
             overwrite=config.overwrite or ("ifDifferent" if is_mirror else "always"),
             preserve_times=is_mirror if config.preserve_times is None else config.preserve_times,
-            min_age=seconds(config.min_age),
-            timeout=seconds(config.timeout) or 30.0,
+            min_age=config.min_age,
+            timeout=config.timeout,
             working_dir=str(attempt.working_dir),
             now=SystemClock().now(),
             grace=attempt.grace,
@@ -95,7 +96,7 @@ class FtpExecutor(_TransferExecutor[FtpConfig]):
     """Brings files to and from FTP servers: upload, download, list, delete, move, mkdir, exists, mirror."""
 
     name = "ftp"
-    Config = FtpConfig
+    Config: ClassVar[type[FtpConfig]] = FtpConfig
 
     def server(self, attempt: Attempt[FtpConfig]) -> FtpOptions:
         config = attempt.config
@@ -112,7 +113,7 @@ class FtpsExecutor(FtpExecutor):
     """Like `ftp`, over TLS."""
 
     name = "ftps"
-    Config = FtpsConfig
+    Config: ClassVar[type[FtpConfig]] = FtpsConfig
 
 
 class SftpExecutor(_TransferExecutor[SftpConfig]):
@@ -122,21 +123,31 @@ class SftpExecutor(_TransferExecutor[SftpConfig]):
     Config = SftpConfig
 
     def server(self, attempt: Attempt[SftpConfig]) -> SftpOptions:
-        config, known = attempt.config, {}
-        if not config.model_fields_set & _OWN and (shared := attempt.dag_fields.get("ssh")) is not None:
-            known = _values(shared)
-            config = SftpConfig(**{name: known[name] for name in _FROM_DAG if known.get(name)})
-            if attempt.config.model_fields_set & {"strict_host_key", "known_host_file"}:
-                config = config.model_copy(
-                    update={
-                        name: getattr(attempt.config, name)
-                        for name in attempt.config.model_fields_set & {"strict_host_key", "known_host_file"}
-                    }
-                )
-        if not config.host:
-            raise Invalid("no server is named", hint="Add `host:` to the step's config, or `ssh:` to the DAG.")
-        hops = [
-            Hop(hop.host, hop.port, hop.user, hop.password, _local(attempt, hop.key), hop.key_passphrase)
-            for hop in config.bastion
-        ]
-        return SftpOptions(tuple(hops), config.strict_host_key, config.known_host_file)
+        return ssh_way(attempt.config, attempt.dag_fields.get("ssh"), attempt.working_dir)
+
+
+def operation_of(commands: Sequence[str], config: TransferConfig) -> Operation:
+    """What the step is to do: its command, or the direction of a step without one."""
+    word = commands[0].strip() if commands else config.direction
+    if not word:
+        hint = "Add `command: upload` or another operation."
+        raise Invalid("the step does not say what to do", hint=hint)
+    if word not in OPERATIONS:
+        close = get_close_matches(word, OPERATIONS, 1)
+        known = f"Known are {', '.join(OPERATIONS)}."
+        raise Invalid(f"unknown operation {word!r}", hint=f"Did you mean {close[0]!r}?" if close else known)
+    if word == "mirror" and not config.direction:
+        raise Invalid("mirror needs a direction", hint="Add `direction: upload` or `direction: download`.")
+    if word in ("upload", "download") and config.direction not in ("", word):
+        raise Invalid(f"the command says {word}, but the direction says {config.direction}")
+    return cast(Operation, word)
+
+
+def _part(attempt: Attempt[Any]) -> str:
+    """The same for every attempt of this step in this run, so that one goes on where another ended."""
+    text = "|".join((attempt.run.dag, attempt.run.run_id, attempt.step.name))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _local(attempt: Attempt[Any], file: str) -> str:
+    return str(attempt.working_dir / Path(file).expanduser()) if file else ""

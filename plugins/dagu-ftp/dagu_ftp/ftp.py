@@ -6,6 +6,7 @@ import contextlib
 import ftplib
 import ssl
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 
 from dagu_ftp.ftp_session import FtpSession
 from dagu_ftp.listing import fact_entry, line_entry, moment, stamp
@@ -13,6 +14,8 @@ from dagu_ftp.local import BLOCK
 from dagu_ftp.options import FtpOptions
 from dagu_ftp.problems import FULL, IDENTITY, LOGIN, MISSING, UNAVAILABLE, Problem, problem_of
 from dagu_ftp.tree import Entry, folder_of, joined, name_of
+
+_LISTS = frozenset({"MLST", "MLSD"})
 
 
 class FtpServer:
@@ -23,7 +26,8 @@ class FtpServer:
         self._timeout = timeout
         self._now = now
         self._session: FtpSession | None = None
-        self._features: frozenset[str] = frozenset()
+        #: what FEAT says, by its first word
+        self._features: dict[str, str] = {}
         self._home = "/"
         self._type = ""
 
@@ -46,6 +50,8 @@ class FtpServer:
             self._features = self._asked_features(session)
             if "UTF8" in self._features:
                 self._try("OPTS UTF8 ON")
+            if "unix.mode" in self._features.get("MLST", ""):
+                self._try("OPTS MLST type;size;modify;unix.mode;")
             try:
                 self._home = session.pwd() or "/"
             except ftplib.error_perm:
@@ -67,12 +73,13 @@ class FtpServer:
         return context
 
     @staticmethod
-    def _asked_features(session: FtpSession) -> frozenset[str]:
+    def _asked_features(session: FtpSession) -> dict[str, str]:
         try:
             lines = session.sendcmd("FEAT").splitlines()[1:-1]
         except ftplib.Error:
-            return frozenset()
-        return frozenset(line.split()[0].upper() for line in lines if line.strip())
+            return {}
+        pairs = (line.strip().partition(" ") for line in lines)
+        return {word.upper(): rest.lower() for word, _, rest in pairs if word}
 
     def close(self) -> None:
         if self._session is not None and self._session.sock is not None:
@@ -93,11 +100,11 @@ class FtpServer:
                 session.cwd(self._path(folder))
             except ftplib.error_perm:
                 raise Problem(f"there is no folder {folder!r} on the server", MISSING) from None
-            if "MLST" in self._features or "MLSD" in self._features:
+            if self._features.keys() & _LISTS:
                 try:
                     return [each for line in self._lines("MLSD") if (each := fact_entry(line))]
                 except ftplib.error_perm:
-                    self._features -= {"MLST", "MLSD"}
+                    self._features = {word: self._features[word] for word in self._features.keys() - _LISTS}
             return [each for line in self._lines("LIST") if (each := line_entry(line, self._now))]
 
     def stat(self, path: str) -> Entry | None:
@@ -109,7 +116,7 @@ class FtpServer:
                     lines = session.sendcmd(f"MLST {where}").splitlines()
                     entry = fact_entry(lines[1].strip()) if len(lines) > 2 else None
                     if entry is not None and entry.kind != "link":
-                        return entry
+                        return replace(entry, name=name_of(path))  # servers answer with the whole path
             with contextlib.suppress(ftplib.error_perm):
                 size = session.size(where)
                 return Entry(name_of(path), "file", size, self._asked_time(where))
@@ -198,11 +205,10 @@ class FtpServer:
                     conn.sendall(block)
 
     def _lines(self, command: str) -> Iterator[str]:
-        with self._ready("A").channel(command) as conn:
-            # Not universal newlines: a name may hold a carriage return.
-            with conn.makefile("rb") as file:
-                for line in file:
-                    yield line.rstrip(b"\r\n").decode(self._options.encoding, "surrogateescape")
+        # Read as bytes: a name may hold what text mode takes for the end of a line.
+        with self._ready("A").channel(command) as conn, conn.makefile("rb") as file:
+            for line in file:
+                yield line.rstrip(b"\r\n").decode(self._options.encoding, "surrogateescape")
 
     def _ready(self, kind: str) -> FtpSession:
         """The session, in text or binary mode: sizes and content are right in binary mode only."""

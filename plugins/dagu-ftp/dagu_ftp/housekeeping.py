@@ -22,7 +22,7 @@ class Housekeeping:
         self._report = report
         self._source = options.source.rstrip("/") or options.source
 
-    def list(self) -> None:
+    def listing(self) -> None:
         """Names, sizes and times of what the source means."""
         found = [_shown(each) for each in self._selection().listing()]
         self._report |= {"source": self._options.source, "entries": found}

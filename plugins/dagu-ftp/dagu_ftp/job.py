@@ -38,7 +38,7 @@ class Job:
                 case "upload" | "download" | "mirror":
                     self._transfer()
                 case "list":
-                    keeping.list()
+                    keeping.listing()
                 case "delete":
                     keeping.delete()
                 case "move":

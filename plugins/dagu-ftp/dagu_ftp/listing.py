@@ -17,7 +17,7 @@ _DOS = re.compile(
     r"(?:(?P<folder><DIR>)|(?P<size>[\d,]+)) +(?P<name>.+)",
     re.IGNORECASE,
 )
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _FACT_KINDS: dict[str, Kind] = {"file": "file", "dir": "folder"}
 
 

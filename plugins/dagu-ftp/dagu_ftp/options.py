@@ -19,7 +19,6 @@ class Hop:
     key: str = ""
     key_passphrase: str = field(default="", repr=False)
     host_key: str = ""
-    agent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

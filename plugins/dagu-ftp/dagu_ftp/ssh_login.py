@@ -7,12 +7,14 @@ import contextlib
 import hashlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import paramiko
 
 from dagu_ftp.options import Hop, SftpOptions
 from dagu_ftp.problems import IDENTITY, LOGIN, UNAVAILABLE, Problem, problem_of
+
+_KNOWN_HOSTS = ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
 
 
 class _Policy(paramiko.MissingHostKeyPolicy):
@@ -61,11 +63,11 @@ def _through(client: paramiko.SSHClient, hop: Hop, timeout: float) -> Any:
 
 def _login(hop: Hop, options: SftpOptions, sock: Any, timeout: float) -> paramiko.SSHClient:
     client = paramiko.SSHClient()
-    known = Path(options.known_host_file).expanduser()
-    if not hop.host_key:
+    files = [options.known_host_file] if options.known_host_file else _KNOWN_HOSTS
+    for file in files if not hop.host_key else ():
         with contextlib.suppress(FileNotFoundError):
-            client.load_system_host_keys(str(known))
-    client.set_missing_host_key_policy(_Policy(hop, options.strict_host_key, options.known_host_file))
+            client.load_system_host_keys(str(Path(file).expanduser()))
+    client.set_missing_host_key_policy(_Policy(hop, options.strict_host_key, files[0]))
     where = f"{hop.host}:{hop.port}"
     try:
         client.connect(
@@ -78,13 +80,13 @@ def _login(hop: Hop, options: SftpOptions, sock: Any, timeout: float) -> paramik
             banner_timeout=timeout,
             auth_timeout=timeout,
             channel_timeout=timeout,
-            allow_agent=hop.agent and not (hop.key or hop.password),
+            allow_agent=not (hop.key or hop.password),
             look_for_keys=not (hop.key or hop.password),
             sock=sock,
         )
     except paramiko.BadHostKeyException as error:
         client.close()
-        message = f"the host key of {where} has CHANGED: {options.known_host_file} knows another one"
+        message = f"the host key of {where} has CHANGED: {files[0]} knows another one"
         raise Problem(f"{message}; it shows SHA256:{_fingerprint(error.key)} now", IDENTITY) from None
     except Exception as error:
         client.close()
@@ -110,14 +112,23 @@ def _refusal(error: Exception, where: str, hop: Hop) -> Problem:
 def _private_key(hop: Hop) -> paramiko.PKey | None:
     if not hop.key:
         return None
+    # Opened with bytes, whatever the declaration says.
+    opened_by: Any = hop.key_passphrase.encode("utf-8", "surrogateescape") or None
     path = Path(hop.key).expanduser()
     try:
-        return paramiko.PKey.from_path(path, hop.key_passphrase.encode() or None)
+        try:
+            return paramiko.PKey.from_path(path, opened_by)
+        except TypeError:
+            # Says that there must be a passphrase, or that there must be none.
+            return paramiko.PKey.from_path(path) if opened_by else _needs_passphrase(hop)
     except FileNotFoundError:
         raise Problem(f"there is no key file {hop.key!r}", LOGIN) from None
-    except Exception as error:
-        # A wrong passphrase comes as ValueError, TypeError or SSHException, by the kind of key.
-        raise Problem(f"cannot read the key {hop.key!r} (passphrase?): {error}", LOGIN) from None
+    except (OSError, ValueError, TypeError, paramiko.SSHException) as error:
+        raise Problem(f"cannot open the key {hop.key!r} (is the passphrase right?): {error}", LOGIN) from None
+
+
+def _needs_passphrase(hop: Hop) -> NoReturn:
+    raise Problem(f"the key {hop.key!r} needs a passphrase: set keyPassphrase", LOGIN)
 
 
 def _fingerprint(key: paramiko.PKey) -> str:

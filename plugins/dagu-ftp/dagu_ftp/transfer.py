@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -73,7 +73,7 @@ class Transfer:
         sent = offset
         self.progress.current = pair.found.path
 
-        def blocks() -> Iterator[bytes]:
+        def blocks() -> Generator[bytes, None, None]:
             nonlocal sent
             with closing(self.source.read(pair.found.path, offset)) as read:
                 for block in read:

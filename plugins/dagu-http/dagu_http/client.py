@@ -78,6 +78,8 @@ class Transport(httpx.AsyncBaseTransport):
         url = request.url
         if url.scheme not in ("http", "https") or not url.host:
             raise Refused("only http:// and https:// can be asked for")
+        if not 0 < (url.port or 80) < 65536:
+            raise Invalid("the URL is not valid: ports end at 65535")
         proxy = self._proxy(url)
         if proxy:
             await self._glance(url)

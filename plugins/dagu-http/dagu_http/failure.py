@@ -63,7 +63,12 @@ def explain(error: Exception, where: str, *, connect: float, idle: float) -> Fai
             return Failure(f"{where}: the proxy refused: {_short(error)}", reached=False)
         case httpcore.LocalProtocolError() | httpx.LocalProtocolError():
             return Failure(f"{where}: this cannot be sent as HTTP", passes=False)
-        case httpcore.RemoteProtocolError() | httpcore.ReadError() | httpcore.WriteError():
+        case (
+            httpx.RemoteProtocolError()
+            | httpcore.RemoteProtocolError()
+            | httpcore.ReadError()
+            | httpcore.WriteError()
+        ):
             return Failure(f"{where}: the connection broke: {_cause(chain)}")
         case OSError() if error.filename:
             return Failure(f"{error.filename}: {error.strerror}", passes=False)

@@ -68,9 +68,7 @@ class Order:
             check_header(name, value)
         has = {name.lower() for name, _ in given}
         defaults: dict[str, str] = {"Accept": "*/*", "User-Agent": AGENT}
-        # A file and a part of something are wanted as they are.
-        as_is = bool(config.save_to) or "range" in has
-        defaults["Accept-Encoding"] = "identity" if as_is else "gzip"
+        defaults["Accept-Encoding"] = "gzip" if self.decodes else "identity"
         if kind := self._content_type():
             defaults["Content-Type"] = kind
         if config.auth is not None:
@@ -79,8 +77,10 @@ class Order:
 
     @property
     def decodes(self) -> bool:
-        """Whether gzip was asked for by us, and not by the user."""
-        return ("Accept-Encoding", "gzip") in self.headers()
+        """Whether gzip is asked for by us: what the user asks for arrives as it is sent."""
+        given = {name.lower() for name in self.config.headers}
+        # A file and a part of something are wanted as they are.
+        return not self.config.save_to and given.isdisjoint(("range", "accept-encoding"))
 
     def fields(self) -> dict[str, str | list[str]]:
         """The fields of the form."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,23 +30,23 @@ class Said:
 
 
 async def send(
-    target: Target, headers: dict[str, str], body: bytes, folder: Path, policy: Policy, limit: float
+    target: Target, headers: Mapping[str, str], body: bytes, folder: Path, policy: Policy, limit: float
 ) -> Said:
     """Post it; a redirect is no delivery. Never raises for what servers and networks do."""
     where = shown(target.url).split("/")[2]  # a path is often all the secret a webhook has
     try:
-        for name, value in target.headers.items():
+        defaults = {"User-Agent": AGENT, "Content-Type": "application/json"}
+        given: dict[str, tuple[str, str]] = {}
+        for name, value in (*defaults.items(), *target.headers.items(), *headers.items()):
             check_header(name, value)
-        given = {
-            name.lower(): value for name, value in (headers | target.headers | {"user-agent": AGENT}).items()
-        }
+            given[name.lower()] = name, value
         async with (
             asyncio.timeout(limit),
             open_client(
                 target, Trust(target, folder), policy, os.environ, connect=_CONNECT, idle=limit
             ) as client,
         ):
-            encoded = [(name.encode(), value.encode()) for name, value in given.items()]
+            encoded = [(name.encode(), value.encode()) for name, value in given.values()]
             request = client.build_request("POST", target.url, content=body, headers=encoded)
             response = await client.send(request, stream=True, follow_redirects=False)
             await response.aclose()

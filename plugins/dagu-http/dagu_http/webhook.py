@@ -8,7 +8,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -16,6 +16,11 @@ from dagu_core import Config, Notice, Notifier, SystemClock, Unavailable
 from dagu_http.config import Connection, Text
 from dagu_http.network import Policy
 from dagu_http.payload import chat_text, event_of, facts_of, filled
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 #: seconds for everything about one event: below the bound of the engine, so that we say what failed
 PATIENCE = 28.0
@@ -68,6 +73,20 @@ class WebhookConfig(Config):
         items = data if isinstance(data, list) else [data]
         return {"targets": [{"url": item} if isinstance(item, str) else item for item in items]}
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        whole = handler.resolve_ref_schema(handler(schema))
+        target = whole["properties"]["targets"]["items"]
+        # What is said of keys holds for a mapping, what is said of items for a list.
+        own = {
+            "title": cls.__name__,
+            "description": whole["description"],
+            "type": ["string", "object", "array"],
+        }
+        return {**handler.resolve_ref_schema(target), **own, "items": {"anyOf": [{"type": "string"}, target]}}
+
 
 class Webhook(Notifier):
     """Calls an address when a run starts, ends, or a step fails.
@@ -107,7 +126,6 @@ async def _told(target: Target, notice: Notice, facts: Mapping[str, Any], number
     def headers() -> dict[str, str]:
         timestamp = str(int(SystemClock().now()))
         own = {
-            "Content-Type": "application/json",
             "X-Dagu-Event": str(facts["event"]),
             "X-Dagu-Delivery": delivery,
             "X-Dagu-Timestamp": timestamp,
@@ -125,6 +143,8 @@ async def _told(target: Target, notice: Notice, facts: Mapping[str, Any], number
                 if not (problem := said.problem):
                     return
                 if not said.passes and said.status not in _AGAIN and said.status < 500:
+                    break
+                if said.retry_after > PATIENCE:
                     break
                 await asyncio.sleep(max(wait, said.retry_after))
                 wait *= 2

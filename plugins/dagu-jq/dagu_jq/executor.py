@@ -30,11 +30,11 @@ class JqExecutor(WorkerExecutor[JqConfig]):
     async def request(self, attempt: Attempt[JqConfig]) -> dict[str, Any]:
         config = attempt.config
         if not attempt.commands:
-            raise Invalid("there is no query", hint='Write it as `command`; "." passes the input on.')
+            raise Invalid('there is no query: write it as `command`; "." passes the input on')
         if attempt.script and config.input:
-            raise Invalid("the input is given twice", hint="Keep `script` or `config.input`.")
+            raise Invalid("the input is given twice: keep `script` or `config.input`")
         if not (attempt.script or config.input or config.null_input):
-            raise Invalid("there is no input", hint="Give `script`, `config.input` or `config.nullInput`.")
+            raise Invalid("there is no input: give `script`, `config.input` or `config.nullInput`")
         return {
             "query": attempt.commands[0],
             "script": attempt.script,
@@ -58,9 +58,8 @@ def _variables(config: JqConfig) -> Mapping[str, Any]:
     for name, value in config.args_json.items():
         try:
             named[name] = json.loads(value) if isinstance(value, str) else value
-        except ValueError as error:
-            hint = "Use args for a plain text."
-            raise Invalid(f"config.argsJson.{name} is not JSON: {error}", hint=hint) from None
+        except ValueError:
+            raise Invalid(f"config.argsJson.{name} is not JSON; a plain text belongs in args") from None
     return {**named, "ARGS": {"named": named, "positional": []}}
 
 

@@ -18,6 +18,7 @@ _HALT = "\x00halt"
 _PRELUDE = (
     'def halt_error(code): error({"\\u0000halt": [., code]}); def halt_error: halt_error(5); '
     'def input: error("`input` is not available: use `inputs` with nullInput, or slurp"); '
+    "def inputs: input; "
 )
 #: the library has no input beyond the one value it works on
 _INPUTS = ". as $__inputs | def inputs: $__inputs[]; null | "

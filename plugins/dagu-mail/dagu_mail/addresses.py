@@ -21,6 +21,8 @@ def parse(text: str) -> list[Address]:
         return []
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ValueError("an address must be one line without control characters")
+    if "${" in text:
+        raise ValueError(f"`{text[:200]}` refers to something that has no value")
     try:
         header: Any = HeaderRegistry()("to", text)
         found = list(header.addresses)
@@ -29,7 +31,7 @@ def parse(text: str) -> list[Address]:
         found, wrong = [], []
     local = len(wrong) == 1 and "no domain" in str(wrong[0])
     if not found or (wrong and not local):
-        raise ValueError(f"{text[:200]!r} is no mail address; write several with commas or as a list")
+        raise ValueError(f"`{text[:200]}` is no mail address; write several with commas or as a list")
     if len(found) > MOST:
         raise ValueError(f"a mail may have {MOST} recipients at most, not {len(found)}")
     return [_in_ascii(address) for address in found]
@@ -51,5 +53,5 @@ def _in_ascii(address: Address) -> Address:
     try:
         domain = address.domain.encode("idna").decode("ascii")
     except UnicodeError:
-        raise ValueError(f"{address.domain[:200]!r} is no domain") from None
+        raise ValueError(f"`{address.domain[:200]}` is no domain") from None
     return Address(address.display_name, address.username, domain)

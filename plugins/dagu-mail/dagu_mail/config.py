@@ -18,11 +18,15 @@ def _checked_addresses(value: Any, info: ValidationInfo) -> Any:
     """Every address is one; those with references are judged when the run knows their values."""
     from dagu_mail.addresses import parse
 
-    reading = (info.context or {}).get("phase") == "read"
     for text in [value] if isinstance(value, str) else value:
-        if not (reading and _REFERENCE.search(text)):
+        if not _waits(text, info):
             parse(text)
     return value
+
+
+def _waits(text: str, info: ValidationInfo) -> bool:
+    """Whether this is a reference that nobody knows the value of yet."""
+    return (info.context or {}).get("phase") == "read" and bool(_REFERENCE.search(text))
 
 
 def _one_line(value: str) -> str:
@@ -52,7 +56,9 @@ class SmtpConfig(Config):
 
     @field_validator("port")
     @classmethod
-    def _port_is_a_number(cls, value: int | str) -> int | str:
+    def _port_is_a_number(cls, value: int | str, info: ValidationInfo) -> int | str:
+        if isinstance(value, str) and _waits(value, info):
+            return value
         if isinstance(value, str) and not value.strip():
             return 0
         if isinstance(value, str) and not (value.isascii() and value.strip().isdigit()):

@@ -8,17 +8,13 @@ import smtplib
 import socket
 import ssl
 import threading
-from base64 import b64encode
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from typing import Any
 
 from dagu_core import DaguError
 from dagu_mail.config import SmtpConfig
+from dagu_mail.conversation import Conversation, is_local
 from dagu_mail.letter import Letter
 
-#: bytes a server may say in one conversation
-HEARD = 1 << 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -29,7 +25,6 @@ class NotSent(DaguError):
 
     def __init__(self, message: str, *, hint: str = "", reply: int = 0) -> None:
         super().__init__(message, hint=hint, reply=reply)
-        self.reply = reply
 
 
 @dataclass
@@ -48,19 +43,19 @@ class Delivery:
         timer = threading.Timer(self.limit, self.cut, (f"took longer than {self.limit:g} s",))
         timer.daemon = True
         timer.start()
-        line: _Line | None = None
+        talk: Conversation | None = None
         try:
-            line = _Line(self)
-            self._log_in(line)
-            refused = line.send_message(letter.message, letter.sender, list(letter.recipients))
+            talk = Conversation(self.server, self.limit, self._connect, self._encryption())
+            self._log_in(talk)
+            refused = talk.send_message(letter.message, letter.sender, list(letter.recipients))
             with contextlib.suppress(smtplib.SMTPException, OSError):
-                line.quit()
+                talk.quit()
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise self._explained(error) from None
         finally:
             timer.cancel()
-            if line is not None:
-                line.close()
+            if talk is not None:
+                talk.close()
             with self._lock:
                 if self._handle is not None:
                     self._handle.close()
@@ -76,11 +71,10 @@ class Delivery:
                 with contextlib.suppress(OSError):
                     self._handle.shutdown(socket.SHUT_RDWR)
 
-    def connect(self) -> socket.socket:
-        """A connection to the server. Raises OSError."""
-        host, port = self.server.host, self.server.real_port
-        last = OSError(f"{host} has no address")
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    def _connect(self) -> socket.socket:
+        last = OSError(f"{self.server.host} has no address")
+        found = socket.getaddrinfo(self.server.host, self.server.real_port, type=socket.SOCK_STREAM)
+        for family, kind, protocol, _, address in found:
             line = socket.socket(family, kind, protocol)
             try:
                 self._hold(line)
@@ -90,48 +84,44 @@ class Delivery:
             except OSError as error:
                 line.close()
                 last = error
-                if self._reason:
-                    break
         raise last
 
-    def context(self) -> ssl.SSLContext:
+    def _hold(self, line: socket.socket) -> None:
+        """Keep a handle of our own: encryption moves the connection to another object."""
+        with self._lock:
+            if self._reason:
+                raise OSError(self._reason)
+            if self._handle is not None:
+                self._handle.close()
+            self._handle = line.dup()
+
+    def _encryption(self) -> ssl.SSLContext:
         """TLS 1.2 or better, with the server's name checked."""
         try:
             return ssl.create_default_context(cafile=self.server.ca_file or None)
         except OSError as error:
             raise NotSent(f"cannot read caFile {self.server.ca_file}: {error.strerror or error}") from None
 
-    def _hold(self, line: socket.socket) -> None:
-        """Keep a handle of our own: encryption moves the connection to another object."""
-        with self._lock:
-            if self._handle is not None:
-                self._handle.close()
-            self._handle = line.dup()
-            if self._reason:
-                raise OSError(self._reason)
-
-    def _log_in(self, line: _Line) -> None:
+    def _log_in(self, talk: Conversation) -> None:
         server = self.server
-        line.introduce()
-        offered = line.has_extn("starttls")
-        if server.tls == "starttls" or (
-            server.tls == "auto" and offered and server.username and not server.is_implicit
-        ):
-            if not offered:
-                raise NotSent(
-                    f"mail server {server.address} offers no STARTTLS",
-                    hint="`tls: implicit` encrypts from the first byte, `tls: none` not at all",
-                )
-            line.starttls(context=self.context())
-            line.introduce()
+        talk.ehlo_or_helo_if_needed()
+        is_offered = talk.has_extn("starttls")
+        if server.tls == "starttls" and not is_offered:
+            raise NotSent(
+                f"mail server {server.address} offers no STARTTLS",
+                hint="`tls: implicit` encrypts from the first byte, `tls: none` not at all",
+            )
+        wants = server.tls == "starttls" or (server.tls == "auto" and is_offered and server.username)
+        if wants and not talk.is_encrypted:
+            talk.encrypt()
         if not server.username:
             return
-        if not (isinstance(line.sock, ssl.SSLSocket) or is_local(server.host)):
+        if not (talk.is_encrypted or is_local(server.host)):
             raise NotSent(
                 f"mail server {server.address} offers no encryption: the password is not sent",
                 hint="use a server or a port with TLS",
             )
-        line.authenticate(server.username, server.password)
+        talk.authenticate(server.username, server.password)
 
     def _explained(self, error: Exception) -> NotSent:
         where = f"mail server {self.server.address}"
@@ -162,82 +152,6 @@ class Delivery:
                 return NotSent(f"{where}: no answer within {self.limit:g} s")
             case _:
                 return NotSent(f"{where}: {_shown(getattr(error, 'strerror', None) or error)}")
-
-
-class _Line(smtplib.SMTP):
-    """The conversation itself, over a connection that its owner can cut."""
-
-    def __init__(self, owner: Delivery) -> None:
-        self._owner = owner
-        self._heard = 0
-        server = owner.server
-        # A name given here keeps smtplib from asking the name service for one, which may take long.
-        super().__init__(server.host, server.real_port, server.local_hostname or "localhost", owner.limit)
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        line = self._owner.connect()
-        if not self._owner.server.local_hostname:
-            self.local_hostname = _own_name(line)
-        if self._owner.server.is_implicit:
-            return self._owner.context().wrap_socket(line, server_hostname=host)
-        return line
-
-    def introduce(self) -> None:
-        self.ehlo_or_helo_if_needed()
-
-    def authenticate(self, user: str, password: str) -> None:
-        """Log in by the best way both know; smtplib itself cannot send what is not ASCII."""
-        if (user + password).isascii():
-            self.login(user, password)
-            return
-        token = b64encode(f"\0{user}\0{password}".encode()).decode("ascii")
-        code, text = self.docmd("AUTH", f"PLAIN {token}")
-        if code != 235:
-            raise smtplib.SMTPAuthenticationError(code, text)
-
-    def getreply(self) -> tuple[int, bytes]:
-        if self.file is None and self.sock is not None:
-            self.file = _Bounded(self.sock.makefile("rb"), self)
-        return super().getreply()
-
-    def count(self, size: int) -> None:
-        """Nobody who means well has so much to say."""
-        self._heard += size
-        if self._heard > HEARD:
-            raise OSError("the server does not stop talking")
-
-
-class _Bounded:
-    """A server's answers, as far as we listen."""
-
-    def __init__(self, file: Any, line: _Line) -> None:
-        self._file, self._line = file, line
-
-    def readline(self, size: int) -> bytes:
-        found: bytes = self._file.readline(size)
-        self._line.count(len(found))
-        return found
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def is_local(host: str) -> bool:
-    """Whether what is sent to this host stays on this machine."""
-    if host.rstrip(".").lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _own_name(line: socket.socket) -> str:
-    name = socket.gethostname()
-    if "." in name and name.isascii():
-        return name
-    address = str(line.getsockname()[0]).partition("%")[0]
-    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 def _refused(server: str, refused: dict[str, tuple[int, bytes]], count: int) -> NotSent:

@@ -103,6 +103,8 @@ def _read(path: Path, limit: int) -> bytes:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise Invalid(f"attachment {path} is no regular file")
             content = file.read(limit + 1)
+    except IsADirectoryError:
+        raise Invalid(f"attachment {path} is a folder", hint="pack it first") from None
     except OSError as error:
         raise Invalid(f"attachment {path}: {error.strerror}") from None
     if len(content) > limit:

@@ -7,6 +7,7 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dagu_core import (
@@ -26,6 +27,8 @@ from dagu_mail.executor import server_of
 if TYPE_CHECKING:
     from dagu_mail.report import Report
 
+#: why a run ends before it really began, or long after its engine died: no mail tells of these
+_NO_NEWS = frozenset({"initialisation", "recovery_limit"})
 #: seconds after which we give up ourselves, before the engine stops waiting for us
 PATIENCE = 28.0
 
@@ -46,7 +49,11 @@ class _NoticeMail(Notifier):
 
         server = server_of(notice.dag_fields.get("smtp"))
         # The steps are read here: in another thread they would change under our eyes.
-        report = Report(notice.plan, notice.run.summary, dict(notice.run.steps), step)
+        summary = notice.run.summary
+        if step:
+            # The run may have ended with its step: the mail about the step was due before that.
+            summary = replace(summary, status=RunStatus.RUNNING, finished_at=None)
+        report = Report(notice.plan, summary, dict(notice.run.steps), step)
         delivery = Delivery(server, min(server.timeout, PATIENCE))
         try:
             await _in_thread(lambda: delivery.send(_letter(self.name, config, report)))
@@ -63,7 +70,8 @@ class ErrorMail(_NoticeMail):
     def wants(self, on: MailOnConfig, notice: Notice) -> str | None:
         event = notice.event
         if isinstance(event, RunEnded):
-            return "" if on.failure and event.status is RunStatus.FAILED else None
+            is_news = event.status is RunStatus.FAILED and notice.run.summary.reason not in _NO_NEWS
+            return "" if on.failure and is_news else None
         return (
             event.step
             if isinstance(event, AttemptEnded | StepSettled) and _has_failed(event, notice)

@@ -8,8 +8,8 @@ import inspect
 import os
 import ssl
 import threading
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -67,6 +67,14 @@ class Box:
     refused: set[str] = field(default_factory=set)
     mails: list[Delivered] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, name: str, answers: list[str]
+    ) -> list[str]:
+        session.host_name = name
+        self.names.append(name)
+        return answers
 
     async def handle_RCPT(
         self, server: Any, session: Session, envelope: Envelope, address: str, options: Any
@@ -82,7 +90,9 @@ class Box:
         assert isinstance(message, EmailMessage)
         login = self.logins[-1] if session.authenticated else ""
         sender = envelope.mail_from or ""
-        self.mails.append(Delivered(sender, envelope.rcpt_tos, message, session.ssl is not None, login))
+        assert server.transport is not None
+        is_encrypted = server.transport.get_extra_info("sslcontext") is not None
+        self.mails.append(Delivered(sender, envelope.rcpt_tos, message, is_encrypted, login))
         return "250 taken"
 
     async def auth_CRAM__MD5(self, server: SMTP, arguments: list[str]) -> Any:
@@ -123,20 +133,38 @@ class Loop:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._connections: list[Any] = []
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
-    def serve(self, connected: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None = None) -> Any:
-        """Listen on a free port of loopback."""
-        listening = self.loop.create_server(connected, "127.0.0.1", 0, ssl=context)
-        return asyncio.run_coroutine_threadsafe(listening, self.loop).result(10)
+    def serve(self, connected: Callable[[], Any], context: ssl.SSLContext | None = None) -> int:
+        """Listen on a free port of loopback, and tell it."""
+
+        def watched() -> Any:
+            protocol = connected()
+            made = protocol.connection_made
+
+            def connection_made(transport: Any) -> None:
+                self._connections.append(transport)
+                made(transport)
+
+            protocol.connection_made = connection_made
+            return protocol
+
+        listening = self.loop.create_server(watched, "127.0.0.1", 0, ssl=context)
+        server = asyncio.run_coroutine_threadsafe(listening, self.loop).result(10)
+        self._connections.append(server)
+        return int(server.sockets[0].getsockname()[1])
 
     def close(self) -> None:
         async def end() -> None:
+            for each in self._connections:
+                each.close() if isinstance(each, asyncio.Server) else each.abort()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
+            await asyncio.sleep(0)
 
         asyncio.run_coroutine_threadsafe(end(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -165,41 +193,39 @@ def loop() -> Iterator[Loop]:
 
 
 @pytest.fixture
-def serve(loop: Loop, authority: tuple[trustme.CA, Path]) -> Iterator[Callable[..., Server]]:
+def serve(loop: Loop, authority: tuple[trustme.CA, Path]) -> Callable[..., Server]:
     """Starts servers: `tls` is "none", "starttls" or "implicit"; `login` = nothing without one."""
 
-    @contextmanager
     def started(
         tls: str = "none",
         login: bool = False,
         only: str = "",
         size: int = 33_554_432,
         name: str = "127.0.0.1",
-    ) -> Iterator[Server]:
+    ) -> Server:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         authority[0].issue_cert(name).configure_cert(context)
         box = Box()
 
         def connected() -> SMTP:
-            return SMTP(
-                box,
-                hostname="mail.example.org",
-                data_size_limit=size,
-                enable_SMTPUTF8=False,
-                tls_context=context if tls == "starttls" else None,
-                auth_required=login,
-                auth_require_tls=False,
-                authenticator=box.authenticate,
-                auth_exclude_mechanism={"LOGIN", "PLAIN", "CRAM-MD5"} - {only} if only else None,
-                loop=loop.loop,
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it warns of logins in the clear: they are under test
+                return SMTP(
+                    box,
+                    hostname="mail.example.org",
+                    data_size_limit=size,
+                    enable_SMTPUTF8=False,
+                    tls_context=context if tls == "starttls" else None,
+                    auth_required=login,
+                    auth_require_tls=False,
+                    authenticator=box.authenticate,
+                    auth_exclude_mechanism={"LOGIN", "PLAIN", "CRAM-MD5"} - {only} if only else None,
+                    loop=loop.loop,
+                )
 
-        server = loop.serve(connected, context if tls == "implicit" else None)
-        yield Server(server.sockets[0].getsockname()[1], box)
-        loop.loop.call_soon_threadsafe(server.close)
+        return Server(loop.serve(connected, context if tls == "implicit" else None), box)
 
-    with ExitStack() as stack:
-        yield lambda *words, **more: stack.enter_context(started(*words, **more))
+    return started
 
 
 @pytest.fixture
@@ -233,25 +259,24 @@ class Flood(asyncio.Protocol):
         self.resume_writing()
 
     def resume_writing(self) -> None:
-        for _ in range(100):
+        self.is_full = False
+        while not (self.is_full or self.transport.is_closing()):
             self.transport.write(b"220-" + b"x" * 1000 + b"\r\n")
-        if not self.transport.is_closing():
-            asyncio.get_running_loop().call_soon(self.resume_writing)
 
     def pause_writing(self) -> None:
-        pass
+        self.is_full = True
 
 
 @pytest.fixture
 def tar_pit(loop: Loop) -> int:
     """The port of a server that keeps everybody waiting."""
-    return int(loop.serve(lambda: TarPit(0.05)).sockets[0].getsockname()[1])
+    return loop.serve(lambda: TarPit(0.05))
 
 
 @pytest.fixture
 def flood(loop: Loop) -> int:
     """The port of a server that talks without end."""
-    return int(loop.serve(Flood).sockets[0].getsockname()[1])
+    return loop.serve(Flood)
 
 
 @dataclass
@@ -267,6 +292,11 @@ class Ran:
 
     def step(self, name: str) -> Any:
         return self.view.steps[self.view.plan.by_name[name]]
+
+    @property
+    def log(self) -> str:
+        """The run's own log."""
+        return Path(self.view.summary.log).read_text("utf-8")
 
     def notes(self, code: str) -> list[str]:
         return [event.message for event in self.events if getattr(event, "code", "") == code]
@@ -301,7 +331,7 @@ class Home:
 
         async def check() -> list[str]:
             async with App.open(self._settings(), plugins=[plugin], discover=False) as app:
-                return [each.message for each in app.dags.read(path).warnings]
+                return [each.message for each in app.dags.read(str(path)).warnings]
 
         return asyncio.run(check())
 

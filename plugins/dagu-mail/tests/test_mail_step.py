@@ -99,7 +99,7 @@ def test_attachments_are_sent(server: Any, tmp_path: Path) -> None:
     ("more", "told"),
     [
         ({"attachments": "none.txt"}, "none.txt: No such file"),
-        ({"attachments": "."}, "is no regular file"),
+        ({"attachments": "."}, "is a folder (pack it first)"),
         ({"attachments": "pipe"}, "pipe is no regular file"),
         ({"attachments": "/dev/zero"}, "is no regular file"),
         (

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from dagu_core.contracts.work import Failed
-from dagu_sql.config import SqlConfig
+from dagu_sql.config import SqlConfig, TlsConfig
 
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
@@ -128,37 +128,36 @@ def missing(family: str) -> Failed:
 def _arguments(
     family: str, host: str | None, options: Mapping[str, str], config: SqlConfig
 ) -> dict[str, Any]:
+    tls = config.tls or TlsConfig.model_construct()
     limit = {} if "connect_timeout" in options else {"connect_timeout": max(1, round(config.connect_timeout))}
     if family == "postgresql":
         name = {"fallback_application_name": "dagu"}
-        return {**limit, **name, **_postgres_tls(host or os.environ.get("PGHOST"), options, config)}
+        return {**limit, **name, **_postgres_tls(host or os.environ.get("PGHOST"), options, tls)}
     if family == "mysql":
-        return {**limit, **_mysql_tls(host, options, config)}
+        return {**limit, **_mysql_tls(host, options, tls)}
     return {}
 
 
 def _is_here(host: str | None) -> bool:
     hosts = (host or "").strip("[]").split(",")
-    return all(
-        each in ("", "localhost", "::1") or each.startswith(("/", "@", "127.")) for each in hosts
-    )
+    return all(each in ("", "localhost", "::1") or each.startswith(("/", "@", "127.")) for each in hosts)
 
 
-def _mode(host: str | None, is_told: bool, config: SqlConfig) -> str:
-    if config.tls.mode:
-        return config.tls.mode
-    if config.tls.ca:
+def _mode(host: str | None, is_told: bool, tls: TlsConfig) -> str:
+    if tls.mode:
+        return tls.mode
+    if tls.ca:
         return "verify"
     return "" if is_told or _is_here(host) else "verify"
 
 
-def _postgres_tls(host: str | None, options: Mapping[str, str], config: SqlConfig) -> dict[str, str]:
+def _postgres_tls(host: str | None, options: Mapping[str, str], tls: TlsConfig) -> dict[str, str]:
     is_told = "sslmode" in options or "PGSSLMODE" in os.environ
-    files = {"sslcert": config.tls.cert, "sslkey": config.tls.key}
+    files = {"sslcert": tls.cert, "sslkey": tls.key}
     chosen = {key: value for key, value in files.items() if value}
-    match _mode(host, is_told, config):
+    match _mode(host, is_told, tls):
         case "verify":
-            bundle = config.tls.ca or options.get("sslrootcert") or os.environ.get("PGSSLROOTCERT")
+            bundle = tls.ca or options.get("sslrootcert") or os.environ.get("PGSSLROOTCERT")
             system = next((each for each in _BUNDLES if Path(each).is_file()), "system")
             return {**chosen, "sslmode": "verify-full", "sslrootcert": bundle or system}
         case "require":
@@ -169,20 +168,20 @@ def _postgres_tls(host: str | None, options: Mapping[str, str], config: SqlConfi
             return chosen
 
 
-def _mysql_tls(host: str | None, options: Mapping[str, str], config: SqlConfig) -> dict[str, Any]:
+def _mysql_tls(host: str | None, options: Mapping[str, str], tls: TlsConfig) -> dict[str, Any]:
     is_told = any(key.startswith("ssl") for key in options)
-    mode = _mode(host, is_told, config)
+    mode = _mode(host, is_told, tls)
     if mode == "off":
         return {"ssl_disabled": True}
     if not mode:
         return {}
     try:
-        context = ssl.create_default_context(cafile=config.tls.ca or None)
+        context = ssl.create_default_context(cafile=tls.ca or None)
         if mode == "require":
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        if config.tls.cert:
-            context.load_cert_chain(config.tls.cert, config.tls.key or None)
+        if tls.cert:
+            context.load_cert_chain(tls.cert, tls.key or None)
     except OSError as error:
-        raise Failed(f"tls: cannot use {config.tls.ca or config.tls.cert}: {error.strerror or error}") from None
+        raise Failed(f"tls: cannot use {tls.ca or tls.cert}: {error.strerror or error}") from None
     return {"ssl": context}

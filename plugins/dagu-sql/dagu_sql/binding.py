@@ -46,7 +46,9 @@ def fill_in(statements: Sequence[Statement], values: Mapping[str, str], params: 
     Where parameters are used no reference is replaced: one outside quotes is then a mistake.
     """
     return [
-        Statement(tuple(_filled(token, values, params, each) for token in each.tokens), each.line, each.source)
+        Statement(
+            tuple(_filled(token, values, params, each) for token in each.tokens), each.line, each.source
+        )
         for each in statements
     ]
 
@@ -73,7 +75,9 @@ def _filled(token: Token, values: Mapping[str, str], params: Params, where: Stat
             "bind it too: write :name, and its value in `params`"
         )
     if found is None or found[1] not in values:
-        raise Failed(f"{where}: there is no value for {token.text}; only ${{NAME}} of a variable can stand here")
+        raise Failed(
+            f"{where}: there is no value for {token.text}; only ${{NAME}} of a variable can stand here"
+        )
     if not _HARMLESS.fullmatch(values[found[1]]):
         raise _refused(token.text, "more than names and numbers", where)
     return Token("word", values[found[1]])
@@ -86,10 +90,21 @@ def _refused(reference: str, what: str, where: Statement) -> Failed:
     )
 
 
+def mark(style: str, number: int) -> str:
+    """How a driver of the given `paramstyle` writes its `number`-th value."""
+    marks = {"qmark": "?", "numeric": f":{number}", "numeric_dollar": f"${number}", "named": f":p{number}"}
+    return marks.get(style, "%s")
+
+
+def packed(style: str, values: Sequence[Any]) -> tuple[Any, ...] | dict[str, Any]:
+    """Values as such a driver wants them."""
+    if style == "named":
+        return {f"p{number}": value for number, value in enumerate(values, 1)}
+    return tuple(values)
+
+
 class _Binder:
-    def __init__(
-        self, params: Params, style: str, family: str, statements: Sequence[Statement]
-    ) -> None:
+    def __init__(self, params: Params, style: str, family: str, statements: Sequence[Statement]) -> None:
         self.params = params if params is not None else {}
         self.family, self.style = family, style
         self.used: set[str | int] = set()
@@ -147,15 +162,10 @@ class _Binder:
         for piece in pieces:
             if piece == "\0":
                 number += 1
-                text.append(
-                    {"qmark": "?", "numeric": f":{number}", "numeric_dollar": f"${number}", "named": f":p{number}"}
-                    .get(self.style, "%s")
-                )  # fmt: skip
+                text.append(mark(self.style, number))
             else:
                 text.append(piece.replace("%", "%%") if percent else piece)
-        if self.style == "named":
-            return "".join(text), {f"p{index}": value for index, value in enumerate(values, 1)}
-        return "".join(text), tuple(values)
+        return "".join(text), packed(self.style, values)
 
 
 def _adapted(value: Any, family: str) -> Any:

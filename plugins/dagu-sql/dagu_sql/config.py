@@ -106,7 +106,7 @@ class SqlConfig(Config):
     password: str = Field(
         "", repr=False, description="The password, when it should not stand in `dsn`. Needs no escapes."
     )
-    tls: TlsConfig = Field(default_factory=lambda: TlsConfig(), description="Protection of the connection.")
+    tls: TlsConfig | None = Field(None, description="How the connection is protected.")
     connect_timeout: Seconds = Field(10.0, ge=1, description="Seconds to wait for the connection.")
     file: str = Field("", description="A file of statements, run after those of the step.")
     params: dict[str, Any] | list[Any] | None = Field(
@@ -120,7 +120,10 @@ class SqlConfig(Config):
         Field("", description="Isolation of the transaction, e.g. `serializable`; the database's when unset.")
     )
     retries: int = Field(
-        0, ge=0, le=100, description="How often to begin again after a deadlock, lock or serialization failure."
+        0,
+        ge=0,
+        le=100,
+        description="How often to begin again after a deadlock, lock or serialization failure.",
     )
     advisory_lock: str | int = Field(
         "", description="A name: whoever uses the same one in the same database waits for its turn."
@@ -132,7 +135,9 @@ class SqlConfig(Config):
     output_format: Literal["jsonl", "json", "csv", "tsv", "raw", "none"] = Field(
         "jsonl", description="How rows are written."
     )
-    output_file: str = Field("", description="Write rows to this file instead of stdout, whole or not at all.")
+    output_file: str = Field(
+        "", description="Write rows to this file instead of stdout, whole or not at all."
+    )
     streaming: bool = Field(
         False, description="Rows always stream; `true` only insists on an `outputFile` for them."
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dagu_core.contracts.work import Failed
-
 UNREACHABLE, REFUSED, CONSTRAINT, LOCKED, TOO_LONG = 10, 11, 12, 13, 124
 
 #: lock not available, deadlock, serialization failure
@@ -28,15 +26,11 @@ class Fault:
 
 
 class Refused(Exception):
-    """A statement failed, for the reason `fault`."""
+    """A statement failed. `where` says which one, `is_final` that trying again makes no sense."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, where: str = "", *, is_final: bool = False) -> None:
         super().__init__(fault.message)
-        self.fault = fault
-
-    def as_failed(self, where: str) -> Failed:
-        """The end of the step."""
-        return Failed(f"{where}: {self.fault.message}", self.fault.code)
+        self.fault, self.where, self.is_final = fault, where, is_final
 
 
 def of(error: Any) -> Fault:

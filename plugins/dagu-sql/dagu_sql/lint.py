@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 
 from dagu_core import Place, Plan, PlannedStep, Problem
+from dagu_sql.executor import MysqlExecutor, PostgresExecutor, SqlExecutor, SqliteExecutor
 
 _TYPES = frozenset(
-    "sql database postgres postgresql mysql mariadb sqlite sqlite3".split()
+    word
+    for part in (SqlExecutor, PostgresExecutor, MysqlExecutor, SqliteExecutor)
+    for word in (part.name, *part.aliases)
 )
 _REFERENCE = re.compile(r"\$\{[^}\n]*\}")
 
@@ -19,7 +22,7 @@ def references_in_sql(plan: Plan) -> list[Problem]:
             f"step {step.name}: {found[0]} becomes part of the SQL text",
             _place(plan, line, found),
             code="D321",
-            hint=f"bind it: write :name and `params: {{name: \"{found[0]}\"}}`",
+            hint=f'bind it: write :name and `params: {{name: "{found[0]}"}}`',
             length=len(found[0]),
             severity="warning",
         )

@@ -24,6 +24,7 @@ class Watch:
 
     def __init__(self, signals: set[int]) -> None:
         self.reason = ""
+        self.doing = "the work"
         self.cancel: Callable[[], None] = lambda: None
         self._limit = 0.0
         # Safe to use in a signal handler, other than conditions and events.
@@ -31,9 +32,9 @@ class Watch:
         for number in signals:
             signal.signal(number, lambda *_: self._inbox.put("stopped"))
 
-    def limit(self, seconds: float | None) -> None:
-        """Called by the work: from now on it has so many seconds. Raises Interrupted."""
-        self._limit = seconds or 0.0
+    def limit(self, seconds: float | None, doing: str) -> None:
+        """Called by the work: what it does next, and in how many seconds. Raises Interrupted."""
+        self._limit, self.doing = seconds or 0.0, doing
         self._inbox.put(monotonic() + seconds if seconds else _NEVER)
         self.check()
 
@@ -62,16 +63,18 @@ class Watch:
             raise Stopped
         if errors and not isinstance(errors[0], Interrupted):
             raise errors[0]
-        if self.reason:
-            raise Failed(f"took longer than {self._limit:g} s", 124)
-        return results[0]
+        if results:
+            return results[0]
+        raise Failed(f"{self.doing} took longer than {self._limit:g} s", 124)
 
     def _wait(self) -> str:
         """Until the work is done (""), late ("late") or stopped ("stopped")."""
         deadline = _NEVER
         while True:
             try:
-                found = self._inbox.get(timeout=None if deadline == _NEVER else max(0.0, deadline - monotonic()))
+                found = self._inbox.get(
+                    timeout=None if deadline == _NEVER else max(0.0, deadline - monotonic())
+                )
             except Empty:
                 return "late"
             if found == "done":

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dagu_core.contracts.work import Failed, Stopped
@@ -20,6 +22,7 @@ from dagu_ssh.session import Lost, Session
 if TYPE_CHECKING:
     from paramiko import Transport
 
+_UNKNOWN = "; whether it did its work is not known. Its host ends it as soon as it notices."
 #: whatever a step may be told to stop with
 _SIGNALS = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGWINCH")
 
@@ -55,13 +58,29 @@ def main(request: dict[str, Any]) -> int:
     transport = connect(target, _tell)
     try:
         return _Step(request, target, transport, stop).run()
-    except Lost as lost:
-        why = f"{lost}; whether it did its work is not known. The host ends it when it notices."
-        with open(request["lost"], "w", encoding="utf-8") as file:
-            file.write(why)
-        raise Failed(why, 255) from None
     finally:
         transport.close()
+
+
+@contextmanager
+def _in_doubt(word: str) -> Iterator[None]:
+    """Leave word in a file that the end of a command is not known, until it is: even a process that is
+    killed then tells the truth."""
+    _write(word, f"the process that held the connection was killed{_UNKNOWN}")
+    try:
+        yield
+    except Lost as lost:
+        _write(word, f"{lost}{_UNKNOWN}")
+        raise Failed(f"{lost}{_UNKNOWN}", 255) from None
+    except BaseException:
+        os.unlink(word)
+        raise
+    os.unlink(word)
+
+
+def _write(file: str, text: str) -> None:
+    with open(file, "w", encoding="utf-8") as opened:
+        opened.write(text)
 
 
 class _Step:
@@ -88,15 +107,16 @@ class _Step:
                 getattr(copies, way)(source, to)
 
     def _command(self, command: Any) -> int:
-        session = self._begin(command)
-        try:
-            return session.wait()
-        except Stopped:
-            grace: float = self._request["grace"]
-            session.stop(self._stop.number, _patience(grace), time.monotonic() + grace)
-            raise
-        finally:
-            session.close()
+        with _in_doubt(self._request["lost"]):
+            session = self._begin(command)
+            try:
+                return session.wait()
+            except Stopped:
+                grace: float = self._request["grace"]
+                session.stop(self._stop.number, _patience(grace), time.monotonic() + grace)
+                raise
+            finally:
+                session.close()
 
     def _begin(self, command: Any) -> Session:
         from paramiko import SSHException

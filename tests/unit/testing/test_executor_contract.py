@@ -41,7 +41,7 @@ class MimeSuite(ExecutorContract):
         return {"type": "mime", "command": f"printf %s {shlex.quote(text)}"}
 
     def env_step(self, name: str) -> Step:
-        return {"type": "mime", "command": f'printf %s "${{{name}:-}}"'}
+        return {"type": "mime", "command": f"printenv {name}"}
 
     def leaking_step(self, reference: str) -> Step:
         return {"type": "mime", "command": f"exec 3< 'no such {reference}'"}

@@ -1,0 +1,110 @@
+"""Starts a process of ours beside the engine: not under the step's supervisor, and heard by us."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+
+from dagu_core import Attempt, Unavailable
+from dagu_docker.config import DockerConfig
+from dagu_docker.order import Order
+
+_RUN = "import sys; from dagu_core.contracts.work import run; run(sys.argv[1], sys.argv[2])"
+# fmt: off
+_KEPT = frozenset(
+    (
+        "PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR", "DAGU_HOME", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK",
+        "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    )
+)
+# fmt: on
+Take = Callable[[bytes], Awaitable[None]]
+
+
+def argv_of(work: str, request: str) -> list[str]:
+    """The command line of a process that does `work` of `dagu_docker.work`."""
+    return [sys.executable, "-P", "-E", "-c", _RUN, f"dagu_docker.work:{work}", request]
+
+
+def environment(order: Order, env: Mapping[str, str]) -> dict[str, str]:
+    """What such a process is given: where the Docker engine is, and nothing of the step's own."""
+    both = {**os.environ, "DAGU_HOME": env.get("DAGU_HOME", "")}
+    return {name: value for name, value in both.items() if name in _KEPT} | order.engine
+
+
+def write_request(order: Order, path: str) -> None:
+    """Write the order where only we can read it; the process removes it when it has read it."""
+    flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(json.dumps(asdict(order), ensure_ascii=False).encode("utf-8", "surrogateescape"))
+
+
+async def beside(work: str, order: Order, env: Mapping[str, str]) -> None:
+    """Do `work` to its end. Raises Unavailable with what it said when it fails."""
+    said = bytearray()
+
+    async def take(data: bytes) -> None:
+        said.extend(data)
+
+    process, pumps = await _begin(work, order, env, take, take)
+    try:
+        await asyncio.gather(*pumps)
+        if await process.wait():
+            raise Unavailable(said.decode("utf-8", "replace").strip() or f"{work} failed")
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+async def follow_beside(attempt: Attempt[DockerConfig], order: Order) -> None:
+    """Carry on with an attempt whose process is gone; its output goes to the step's logs.
+
+    On cancellation it is stopped like the process of a step.
+    """
+    process, pumps = await _begin("run", order, attempt.env, attempt.stdout.write, attempt.stderr.write)
+    ended = asyncio.gather(*pumps, process.wait())
+    try:
+        await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(attempt.stop_signal)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(ended), attempt.grace)
+        raise
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        await ended
+
+
+async def _begin(
+    work: str, order: Order, env: Mapping[str, str], out: Take, err: Take
+) -> tuple[asyncio.subprocess.Process, list[asyncio.Task[None]]]:
+    descriptor, request = tempfile.mkstemp(prefix="dagu-docker-")
+    os.close(descriptor)
+    write_request(order, request)
+    process = await asyncio.create_subprocess_exec(
+        *argv_of(work, request),
+        env=environment(order, env),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    streams = ((process.stdout, out), (process.stderr, err))
+    return process, [asyncio.create_task(_pump(stream, take)) for stream, take in streams]
+
+
+async def _pump(stream: asyncio.StreamReader, take: Take) -> None:
+    while data := await stream.read(1 << 16):
+        await take(data)

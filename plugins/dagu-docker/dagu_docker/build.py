@@ -1,0 +1,126 @@
+"""Builds an image when it is needed, and only once however many attempts need it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from docker import errors
+
+from dagu_docker.context import Context
+from dagu_docker.daemon import Daemon, Trouble, explanation, is_status
+from dagu_docker.order import Build, Order
+from dagu_docker.output import Output
+
+HASH = "dagu.build"
+#: lines of the build that a failure quotes
+_TAIL = 20
+
+
+def build(daemon: Daemon, wanted: Build, order: Order, output: Output) -> str:
+    """The name of the image, built unless it is there. Raises Trouble with the build's last lines."""
+    if wanted.policy == "missing" and wanted.tags and _exists(daemon, wanted.tags[0]):
+        return wanted.tags[0]
+    context = Context.of(wanted)
+    digest = context.digest(order.platform)
+    name = f"{wanted.repository}:{digest}"
+    with _alone(digest, output):
+        if wanted.policy == "always" or not _exists(daemon, name):
+            _build(daemon, context, name, digest, order, output)
+        for tag in wanted.tags:
+            repository, _, version = tag.rpartition(":") if ":" in tag.rsplit("/", 1)[-1] else (tag, "", "")
+            daemon.api.tag(name, repository, version or None, force=True)
+    return name
+
+
+def _build(daemon: Daemon, context: Context, name: str, digest: str, order: Order, output: Output) -> None:
+    wanted = context.build
+    output.say(f"building {name}")
+    last: deque[str] = deque(maxlen=_TAIL)
+    with tempfile.TemporaryFile() as archive, _time_limit(wanted.timeout):
+        context.pack(archive)
+        archive.seek(0)
+        _lend_logins(daemon, order)
+        try:
+            lines = daemon.patient.build(
+                fileobj=archive,
+                custom_context=True,
+                dockerfile=context.dockerfile,
+                tag=name,
+                buildargs=wanted.args,
+                target=wanted.target or None,
+                platform=order.platform or None,
+                nocache=wanted.no_cache,
+                pull=wanted.pull,
+                labels={**wanted.labels, HASH: digest},
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            for line in lines:
+                _tell(line, last, output)
+        except errors.APIError as error:
+            raise Trouble(f"cannot build {name}: {explanation(error)}") from None
+
+
+def _tell(line: dict[str, Any], last: deque[str], output: Output) -> None:
+    if wrong := line.get("error"):
+        raise Trouble("\n".join([f"the image cannot be built: {wrong}", *last]))
+    for text in str(line.get("stream", "")).splitlines():
+        if text.strip():
+            last.append(text)
+            output.say(text)
+
+
+def _lend_logins(daemon: Daemon, order: Order) -> None:
+    """Base images may be private; the library has no other way to be told for one build."""
+    for registry, login in order.auths.items():
+        daemon.patient._auth_configs.add_auth(registry, dict(login))
+
+
+def _exists(daemon: Daemon, name: str) -> bool:
+    try:
+        daemon.api.inspect_image(name)
+    except errors.APIError as error:
+        if is_status(error, 404):
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def _alone(digest: str, output: Output) -> Iterator[None]:
+    """Of several attempts with one context the first builds, the others find the image."""
+    folder = os.path.join(tempfile.gettempdir(), f"dagu-docker-{os.getuid()}")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    if os.stat(folder).st_uid != os.getuid():
+        raise Trouble(f"{folder} belongs to somebody else")
+    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(os.path.join(folder, f"{digest}.lock"), flags, 0o600), "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            output.say("waiting for another step that builds the same image")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    def over(number: int, frame: FrameType | None) -> None:
+        raise Trouble(f"the image could not be built within {seconds:g} s (build.timeout)")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

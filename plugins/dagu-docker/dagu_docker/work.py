@@ -1,0 +1,125 @@
+"""The process that carries out an attempt: it outlives the engine, and can be killed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dagu_core.contracts.work import Stopped
+from dagu_docker import container as containers
+from dagu_docker.commands import Journal, run_commands, tell
+from dagu_docker.daemon import Daemon, Trouble, is_status, labelled
+from dagu_docker.follow import run_fresh
+from dagu_docker.order import ATTEMPT, RUN, Order
+from dagu_docker.output import Output
+from dagu_docker.stopping import be_deaf, end_us
+from dagu_docker.verdict import Hold, Verdict
+
+_KILL = 9
+
+
+def run(data: dict[str, Any]) -> int:
+    """Carry out the attempt; the exit code. What is left of an earlier process is taken over."""
+    end_us()
+    order = Order.of(data)
+    folder = Path(order.folder)
+    hold = Hold(folder)
+    hold.take()
+    output = Output(folder / "progress")
+    try:
+        verdict = _verdict(order, output)
+    except Stopped:
+        be_deaf()
+        _tidied(order, hold)
+        raise
+    verdict.write(folder)
+    be_deaf()
+    _tidied(order, hold)
+    return verdict.exit_code if verdict.exit_code is not None else 1
+
+
+def tidy(data: dict[str, Any]) -> int:
+    """Remove what an attempt left behind whose process was killed."""
+    order = Order.of(data)
+    daemon = Daemon()
+    with daemon.reached():
+        for found in labelled(daemon, ATTEMPT, order.key):
+            containers.discard(daemon, found["Id"], order)
+        _, running = Journal(Path(order.folder)).read()
+        if running and order.target in ("shared", "existing", "either"):
+            _kill_command(daemon, order, running)
+    Hold(Path(order.folder)).release()
+    return 0
+
+
+def close(data: dict[str, Any]) -> int:
+    """Stop the container of a run that ends; remove it unless it is to be kept."""
+    order = Order.of(data)
+    daemon = Daemon()
+    with daemon.reached():
+        for found in labelled(daemon, RUN, order.run_key):
+            if found["State"] == "running":
+                daemon.patient.stop(found["Id"], timeout=int(order.grace))
+            if not order.keep:
+                containers.discard(daemon, found["Id"], order)
+    return 0
+
+
+def _verdict(order: Order, output: Output) -> Verdict:
+    try:
+        daemon = Daemon()
+        with daemon.reached():
+            return _carried_out(daemon, order, output)
+    except Trouble as trouble:
+        return Verdict(trouble.code, trouble.kind, str(trouble))
+
+
+def _carried_out(daemon: Daemon, order: Order, output: Output) -> Verdict:
+    if order.target == "shared":
+        return run_commands(daemon, containers.shared(daemon, order, output), order, output)
+    if order.target == "existing":
+        return run_commands(daemon, containers.existing(daemon, order.name), order, output)
+    if order.target == "either" and (there := _running(daemon, order)):
+        return run_commands(daemon, there, order, output)
+    container = containers.own(daemon, order) or containers.create(daemon, order, output)
+    if order.target == "kept" or (order.target == "either" and len(order.commands) > 1):
+        if not containers.state_of(daemon, container)["Running"]:
+            containers.start(daemon, container)
+        containers.wait_until_ready(daemon, container, order, output)
+        return run_commands(daemon, container, order, output)
+    return run_fresh(daemon, container, order, output)
+
+
+def _running(daemon: Daemon, order: Order) -> str:
+    """The id of a running container of that name that is not the attempt's own."""
+    found: dict[str, Any]
+    for found in daemon.api.containers(filters={"name": f"^/{order.name}$"}):
+        if found.get("Labels", {}).get(ATTEMPT) != order.key:
+            return str(found["Id"])
+    return ""
+
+
+def _tidied(order: Order, hold: Hold) -> None:
+    """Remove the container of the attempt; what cannot be done now the engine's side tries again."""
+    work: Callable[[], None] = hold.release
+    try:
+        daemon = Daemon()
+        with daemon.reached():
+            if found := containers.own(daemon, order):
+                containers.discard(daemon, found, order)
+    except Trouble:
+        return
+    work()
+
+
+def _kill_command(daemon: Daemon, order: Order, running: str) -> None:
+    from docker import errors
+
+    try:
+        found = daemon.api.exec_inspect(running)
+        if found["Running"]:
+            tell(daemon, found["ContainerID"], order, _KILL)
+    except errors.APIError as error:
+        if not is_status(error, 404, 409):
+            raise

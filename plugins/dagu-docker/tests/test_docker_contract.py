@@ -1,0 +1,85 @@
+"""The suite of all step types, on a real Docker engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dagu_core.testing.executor_contract import ExecutorContract, Step
+from dagu_core.testing.harness import offering
+from dagu_docker.config import ContainerField, RegistryAuths
+from dagu_docker.executor import DockerExecutor
+
+
+class OnDocker(ExecutorContract):
+    """A step that has a container of its own."""
+
+    executor = DockerExecutor
+    heavy = ("docker", "requests", "urllib3")
+    # The engine writes every line into a JSON log of its own, on the disk of the test machine.
+    big_output = 40 << 20
+
+    @property
+    def plugins(self) -> tuple[object, ...]:
+        fields = {"container": ContainerField, "registryAuths": RegistryAuths}
+        return (offering(self.executor, dag_fields=fields),)
+
+    @pytest.fixture(autouse=True)
+    def _with_engine(self, engine: Any) -> None:
+        self.environ = {"DOCKER_HOST": engine.host}
+
+    def step(self, command: str | list[str], **container: Any) -> Step:
+        raise NotImplementedError
+
+    def good_step(self) -> Step:
+        return self.step("true")
+
+    def failing_step(self) -> Step:
+        return self.step("sh -c 'echo no >&2; exit 3'")
+
+    def long_step(self) -> Step:
+        return self.step("sleep 100")
+
+    def printing_step(self, file: Path) -> Step:
+        return self.step("cat /data/" + file.name, volumes=[f"{file.parent}:/data"])
+
+    def echo_step(self, text: str) -> Step:
+        quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("`", "\\`")
+        return self.step(f'printf %s "{quoted}"')
+
+    def env_step(self, name: str) -> Step:
+        return self.step(f"printenv {name}")
+
+    def leaking_step(self, reference: str) -> Step:
+        return self.step(f"{reference} x")
+
+    def reattach_step(self, marker: Path) -> Step:
+        line = "sh -c 'echo line >> /data/marker; sleep 3; echo done'"
+        return self.step(line, volumes=[f"{marker.parent}:/data"])
+
+
+class TestContainerOfItsOwn(OnDocker):
+    """`container: {image: ...}` with one command."""
+
+    def step(self, command: str | list[str], **container: Any) -> Step:
+        return {"container": {"image": "box:1", "pullPolicy": "never", **container}, "command": command}
+
+
+class TestConfig(OnDocker):
+    """`type: docker` with `config`."""
+
+    def step(self, command: str | list[str], **container: Any) -> Step:
+        config = {"image": "box:1", "pull": "never", "autoRemove": True, **container}
+        return {"type": "docker", "config": config, "command": command}
+
+
+class TestSeveralCommands(OnDocker):
+    """A list of commands: one container, each command in it."""
+
+    big_output = 1 << 20
+
+    def step(self, command: str | list[str], **container: Any) -> Step:
+        own = {"image": "box:1", "pullPolicy": "never", **container}
+        return {"container": own, "command": ["true", str(command)]}

@@ -1,0 +1,372 @@
+"""When a run tells by mail how it went, and what such a mail says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dagu_core import Notice, RunEnded, RunStatus, StepStatus, StoredRun
+from dagu_core.model.run.events import RunRecovered, StopRequested
+from dagu_core.testing.fakes import FakeClock
+from dagu_mail import notifier
+from dagu_mail.config import MailOnConfig, NoticeConfig, SmtpConfig
+
+KEYS = """
+    smtp: {{host: 127.0.0.1, port: {port}}}
+    errorMail: {{from: err@example.org, to: [ops@example.org, boss@example.org], prefix: "[ERR]"}}
+    infoMail: {{from: info@example.org, to: "ops@example.org", prefix: "[OK]"}}
+    waitMail: {{from: wait@example.org, to: ops@example.org}}
+    """
+
+
+@pytest.fixture
+def home(home: Any, server: Any) -> Any:
+    home.base = KEYS.format(port=server.port)
+    return home
+
+
+def subjects(server: Any) -> list[str]:
+    return [str(mail.message["Subject"]) for mail in server.mails]
+
+
+BOTH = "mailOn: {failure: true, success: true}"
+FAILS = "{name: s, command: exit 3, mailOnError: true"
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "expected"),
+    [
+        (f"{BOTH}\nsteps: ['false']", "failed", ["[ERR] flow (failed)"]),
+        ("mailOn: {success: true}\nsteps: ['false']", "failed", []),
+        (f"{BOTH}\nsteps: ['true']", "succeeded", ["[OK] flow (succeeded)"]),
+        ("mailOn: {failure: true}\nsteps: ['true']", "succeeded", []),
+        ("steps: ['true']", "succeeded", []),
+        (f"steps: [{FAILS}}}]", "failed", ["[ERR] flow (running)"]),
+        (f"{BOTH}\nsteps: [{FAILS}}}]", "failed", ["[ERR] flow (running)", "[ERR] flow (failed)"]),
+        (
+            f"steps: [{FAILS}, retryPolicy: {{limit: 2, intervalSec: 0}}}}]",
+            "failed",
+            ["[ERR] flow (running)"],
+        ),
+        (f"steps: [{FAILS}, continueOn: {{failure: true, markSuccess: true}}}}]", "succeeded", []),
+        (
+            f"handlerOn: {{failure: {FAILS}}}}}\nsteps: ['false']",
+            "failed",
+            ["[ERR] flow (running)"],
+        ),
+        (
+            f"{BOTH}\nhandlerOn: {{exit: {{command: 'false'}}}}\nsteps: ['true']",
+            "failed",
+            ["[ERR] flow (failed)"],
+        ),
+        (f"{BOTH}\ntimeoutSec: 1\nsteps: ['sleep 30']", "failed", ["[ERR] flow (failed)"]),
+        (f"{BOTH}\npreconditions: 'false'\nsteps: ['true']", "aborted", []),
+        (f"{BOTH}\nsecrets: [{{name: A, provider: env, key: NO_SUCH}}]\nsteps: ['true']", "failed", []),
+    ],
+    ids=[
+        "failed",
+        "failed, not asked",
+        "succeeded",
+        "succeeded, not asked",
+        "nothing asked",
+        "step",
+        "step and run",
+        "step after retries",
+        "step marked as success",
+        "handler",
+        "failing exit handler",
+        "timeout",
+        "precondition",
+        "early failure",
+    ],
+)
+def test_which_mails_are_sent(home: Any, server: Any, text: str, status: str, expected: list[str]) -> None:
+    ran = home.run(text)
+    assert (ran.status, subjects(server)) == (status, expected)
+    assert ran.notes("notifier.failed") == []
+    for mail in server.mails:
+        assert mail.recipients == (
+            ["ops@example.org", "boss@example.org"] if mail.sender.startswith("err") else ["ops@example.org"]
+        )
+        assert mail.message["Message-ID"] and mail.message["Date"]
+        assert mail.message["Auto-Submitted"] == "auto-generated"
+
+
+def test_gotcha_043_a_partial_success_sends_the_info_mail(home: Any, server: Any) -> None:
+    tolerated = "{name: s, command: 'false', mailOnError: true, continueOn: failed}"
+    ran = home.run(f"{BOTH}\nsteps: [{tolerated}, 'true']")
+    assert ran.status == "partially_succeeded"
+    assert sorted(subjects(server)) == ["[ERR] flow (running)", "[OK] flow (partially_succeeded)"]
+
+
+def test_a_run_that_is_stopped_sends_none(home: Any, server: Any) -> None:
+    ran = home.run(
+        f"{BOTH}\nsteps: [{{name: s, command: 'touch $DAGU_HOME/ready; sleep 30', mailOnError: true}}]",
+        stop=True,
+    )
+    assert (ran.status, ran.step("s").status) == ("aborted", StepStatus.ABORTED)
+    assert server.mails == []
+
+
+def test_a_subject_without_prefix_begins_with_the_name(home: Any, server: Any) -> None:
+    home.run("mailOn: {failure: true}\nerrorMail: {prefix: '  '}\nsteps: ['false']")
+    assert subjects(server) == ["flow (failed)"]
+
+
+def test_gotcha_083_smtp_and_mail_keys_are_expanded(home: Any, server: Any) -> None:
+    home.base = ""
+    home.environ = {"SMTP_PORT": str(server.port), "PW": "swordfish-0042"}
+    ran = home.run("""
+        params: TO=ann@example.org,bob@example.org TEAM=[core]
+        secrets: [{name: PASSWORD, provider: env, key: PW}]
+        smtp: {host: 127.0.0.1, port: "${SMTP_PORT}", username: ann, password: "${PASSWORD}"}
+        mailOn: {failure: true}
+        errorMail: {from: "err@${HOST_PART}", to: ["${TO}"], prefix: "${TEAM}"}
+        env: [{HOST_PART: example.org}]
+        steps: ['false']
+        """)
+    assert ran.notes("notifier.invalid") == []
+    (mail,) = server.mails
+    assert (mail.sender, mail.recipients) == ("err@example.org", ["ann@example.org", "bob@example.org"])
+    assert subjects(server) == ["[core] flow (failed)"] and mail.login.endswith(" ann")
+
+
+def test_a_document_says_more_than_its_base(home: Any, server: Any) -> None:
+    home.base += "\n    mailOn: {failure: true, success: true}"
+    home.run("errorMail: {to: me@example.org}\nsteps: ['false']")
+    (mail,) = server.mails
+    assert (mail.sender, mail.recipients) == ("err@example.org", ["me@example.org"])
+    home.run("mailOn: {success: false}\nsteps: ['true']", name="silent")
+    assert len(server.mails) == 1
+
+
+def test_sub_dag_runs_have_mails_of_their_own(home: Any, server: Any) -> None:
+    home.run("steps: [{call: below}]\n---\nname: below\nmailOn: {failure: true}\nsteps: ['false']")
+    assert subjects(server) == ["[ERR] below (failed)"]
+
+
+def test_the_mail_shows_how_everything_went(home: Any, server: Any) -> None:
+    home.run(
+        """
+        mailOn: {failure: true}
+        handlerOn: {failure: {command: echo sorry}, success: {command: echo yes}}
+        steps:
+          - {name: first, command: "echo '<script>' & echo"}
+          - {name: second, command: "echo '<b>bad</b>' >&2; exit 3"}
+          - {name: third, command: "true"}
+        """,
+        params="WHO=<i>ann</i>",
+    )
+    (mail,) = server.mails
+    assert [part.get_content_type() for part in mail.message.iter_parts()] == ["text/plain", "text/html"]
+    for part in mail.message.iter_parts():
+        assert part["Content-Transfer-Encoding"] == "base64"
+    html = mail.html
+    for column in ("#", "Step", "Started At", "Finished At", "Status", "Command", "Error"):
+        assert f">{column}</th>" in html
+    assert "<script>" not in html and "&lt;script&gt;" in html
+    assert "<b>bad" not in html and "&lt;b&gt;bad&lt;/b&gt;" in html
+    assert "<i>ann" not in html and "WHO=&lt;i&gt;ann&lt;/i&gt;" in html
+    assert ">Failed</span>" in html and ">r</td>" in html
+    assert ">onFailure</td>" in html and ">onSuccess</td>" not in html
+    text = mail.text.replace("\r", "")
+    assert "  1. first: Succeeded" in text and "  2. second: Failed\n" in text
+    assert "  3. third: Aborted" in text and "exit status 3" in text
+
+
+def test_a_run_without_parameters_says_so(home: Any, server: Any) -> None:
+    home.run("mailOn: {failure: true}\nsteps: ['false']")
+    assert "Parameters: (none)" in server.mails[0].text
+
+
+def test_a_mail_about_a_step_names_it(home: Any, server: Any) -> None:
+    home.run(f"steps: ['true', {FAILS}}}]")
+    assert server.mails[0].text.startswith("Failed step: s")
+
+
+def test_logs_go_with_the_mail(home: Any, server: Any) -> None:
+    ran = home.run("""
+        mailOn: {failure: true}
+        errorMail: {attachLogs: true}
+        steps:
+          - {name: one, command: "echo first; echo trouble >&2"}
+          - {name: quiet, command: "true"}
+          - {name: two, command: "printf 'a\\\\377b'; exit 3"}
+        """)
+    (mail,) = server.mails
+    names = [os.path.basename(ran.step(name).stdout) for name in ("one", "two")]
+    assert mail.attached == {names[0]: b"first\n", names[1]: b"a\xffb"}
+    assert {part.get_content_type() for part in mail.message.iter_attachments()} == {"text/plain"}
+
+
+def test_stderr_goes_with_it_when_asked_for(home: Any, server: Any) -> None:
+    ran = home.run("""
+        mailOn: {failure: true}
+        errorMail: {attachLogs: true, attachStderr: true}
+        steps: [{name: s, command: "echo out; echo err >&2; exit 1"}]
+        """)
+    found = {
+        os.path.basename(ran.step("s").stdout): b"out\n",
+        os.path.basename(ran.step("s").stderr): b"err\n",
+    }
+    assert server.mails[0].attached == found
+
+
+def test_long_logs_are_cut_at_a_line_and_the_mail_says_so(home: Any, server: Any) -> None:
+    home.run("""
+        mailOn: {failure: true}
+        errorMail: {attachLogs: true, maxLogSize: 100}
+        steps: [{name: s, command: "seq 1000 1999; exit 1"}]
+        """)
+    (mail,) = server.mails
+    (content,) = mail.attached.values()
+    assert content == b"".join(b"%d\n" % number for number in range(1981, 2000))
+    assert "has 5000 bytes: its last 95 bytes are attached." in mail.text
+    assert "has 5000 bytes: its last 95 bytes are attached." in mail.html
+
+
+def test_the_logs_of_many_steps_have_a_limit(home: Any, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dagu_mail import report
+
+    monkeypatch.setattr(report, "TOTAL", 8)
+    monkeypatch.setattr(report, "ROWS", 2)
+    home.run("""
+        mailOn: {failure: true}
+        errorMail: {attachLogs: true}
+        steps: [echo one, echo two, {name: last, command: "echo x; exit 1"}]
+        """)
+    (mail,) = server.mails
+    assert list(mail.attached.values()) == [b"one\n", b"two\n"]
+    assert "has 2 bytes: it is not attached." in mail.text
+    assert "1 more steps are not listed." in mail.text and "last: Failed" in mail.text
+
+
+def test_secrets_are_masked_in_all_of_it(home: Any, server: Any) -> None:
+    home.environ = {"SOURCE": "swordfish-0042"}
+    ran = home.run("""
+        secrets: [{name: TOKEN, provider: env, key: SOURCE}]
+        mailOn: {failure: true}
+        errorMail: {attachLogs: true, attachStderr: true}
+        steps: [{name: s, command: "echo $TOKEN; echo no $TOKEN >&2; exit 1"}]
+        """)
+    assert ran.status == "failed"
+    (mail,) = server.mails
+    everything = [mail.text, mail.html, *(each.decode() for each in mail.attached.values())]
+    assert not any("swordfish" in each for each in everything)
+    assert any("no *******" in each for each in everything)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("errorMail: {to: ''}", "errorMail.to names nobody"),
+        ("errorMail: {from: ''}", "errorMail.from names nobody"),
+        ("errorMail: {to: '${NONE}'}", "refers to something that has no value"),
+        ("smtp: {host: ''}", "there is no mail server"),
+        ("smtp: {tls: starttls}", "offers no STARTTLS"),
+    ],
+)
+def test_a_mail_that_cannot_be_sent_is_recorded(home: Any, server: Any, text: str, told: str) -> None:
+    ran = home.run(f"{text}\nmailOn: {{failure: true}}\nsteps: [{FAILS}}}]")
+    assert ran.status == "failed" and server.mails == []
+    assert ran.log.count(told) == 1
+
+
+def test_what_can_bring_no_mail_is_warned_of(home: Any, server: Any) -> None:
+    assert home.warnings("mailOn: {failure: true, wait: true}\nsteps: ['true']") == []
+    home.base = ""
+    text = "mailOn: {failure: true, success: true}\ninfoMail: {to: a@x.org}\nsteps: ['true']"
+    assert home.warnings(text) == [
+        "`mailOn.failure` has no effect: there is no `errorMail`",
+        "`infoMail` has no mail server: there is no `smtp`",
+    ]
+    assert home.warnings("steps: [{command: 'true', mailOnError: true}]") == [
+        "`mailOnError` has no effect: there is no `errorMail`"
+    ]
+    assert home.warnings("steps: [{type: mail, config: {to: a@x.org}}]") == [
+        "`mail` has no mail server: there is no `smtp`"
+    ]
+
+
+def test_X07_a_tar_pit_changes_nothing_and_is_recorded(
+    home: Any, tar_pit: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert notifier.PATIENCE < 30
+    monkeypatch.setattr(notifier, "PATIENCE", 1.0)
+    began = time.monotonic()
+    ran = home.run(f"smtp: {{port: {tar_pit}}}\n{BOTH}\nsteps: [{FAILS}}}, {{name: t, command: 'true'}}]")
+    assert time.monotonic() - began < 10
+    told = f"mail server 127.0.0.1:{tar_pit}: took longer than 1 s"
+    assert ran.status == "failed" and isinstance(ran.events[-1], RunEnded)
+    assert ran.view.summary.finished_at - ran.view.summary.started_at < 1
+    assert told in ran.log.splitlines()[-1]
+    assert told in capfd.readouterr().err
+
+
+def test_X07_a_tar_pit_while_the_run_goes_on_is_an_event_of_it(
+    home: Any, tar_pit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier, "PATIENCE", 0.5)
+    goes_on = f"{FAILS}, continueOn: failed}}, {{name: t, command: sleep 1.5}}"
+    ran = home.run(f"smtp: {{port: {tar_pit}}}\nsteps: [{goes_on}]")
+    (note,) = ran.notes("notifier.failed")
+    assert f"notifier errorMail: NotSent: mail server 127.0.0.1:{tar_pit}: took longer than 0.5 s" in note
+    assert ran.status == "partially_succeeded"
+
+
+def test_the_command_line_sends_the_mails_of_base_yaml(home: Any, server: Any) -> None:
+    home.base += "\n    mailOn: {failure: true}"
+    file = home.write(
+        "errorMail: {attachLogs: true}\nsteps: [{name: s, command: echo so; exit 3}]", "nightly"
+    )
+    command = [sys.executable, "-m", "dagu_core", "start", str(file)]
+    done = subprocess.run(command, env=home.environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr
+    (mail,) = server.mails
+    assert mail.message["Subject"] == "[ERR] nightly (failed)"
+    assert list(mail.attached.values()) == [b"so\n"]
+
+
+# No step type of the core waits for anybody: these notices are made by hand.
+
+
+async def _tell(server: Any, ran: Any, *news: tuple[RunStatus, Any]) -> None:
+    part = notifier.WaitMail()
+    fields = {
+        "smtp": SmtpConfig.model_validate(server.smtp()),
+        "mailOn": MailOnConfig.model_validate({"wait": True}),
+    }
+    config = NoticeConfig.model_validate({"from": "a@example.org", "to": "b@example.org"})
+    for status, event in news:
+        run = StoredRun(replace(ran.view.summary, status=status), {})
+        await part.notify(config, Notice(ran.view.plan, run, event, fields))
+
+
+def test_a_run_that_begins_to_wait_tells_it_once(home: Any, server: Any) -> None:
+    import asyncio
+
+    ran, at = home.run("steps: ['true']"), FakeClock().now()
+    event = StopRequested(at, "somebody")
+    waiting, running = (RunStatus.WAITING, event), (RunStatus.RUNNING, event)
+    asyncio.run(_tell(server, ran, running, waiting, waiting, running, waiting))
+    assert subjects(server) == ["flow (waiting)", "flow (waiting)"]
+    server.mails.clear()
+    asyncio.run(_tell(server, ran, (RunStatus.WAITING, RunRecovered(at, "other", 1)), waiting))
+    assert subjects(server) == []
+
+
+@pytest.mark.parametrize("status", [RunStatus.REJECTED, RunStatus.ABORTED])
+def test_no_mail_tells_of_a_rejection(home: Any, status: RunStatus) -> None:
+    ran = home.run("steps: ['true']")
+    on = MailOnConfig.model_validate({"failure": True, "success": True, "wait": True})
+    event = RunEnded(FakeClock().now(), status)
+    run = StoredRun(replace(ran.view.summary, status=status), {})
+    notice = Notice(ran.view.plan, run, event, {})
+    for part in (notifier.ErrorMail(), notifier.InfoMail(), notifier.WaitMail()):
+        assert part.wants(on, notice) is None
