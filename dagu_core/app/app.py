@@ -13,7 +13,7 @@ from dagu_core.app.views import RunView
 from dagu_core.base.clock import Clock, SystemClock
 from dagu_core.base.settings import Settings
 from dagu_core.contracts.catalog import Catalog
-from dagu_core.contracts.host import PluginHost, is_traced
+from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.store import StateStore
 from dagu_core.engine.runner import Runner, Surroundings
 from dagu_core.model.run.events import Event
@@ -50,14 +50,7 @@ class App:
         Raises Unavailable when the store cannot be used.
         """
         if host is None:
-            chosen = settings.plugins
-            host = PluginHost.load(
-                disabled=chosen.disabled,
-                allow=chosen.allow,
-                plugins=plugins,
-                discover=discover,
-                trace=is_traced(settings.environ),
-            )
+            host = PluginHost.of(settings, plugins=plugins, discover=discover)
         url = settings.store
         if settings.durability == "full" and url.startswith("sqlite") and "durability=" not in url:
             url += ("&" if "?" in url else "?") + "durability=full"
@@ -84,6 +77,7 @@ class App:
                 log_limit=self.settings.core.log_limit,
             ),
             definitions=self.dags,
+            look_ahead=self.settings.durability != "full",
             watch=watch,
             describe=lambda run, event: log_line(event, view_of(run), form),
         )

@@ -44,7 +44,19 @@ ELSEWHERE: Mapping[str, str] = {
 }
 #: flags without a value; any other flag before the verb takes the next word along
 SWITCHES = frozenset(
-    ("-h", "--help", "-q", "--quiet", "--cpu-profile", "--json", "-y", "--yes", "--dry-run", "--force")
+    (
+        "-h",
+        "--help",
+        "-q",
+        "--quiet",
+        "--cpu-profile",
+        "--safe-mode",
+        "--json",
+        "-y",
+        "--yes",
+        "--dry-run",
+        "--force",
+    )
 )
 
 
@@ -154,5 +166,8 @@ def _common_options() -> list[click.Option]:
         option("-c", "--config", field="config", metavar="FILE", help="Configuration file."),
         option("--dagu-home", field="home", metavar="FOLDER", help="Home folder for this call."),
         option("-q", "--quiet", field="quiet", is_flag=True, help="No log lines and no tree."),
+        option(
+            "--safe-mode", field="safe_mode", is_flag=True, help="Load no plugins but the built-in parts."
+        ),
         option("--cpu-profile", field="cpu_profile", is_flag=True, help="Write cpu.pprof to this folder."),
     ]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -31,13 +32,15 @@ class Invocation:
     home: str | None = None
     quiet: bool = False
     cpu_profile: bool = False
+    safe_mode: bool = False
 
     @cached_property
     def settings(self) -> Settings:
         """The settings, read once. Home and time zone reach child processes by the environment."""
         from dagu_core.base.settings import Settings
 
-        settings = Settings.load(environ=dict(os.environ), config=self.config, home=self.home)
+        flags = {"plugins.safeMode": True} if self.safe_mode else {}
+        settings = Settings.load(environ=dict(os.environ), config=self.config, home=self.home, flags=flags)
         if self.home and settings.home:
             os.environ["DAGU_HOME"] = str(settings.home)
         if (zone := settings.core.tz) and os.environ.get("TZ") != zone:
@@ -54,17 +57,20 @@ class Invocation:
     @cached_property
     def host(self) -> PluginHost:
         """The plugins, loaded without opening a store."""
-        from dagu_core.contracts.host import PluginHost, is_traced
+        from dagu_core.contracts.host import PluginHost
 
-        chosen, trace = self.settings.plugins, is_traced(os.environ)
-        return PluginHost.load(disabled=chosen.disabled, allow=chosen.allow, trace=trace)
+        return PluginHost.of(self.settings)
 
     @cached_property
     def has_plugins(self) -> bool:
         """Whether anything was installed beside the built-in parts; told without loading it."""
-        from dagu_core.contracts.discovery import installed
+        from dagu_core.contracts.discovery import installed, single_files
 
-        return "host" in self.__dict__ or bool(installed())
+        # Only a look: reading the settings would cost the help more than all the rest of it.
+        home = Path(self.home or os.environ.get("DAGU_HOME") or "~/.dagu")
+        places = [home.expanduser(), Path("~/.config/dagu").expanduser()]
+        files = (file for place in places for file in single_files(place / "plugins"))
+        return "host" in self.__dict__ or bool(installed()) or any(files)
 
     @cached_property
     def dags(self) -> Dags:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from dagu_core.base.errors import PluginError
 from dagu_core.contracts import hookspecs
 from dagu_core.contracts.catalog import Catalog
-from dagu_core.contracts.discovery import EntryPoint, import_plugin, installed
+from dagu_core.contracts.discovery import EntryPoint, Importer, installed, single_files
 from dagu_core.contracts.offers import Offer, offers_of
+from dagu_core.contracts.report import PluginReport, State, api_range, cause
 
 if TYPE_CHECKING:
     from dagu_core.base.places import Problem
+    from dagu_core.base.settings import Settings
     from dagu_core.model.plan.plan import Plan
 
 BUILTINS = (
@@ -34,18 +36,6 @@ BUILTINS = (
 def is_traced(environ: Mapping[str, str]) -> bool:
     """Whether the environment asks to see every hook call (`DAGU_TRACE_HOOKS=1`)."""
     return environ.get("DAGU_TRACE_HOOKS", "") not in ("", "0")
-
-
-@dataclass(frozen=True, slots=True)
-class PluginReport:
-    """How a plugin fares. `package` is empty for plugins given as objects."""
-
-    name: str
-    package: str
-    version: str
-    state: Literal["loaded", "disabled", "failed"]
-    reason: str = ""
-    parts: tuple[str, ...] = ()
 
 
 class PluginHost:
@@ -75,11 +65,14 @@ class PluginHost:
         builtins: Sequence[str] = BUILTINS,
         trace: bool = False,
         import_limit: float = 5.0,
+        folder: Path | None = None,
+        safe: bool = False,
     ) -> PluginHost:
-        """Load the built-ins, then `plugins` (modules or objects), then what is installed.
+        """Load the built-ins, then `plugins` (modules or objects), then what is installed and the
+        single files in `folder`.
 
         `disabled` and a non-empty `allow` name plugins or packages; what they exclude is never
-        imported. Never raises for what a plugin does.
+        imported, and with `safe` nothing but the built-ins is. Never raises for what a plugin does.
         """
         host = cls(trace=trace, import_limit=import_limit)
         unwanted, wanted = frozenset(disabled), frozenset(allow)
@@ -95,9 +88,24 @@ class PluginHost:
             name = getattr(plugin, "__name__", type(plugin).__name__)
             host.add(PluginReport(name, "", "", "loaded"), partial(_itself, plugin))
         if discover:
-            host._discover(installed(), unwanted, wanted)
+            found = installed() + (single_files(folder) if folder else [])
+            host._discover(found, unwanted, wanted, safe)
         host._settle()
         return host
+
+    @classmethod
+    def of(cls, settings: Settings, *, plugins: Sequence[object] = (), discover: bool = True) -> PluginHost:
+        """Load what the settings allow."""
+        chosen = settings.plugins
+        return cls.load(
+            disabled=chosen.disabled,
+            allow=chosen.allow,
+            plugins=plugins,
+            discover=discover,
+            trace=is_traced(settings.environ),
+            folder=settings.plugin_folder,
+            safe=chosen.safe_mode,
+        )
 
     @property
     def reports(self) -> tuple[PluginReport, ...]:
@@ -112,19 +120,20 @@ class PluginHost:
                 replace(report, name=f"{name} ({report.package})"), "failed", f"the name {name} is taken"
             )
             return
-        plugin: object = None
+        began = time.monotonic()
         try:
             plugin = get()
+            report = replace(report, import_ms=round((time.monotonic() - began) * 1000, 1))
             if isinstance(plugin, type):
                 plugin = plugin()
-            self._check_version(plugin)
+            report = replace(report, api=self._check_version(plugin))
             self._pluggy.register(plugin, name=name)
             self._pluggy.check_pending()
             self._refuse_wrappers(plugin)
-            self._offers[name] = tuple(self._collect(name))
+            self._offers[name] = tuple(self._collect(name, plugin))
         except (Exception, SystemExit) as error:
             self._drop(name)
-            self._report(report, "failed", _cause(error))
+            self._report(report, "failed", cause(error))
         else:
             self._report(report, "loaded", "")
 
@@ -137,7 +146,7 @@ class PluginHost:
             try:
                 answer = call(path=path, text=text)
             except (Exception, SystemExit) as error:
-                raise PluginError(f"plugin {name} cannot read {path}: {_cause(error)}") from error
+                raise PluginError(f"plugin {name} cannot read {path}: {cause(error)}") from error
             if answer is not None:
                 return str(answer)
         return None
@@ -154,15 +163,20 @@ class PluginHost:
                     raise PluginError(f"found a {type(stranger).__name__}, not a Problem")
                 findings += found
             except (Exception, SystemExit) as error:
-                self._reports[name] = replace(self._reports[name], reason=f"dagu_lint: {_cause(error)}")
+                self._reports[name] = replace(self._reports[name], reason=f"dagu_lint: {cause(error)}")
         return findings
 
-    def _discover(self, found: list[EntryPoint], unwanted: frozenset[str], wanted: frozenset[str]) -> None:
+    def _discover(
+        self, found: list[EntryPoint], unwanted: frozenset[str], wanted: frozenset[str], safe: bool
+    ) -> None:
+        load = Importer(self._import_limit)
         names = [entry.name for entry in found]
         for entry in found:
             report = PluginReport(entry.name, entry.package, entry.version, "loaded")
             both = {entry.name, entry.package}
-            if both & unwanted:
+            if safe:
+                self._report(report, "disabled", "safe mode: built-in parts only")
+            elif both & unwanted:
                 self._report(report, "disabled", "plugins.disabled in the settings")
             elif wanted and not both & wanted:
                 self._report(report, "disabled", "not in plugins.allow of the settings")
@@ -171,12 +185,17 @@ class PluginHost:
                 twin = replace(report, name=f"{entry.name} ({entry.package})")
                 self._report(twin, "failed", f"the name {entry.name} is claimed by {rivals}; uninstall one")
             else:
-                self.add(report, partial(import_plugin, entry, self._import_limit))
+                self.add(report, partial(load, entry))
+        load.close()
 
-    def _check_version(self, plugin: object) -> None:
-        made_for = getattr(plugin, "DAGU_API", hookspecs.API_VERSION)
-        if made_for != hookspecs.API_VERSION:
+    def _check_version(self, plugin: object) -> str:
+        if (said := getattr(plugin, "DAGU_API", None)) is None:
+            return ""
+        first, last = api_range(said)
+        made_for = str(first) if first == last else f"{first}-{last}"
+        if not first <= hookspecs.API_VERSION <= last:
             raise PluginError(f"made for plugin API {made_for}, this is {hookspecs.API_VERSION}")
+        return made_for
 
     def _refuse_wrappers(self, plugin: object) -> None:
         for caller in self._pluggy.get_hookcallers(plugin) or ():
@@ -184,18 +203,19 @@ class PluginHost:
                 if found.plugin is plugin and (found.wrapper or found.hookwrapper):
                     raise PluginError(f"{caller.name} is a wrapper; plugins may not wrap each other's hooks")
 
-    def _collect(self, plugin: str) -> Iterable[Offer]:
-        for hook in sorted(vars(self._pluggy.hook)):
+    def _collect(self, name: str, plugin: object) -> Iterable[Offer]:
+        callers = {caller.name: caller for caller in self._pluggy.get_hookcallers(plugin) or ()}
+        for hook in sorted(callers):
             if not hook.startswith("dagu_register_"):
                 continue
-            for name, call in self._implementations(hook):
-                if name == plugin:
+            for found in callers[hook].get_hookimpls():
+                if found.plugin is plugin:
                     try:
-                        yield from offers_of(plugin, hook, call())
+                        yield from offers_of(name, hook, self._traced(hook, found)())
                     except PluginError:
                         raise
                     except (Exception, SystemExit) as error:
-                        raise PluginError(f"{hook} raised {_cause(error)}") from error
+                        raise PluginError(f"{hook} raised {cause(error)}") from error
 
     def _implementations(self, hook: str) -> Iterable[tuple[str, Callable[..., Any]]]:
         # pluggy calls the last registered first, so do we
@@ -246,18 +266,9 @@ class PluginHost:
         if self._pluggy.has_plugin(name):
             self._pluggy.unregister(name=name)
 
-    def _report(
-        self, report: PluginReport, state: Literal["loaded", "disabled", "failed"], reason: str
-    ) -> None:
+    def _report(self, report: PluginReport, state: State, reason: str) -> None:
         self._reports[report.name] = replace(report, state=state, reason=reason)
 
 
 def _itself(plugin: object) -> object:
     return plugin
-
-
-def _cause(error: BaseException) -> str:
-    text = str(error).strip().partition("\n")[0]
-    if isinstance(error, PluginError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -35,6 +35,7 @@ class Place:
     adopted: bool = False
     begun_at: float = 0.0
     ended: AttemptEnded | None = None
+    task: asyncio.Task[None] | None = None
     _waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
     @property
@@ -143,11 +144,27 @@ class Line:
         """Whether the supervisor has begun a step the run has not got to."""
         return any(place.begun for place in self.ahead.values())
 
-    async def settle(self, supervision: Supervision) -> None:
-        """Let nothing begin any more that has not begun yet."""
+    def end_of(self, index: int) -> AttemptEnded | None:
+        """The end of a step that was over before the run had got to it; it leaves the line."""
+        place = self.ahead.get(index)
+        if place is None or place.ended is None:
+            return None
+        del self.ahead[index]
+        return place.ended
+
+    def forget(self) -> None:
+        """Nothing of what was made ready will be wanted."""
+        for place in self.ahead.values():
+            if place.task is not None:
+                place.task.cancel()
+        self.ahead.clear()
+
+    async def settle(self, supervision: Supervision) -> bool:
+        """Let nothing begin any more that has not begun yet; whether something has."""
         waiting = [place.order for place in self.ahead.values() if place.pending and place.order]
         for order in waiting:
             supervision.revoke(order)
         answers = [order.begun for order in waiting if order.begun is not None]
         if answers:
             await asyncio.wait(answers, timeout=self.PATIENCE)
+        return self.overtaken

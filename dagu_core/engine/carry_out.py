@@ -16,12 +16,12 @@ from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.executor import Children, Executor
 from dagu_core.contracts.guard import Guard
 from dagu_core.contracts.host import BUILTINS
+from dagu_core.engine.aftermath import finish
 from dagu_core.engine.ahead import Place
 from dagu_core.engine.attempt import LiveAttempt, Lost, describe, stop_what_runs
-from dagu_core.engine.capture import OutputTooLarge, captured, error_tail, log_matches
 from dagu_core.engine.conditions import check
 from dagu_core.engine.context import RunContext
-from dagu_core.engine.logs import RunFiles, make_folder
+from dagu_core.engine.logs import RunFiles, make_folder, size_of
 from dagu_core.engine.patience import MARGIN, LeftBehind, bounded
 from dagu_core.engine.real_values import real_config
 from dagu_core.engine.scope import StepScope, Visibility, step_scope
@@ -83,7 +83,7 @@ async def carry_out(
         secrets=bench.context.secrets,
         filter_lock=bench.files.filter_lock(node.index, number),
     )
-    error_offset = 0 if again else _size(streams.stderr)
+    error_offset = 0 if again else size_of(streams.stderr)
     conditions: tuple[ConditionResult, ...] = ()
     attempt: LiveAttempt | None = None
     values: StepScope | None = None
@@ -129,7 +129,9 @@ async def carry_out(
             outcome, warnings=(*outcome.warnings, *attempt.warnings), usage=attempt.usage or outcome.usage
         )
     outcome = replace(outcome, conditions=conditions)
-    return await _finish(bench, node, streams, error_offset, values, outcome)
+    return await finish(
+        bench.context, node, streams, error_offset, values, outcome, bench.plan.max_output_size
+    )
 
 
 async def _values(
@@ -264,50 +266,3 @@ async def _guards(catalog: Catalog, node: PlannedStep, attempt: LiveAttempt) -> 
         config = await real_config(part.Config, data, key, attempt.values.scope, attempt.substitution)
         held.append((part(), config))
     return sorted(held, key=lambda pair: pair[0].order)
-
-
-async def _finish(
-    bench: Workbench,
-    node: PlannedStep,
-    streams: Streams,
-    error_offset: int,
-    values: StepScope | None,
-    outcome: Outcome,
-) -> Outcome:
-    """Add what is read from the outside: captured output, matches, the repeat condition."""
-    context = bench.context
-    if node.output is not None and outcome.ended in ("exited", "timeout"):
-        path, offset = (streams.capture, 0) if streams.capture else (streams.stdout, streams.offset)
-        try:
-            text, warnings = captured(path, offset, bench.plan.max_output_size)
-            outcome = replace(outcome, output=text, warnings=(*outcome.warnings, *warnings))
-        except OutputTooLarge as error:
-            outcome = replace(outcome, exit_code=outcome.exit_code or 1, ended="error", message=str(error))
-    if not outcome.succeeded and outcome.ended == "exited" and outcome.status is None:
-        tail = error_tail(streams.stderr, error_offset, context.masker)
-        message = outcome.message or f'failed to execute step "{node.name}": exit status {outcome.exit_code}'
-        outcome = replace(outcome, message=f"{message}\n{tail}" if tail else message)
-    if not outcome.succeeded and (wanted := node.continue_on.output):
-        matched, wrong = await log_matches(streams.stdout, wanted, bench.plan.max_output_size)
-        message = f"{outcome.message}\ncontinueOn.output: {wrong}" if wrong else outcome.message
-        outcome = replace(outcome, output_matched=matched, message=message)
-    if node.repeat is not None and node.repeat.condition is not None and values is not None:
-        if node.output is not None and outcome.output is not None:
-            fresh = {node.output.name: context.restore(outcome.output)}
-            values.scope.layers = (fresh, *values.scope.layers)
-        (result,) = await check(
-            [node.repeat.condition],
-            scope=values.scope,
-            shell=context.shell,
-            env={**context.environ, **values.env},
-            cwd=context.working_dir,
-        )
-        outcome = replace(outcome, repeat_met=result.met)
-    return replace(outcome, message=context.mask(outcome.message))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

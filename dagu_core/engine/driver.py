@@ -6,18 +6,18 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from dagu_core.base.clock import Clock
-from dagu_core.base.errors import Conflict, DaguError, LostOwnership, NotFound
-from dagu_core.base.failpoints import fail_point
-from dagu_core.contracts.store import Change, StateStore
+from dagu_core.base.errors import DaguError
+from dagu_core.contracts.store import StateStore
 from dagu_core.engine.ahead import Line, Place
 from dagu_core.engine.carry_out import Workbench, carry_out
 from dagu_core.engine.closing import close_run
 from dagu_core.engine.conditions import check
-from dagu_core.engine.logs import is_merged
+from dagu_core.engine.host import Slots, Watch
+from dagu_core.engine.logs import is_merged, size_of
 from dagu_core.engine.outputs import write_outputs
+from dagu_core.engine.record import Record
 from dagu_core.model.plan.plan import PlannedStep
 from dagu_core.model.run.decide import (
     Action,
@@ -36,31 +36,16 @@ from dagu_core.model.run.events import (
     ConditionsChecked,
     Event,
     Noted,
+    Outcome,
     RunEnded,
     RunFailed,
     RunTimedOut,
     StepSettled,
     StopRequested,
 )
-from dagu_core.model.run.evolve import evolve
-from dagu_core.model.run.index import keep_marks
 from dagu_core.model.run.run import Run
 from dagu_core.model.run.verdict import verdict
 from dagu_core.model.values.scope import Scope
-
-
-class Watch(Protocol):
-    """Hears every committed event; `close` ends it."""
-
-    def __call__(self, run: Run, event: Event) -> None: ...
-    def close(self) -> None: ...
-
-
-class Slots(Protocol):
-    """Bounds how many attempts may hold descriptors at once."""
-
-    async def acquire(self) -> bool: ...
-    def release(self) -> None: ...
 
 
 class Driver:
@@ -74,18 +59,18 @@ class Driver:
         clock: Clock,
         slots: Slots,
         watch: Watch,
-        may_look_ahead: Callable[[], bool] = lambda: True,
+        may_look_ahead: Callable[[], bool],
     ) -> None:
         self.bench = bench
         self.run: Run = bench.run
         self.plan = bench.plan
-        self.store, self.clock, self.slots, self.watch = store, clock, slots, watch
+        self.clock, self.slots, self.watch = clock, slots, watch
         self.abandoned = False
         self.may_look_ahead = may_look_ahead
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._checking: asyncio.Task[None] | None = None
-        self._pending: list[Event] = []
+        self._record = Record(bench.plan, bench.run, store)
         self._line = Line()
         self._held: list[Event] = []
 
@@ -101,8 +86,7 @@ class Driver:
         """
         for event in first:
             # Not `_apply`: a retry begins with a run that is over.
-            evolve(self.plan, self.run, event)
-            self._pending.append(event)
+            self._record.apply(event)
         try:
             if self.run.active:
                 # A run that kills its engine must count that before anything of it is touched.
@@ -138,7 +122,7 @@ class Driver:
         if begun and isinstance(begun[-1], EndRun):
             for sentence in await close_run(self.bench):
                 self._apply(Noted(self.clock.now(), "run.cleanup", sentence))
-        committed = await self._commit() if self._pending else []
+        committed = await self._commit() if self._record.pending else []
         for action in begun:
             await self._act(group, action)
         self._look_ahead(group)
@@ -158,14 +142,14 @@ class Driver:
                 node = self.plan.nodes[index]
                 merged = is_merged(node, self.plan.log_output)
                 out, err = self.bench.files.step_logs(node, merged)
-                offset = _size(out) if number > 1 else 0
+                offset = size_of(out) if number > 1 else 0
                 if (place := self._line.ahead.get(index)) is not None and place.begun:
                     now = max(place.begun_at, self.run.steps[node.depends[-1]].finished_at or 0.0)
                 self._apply(AttemptStarted(now, node.name, number, out, err, offset))
             case StopAttempt(index=index, why=why):
                 self._apply(AttemptStopping(now, self.plan.nodes[index].name, why))
             case Settle(index=index, status=status, reason=reason, detail=detail):
-                self._forget_ahead()
+                self._line.forget()
                 self._apply(StepSettled(now, self.plan.nodes[index].name, status, reason, detail))
             case TimeOut():
                 self._apply(RunTimedOut(now))
@@ -201,44 +185,29 @@ class Driver:
 
     def _look_ahead(self, group: asyncio.TaskGroup) -> None:
         """Make ready what certainly follows the step at work."""
-        if self._held or not self.may_look_ahead():
-            return
-        for index, place in self._line.extend(self.plan, self.run):
-            task = self._attempt(self.plan.nodes[index], 1, place, again=False)
-            self._tasks[index] = group.create_task(task)
+        may = not self._held and self.may_look_ahead()
+        for index, place in self._line.extend(self.plan, self.run) if may else ():
+            attempt = self._attempt(self.plan.nodes[index], 1, place, again=False)
+            place.task = self._tasks[index] = group.create_task(attempt)
 
     def _is_done_ahead(self, action: Action) -> bool:
         """Record the end of a step that was over before the run had got to it."""
-        if not isinstance(action, StartAttempt) or (place := self._line.ahead.get(action.index)) is None:
-            return False
-        if place.ended is None:
-            return False
-        self._line.adopt(action.index)
-        self._line.leave(action.index)
-        started = self.run.steps[action.index].started_at or 0.0
-        self._apply(replace(place.ended, at=max(started, place.ended.at)))
-        return True
-
-    def _forget_ahead(self) -> None:
-        """Nothing of what was made ready will be wanted."""
-        for index in self._line.ahead:
-            if (task := self._tasks.pop(index, None)) is not None:
-                task.cancel()
-        self._line.ahead.clear()
+        ended = self._line.end_of(action.index) if isinstance(action, StartAttempt) else None
+        if ended is not None:
+            started = self.run.steps[self.plan.by_name[ended.step]].started_at or 0.0
+            self._apply(replace(ended, at=max(started, ended.at)))
+        return ended is not None
 
     async def _take(self, event: Event) -> None:
         """Apply an event of the inbox; a stop has to come before or after what may begin ahead."""
-        if self._line.ahead and isinstance(event, StopRequested | RunFailed):
-            await self._line.settle(self.bench.supervision)
-            if self._line.overtaken:
-                self._held.append(event)
-                return
-        self._apply(event)
+        disturbs = self._line.ahead and isinstance(event, StopRequested | RunFailed)
+        if disturbs and await self._line.settle(self.bench.supervision):
+            self._held.append(event)
+        else:
+            self._apply(event)
 
     async def _attempt(self, node: PlannedStep, number: int, place: Place, again: bool) -> None:
         """Carry out one attempt and put its end into the inbox; never raises for the step."""
-        from dagu_core.model.run.events import Outcome
-
         task = asyncio.current_task()
         assert task is not None
         state = self.run.steps[node.index]
@@ -284,9 +253,8 @@ class Driver:
     async def _next_events(self, wake_at: float | None) -> None:
         """Wait for one event (or the time), then take all that are there."""
         if self._held and not self._line.overtaken:
-            for event in self._held:
-                self._apply(event)
-            self._held.clear()
+            while self._held:
+                self._apply(self._held.pop(0))
             return
         if self._inbox.empty():
             if wake_at is None:
@@ -303,36 +271,17 @@ class Driver:
     def _apply(self, event: Event) -> None:
         if self.run.is_over and not isinstance(event, Noted):
             return
-        evolve(self.plan, self.run, event)
-        self._pending.append(event)
+        self._record.apply(event)
 
     async def _commit(self) -> list[Event]:
-        """Write what changed and return what is to be told. The end of a run reaches the disk
-        before anybody hears of it."""
-        run, events = self.run, self._pending
-        self._pending = []
-        keep_marks(run)
-        touched = {self.plan.nodes[index].name: run.steps[index] for index in run.touched}
-        run.touched = set()
-        over = run.is_over
-        # Nobody but the parent hears of the end of a sub-DAG run; its own end syncs everything before.
-        durable = over and run.summary.parent is None
-        fail_point("run.end.before" if over else "store.commit.before")
         try:
-            await self.store.commit(Change(run.summary, touched, events, durable=durable))
-        except (Conflict, NotFound) as error:
-            self.abandoned = True
-            raise LostOwnership(f"lost ownership of run {run.ref}: {error}") from None
+            return await self._record.commit()
         except DaguError:
             self.abandoned = True
             raise
-        fail_point("run.end.after" if over else "store.commit.after")
-        if any(isinstance(event, AttemptStarted) for event in events):
-            fail_point("attempt.started")
-        return events
 
     def _finish(self) -> None:
-        self._forget_ahead()
+        self._line.forget()
         if self._checking is not None:
             self._checking.cancel()
         with contextlib.suppress(OSError):
@@ -350,12 +299,3 @@ class Driver:
         if self.run.unfinished and not (self.run.cancelled or self.run.timed_out):
             return "running"
         return verdict(self.run).label
-
-
-def _size(path: object) -> int:
-    import os
-
-    try:
-        return os.stat(str(path)).st_size
-    except OSError:
-        return 0

@@ -281,6 +281,7 @@ def make_driver(runner: Runner, launch: Launch, run: Run, context: RunContext, f
         store=runner.store,
         clock=runner.clock,
         slots=runner.slots,
+        may_look_ahead=lambda: runner.may_look_ahead,
         watch=RunLog(files.log, runner.describe, runner.tell),
     )
     return driver

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dagu_core.engine.filter import REMOVED
-from dagu_core.engine.logs import open_log
+from dagu_core.engine.logs import open_log, size_of
 
 #: seconds between two looks
 EVERY = 0.5
@@ -110,7 +110,7 @@ class LogKeeper:
     ) -> None:
         out, err = paths
         named = [(out, 1)] if out == err else [(out, 1), (err, 2)]
-        self._logs = [_Log(path, number, max(limit, _size(path))) for path, number in named]
+        self._logs = [_Log(path, number, max(limit, size_of(path))) for path, number in named]
         self._pid, self._filtered = pid, filtered
         self._timer = asyncio.get_running_loop().call_later(EVERY, self._tick)
 
@@ -148,10 +148,3 @@ def _removed_file(pid: int, descriptor: int, path: Path) -> int:
     except OSError:
         pass
     return -1
-
-
-def _size(path: Path) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0

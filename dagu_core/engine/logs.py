@@ -116,6 +116,14 @@ def is_merged(node: PlannedStep, default: LogOutput) -> bool:
     return (node.log_output or default) is LogOutput.MERGED
 
 
+def size_of(path: str | Path) -> int:
+    """The bytes of a file; 0 when there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
 def tail(path: str | Path, size: int, start: int = 0) -> bytes:
     """The last `size` bytes of a file, never before offset `start`; b"" when it is missing."""
     try:

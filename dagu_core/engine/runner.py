@@ -34,6 +34,8 @@ _RESERVED, _PER_ATTEMPT = 20, 6
 _MINIMUM = 32
 #: steps at once below which a run is warned that it may be slow
 _FEW = 64
+#: runs at once up to which steps are made ready ahead
+_FEW_RUNS = 8
 
 
 class Definitions(Protocol):
@@ -60,7 +62,7 @@ class Runner:
     """Drives any number of runs at once; `async with` holds its liveness lock.
 
     `watch` hears every committed event of every run; `describe` turns one into a line for the
-    run's own log ("" = none).
+    run's own log ("" = none). `look_ahead` = steps of a chain may begin before the store knows.
     """
 
     store: StateStore
@@ -70,6 +72,7 @@ class Runner:
     definitions: Definitions
     watch: Callable[[Run, Event], None] = lambda run, event: None
     describe: Callable[[Run, Event], str] = lambda run, event: ""
+    look_ahead: bool = True
     supervision: Supervision = field(default_factory=Supervision)
     engine: str = ""
     host: str = field(default_factory=host_name)
@@ -195,6 +198,11 @@ class Runner:
         driver = self._drivers.get(ref)
         if driver is not None and (request.force or not driver.run.stopping):
             driver.post(StopRequested(self.clock.now(), request.by, request.signal, request.force))
+
+    @property
+    def may_look_ahead(self) -> bool:
+        """Whether steps that follow for sure are made ready early: each keeps files open."""
+        return self.look_ahead and len(self._drivers) <= _FEW_RUNS
 
     @property
     def few(self) -> str:

@@ -137,8 +137,8 @@ class Supervisor:
             before = order["id"]
             self.tell(("dropped", before))
 
-    def follow(self, ended: dict[str, Any]) -> int:
-        """Begin what follows a step that has ended well; its id, or 0.
+    def follow(self, ended: dict[str, Any], well: bool) -> int:
+        """Begin what follows a step that has ended `well`; its id, or 0.
 
         Not as long as anything the step has left behind keeps its lock: it is not over then.
         """
@@ -146,7 +146,7 @@ class Supervisor:
         if found is None:
             return 0
         order, opened = found
-        if opened is None or not self.engine_lives or is_held(ended["status"]):
+        if opened is None or not well or not self.engine_lives or is_held(ended["status"]):
             self.drop(ended["id"])
             return 0
         del self.line[ended["id"]]
@@ -275,11 +275,7 @@ class Supervisor:
                     pass  # a full disk: the living engine still hears of it below
                 os.close(status)
                 self.running.discard(order["id"])
-                next_one = 0
-                if ended == 0:
-                    next_one = self.follow(order)
-                else:
-                    self.drop(order["id"])
+                next_one = self.follow(order, ended == 0)
                 cpu = usage.ru_utime + usage.ru_stime
                 self.tell(("exited", order["id"], ended, cpu, usage.ru_maxrss, next_one))
                 self.make_ready(next_one)

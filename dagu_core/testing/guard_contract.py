@@ -53,7 +53,7 @@ class GuardContract(PartSuite):
         assert (result.status, result.step.error, result.left) == ("succeeded", "", ())
 
     def test_it_lets_go_after_a_success(self) -> None:
-        step = {"command": "true", "repeatPolicy": {"repeat": "while", "limit": 3, "intervalSec": 0}}
+        step = {"command": "true", "repeatPolicy": {"repeat": True, "limit": 3, "intervalSec": 0}}
         result = self._run(step, self.open_value())
         assert (result.status, result.step.attempts) == ("succeeded", 3)
 

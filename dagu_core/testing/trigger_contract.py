@@ -4,6 +4,7 @@ proven."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 import threading
@@ -210,8 +211,9 @@ class TriggerContract(PartSuite):
             try:
                 await test(fires, lambda: trigger.health)
             finally:
-                if hasattr(fires, "aclose"):
-                    await fires.aclose()
+                # One that went on although it was cancelled is busy still; the test has said so.
+                with contextlib.suppress(RuntimeError, AttributeError):
+                    await fires.aclose()  # type: ignore[attr-defined]
             left = asyncio.all_tasks() - {asyncio.current_task()}
             assert not left, f"tasks are left: {left}"
 

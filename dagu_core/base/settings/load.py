@@ -109,6 +109,11 @@ class Settings:
         return self._home.root
 
     @property
+    def plugin_folder(self) -> Path:
+        """Where plugins that are single files are: `plugins` beside the configuration file."""
+        return self._home.config / "plugins"
+
+    @property
     def core(self) -> CoreSettings:
         """What every command needs to know."""
         return self.section(CoreSettings)

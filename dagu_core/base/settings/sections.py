@@ -140,3 +140,4 @@ class PluginSettings(SettingsSection):
         [], "Plugins that are never imported.", env="DAGU_PLUGINS_DISABLED", old_keys=("plugins.disable",)
     )
     allow: Words = setting([], "When not empty: only these plugins are imported.")
+    safe_mode: bool = setting(False, "Import nothing but the built-in parts.", env="DAGU_SAFE_MODE")

@@ -7,7 +7,7 @@ import click
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import json_option
 from dagu_core.cli.output import as_json, as_table, say
-from dagu_core.contracts.host import PluginReport
+from dagu_core.contracts.report import PluginReport
 
 HEADINGS = ("NAME", "PACKAGE", "STATE", "PARTS / REASON")
 
@@ -40,4 +40,6 @@ def shape(report: PluginReport) -> dict[str, object]:
         "state": report.state,
         "reason": report.reason,
         "parts": list(report.parts),
+        "api": report.api,
+        "importMs": report.import_ms,
     }

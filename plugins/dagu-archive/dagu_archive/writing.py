@@ -17,7 +17,7 @@ from dagu_archive.formats import Format
 from dagu_archive.gather import Found
 from dagu_archive.streams import CHUNK, compressed
 
-_OLDEST_IN_ZIP = 315_532_800  # 1980-01-01
+_OLDEST_IN_ZIP = 315_619_200  # 1980-01-02: it is 1980 in every time zone
 _NEWEST_IN_ZIP = 0x7FFF_FFFF
 
 
@@ -135,10 +135,12 @@ class _ZipWriter:
 
     def _info(self, found: Found) -> Any:
         moment = int(found.status.st_mtime) if self._fixed_time is None else self._fixed_time
-        shown = time.gmtime(min(max(moment, _OLDEST_IN_ZIP), _NEWEST_IN_ZIP))
+        # Local time by convention, but the same bytes everywhere when they are to be reproducible.
+        as_fields = time.localtime if self._fixed_time is None else time.gmtime
+        fields = as_fields(min(max(moment, _OLDEST_IN_ZIP), _NEWEST_IN_ZIP))
         name = f"{found.name}/" if found.is_folder else found.name
         info = self._zip.zipinfo_cls(name) if hasattr(self._zip, "zipinfo_cls") else zipfile.ZipInfo(name)
-        info.date_time = tuple(shown)[:6]
+        info.date_time = tuple(fields)[:6]
         if -(1 << 31) <= moment <= _NEWEST_IN_ZIP:  # the exact time, which the old field cannot hold
             info.extra = struct.pack("<HHBl", 0x5455, 5, 1, moment)
         info.create_system = 3

@@ -8,8 +8,9 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import asdict
+from typing import Any
 
 from dagu_core import Attempt, Unavailable
 from dagu_docker.config import DockerConfig
@@ -52,16 +53,14 @@ async def beside(work: str, order: Order, env: Mapping[str, str]) -> None:
     async def take(data: bytes) -> None:
         said.extend(data)
 
-    process, pumps = await _begin(work, order, env, take, take)
-    try:
-        await asyncio.gather(*pumps)
-        if await process.wait():
-            raise Unavailable(said.decode("utf-8", "replace").strip() or f"{work} failed")
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+    with _request(order) as request:
+        process, ended = await _begin(work, request, environment(order, env), take, take)
+        try:
+            await asyncio.shield(ended)
+            if process.returncode:
+                raise Unavailable(said.decode("utf-8", "replace").strip() or f"{work} failed")
+        finally:
+            await _killed(process, ended)
 
 
 async def follow_beside(attempt: Attempt[DockerConfig], order: Order) -> None:
@@ -69,40 +68,54 @@ async def follow_beside(attempt: Attempt[DockerConfig], order: Order) -> None:
 
     On cancellation it is stopped like the process of a step.
     """
-    process, pumps = await _begin("run", order, attempt.env, attempt.stdout.write, attempt.stderr.write)
-    ended = asyncio.gather(*pumps, process.wait())
-    try:
-        await asyncio.shield(ended)
-    except asyncio.CancelledError:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(attempt.stop_signal)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(ended), attempt.grace)
-        raise
-    finally:
-        if process.returncode is None:
+    env = environment(order, attempt.env)
+    with _request(order) as request:
+        process, ended = await _begin("run", request, env, attempt.stdout.write, attempt.stderr.write)
+        try:
+            await asyncio.shield(ended)
+        except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        await ended
+                process.send_signal(attempt.stop_signal)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(ended), attempt.grace)
+            raise
+        finally:
+            await _killed(process, ended)
+
+
+@contextlib.contextmanager
+def _request(order: Order) -> Iterator[str]:
+    descriptor, path = tempfile.mkstemp(prefix="dagu-docker-")
+    os.close(descriptor)
+    try:
+        write_request(order, path)
+        yield path
+    finally:
+        # The process has removed it, unless it was killed before.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 async def _begin(
-    work: str, order: Order, env: Mapping[str, str], out: Take, err: Take
-) -> tuple[asyncio.subprocess.Process, list[asyncio.Task[None]]]:
-    descriptor, request = tempfile.mkstemp(prefix="dagu-docker-")
-    os.close(descriptor)
-    write_request(order, request)
+    work: str, request: str, env: dict[str, str], out: Take, err: Take
+) -> tuple[asyncio.subprocess.Process, asyncio.Future[Any]]:
     process = await asyncio.create_subprocess_exec(
         *argv_of(work, request),
-        env=environment(order, env),
+        env=env,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
     assert process.stdout is not None and process.stderr is not None
-    streams = ((process.stdout, out), (process.stderr, err))
-    return process, [asyncio.create_task(_pump(stream, take)) for stream, take in streams]
+    return process, asyncio.gather(_pump(process.stdout, out), _pump(process.stderr, err), process.wait())
+
+
+async def _killed(process: asyncio.subprocess.Process, ended: asyncio.Future[Any]) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    await ended
 
 
 async def _pump(stream: asyncio.StreamReader, take: Take) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from docker import errors
 
-from dagu_docker.daemon import Daemon, Trouble, is_status, refused
+from dagu_docker.daemon import Daemon, Lost, Trouble, is_status, refused
 from dagu_docker.follow import copy, patiently
 from dagu_docker.order import Order
 from dagu_docker.output import Output
@@ -22,7 +22,7 @@ _POLL = 0.2
 #: signals every process that was given the mark, wherever it went, by nothing but a shell and `cat`
 _TELL = """n=1
 for f in /proc/[0-9]*/environ; do
-  case "$(cat "$f" 2>/dev/null | tr '\\000' '\\n')" in
+  case "$(cat "$f" 2>/dev/null)" in
     *"$1"*) p=${f#/proc/}; kill -"$2" "${p%/environ}" 2>/dev/null && n=0 ;;
   esac
 done
@@ -94,7 +94,7 @@ def _run(
     if not running:
         running = _create(daemon, container, order, command)
         journal.write(index, running)
-    state = _state(daemon, running, output)
+    state = _state(daemon, running, order, output)
     if state["ExitCode"] is None and not state["Running"]:
         with daemon.reached():
             try:
@@ -104,11 +104,13 @@ def _run(
         copy(connection, output)
     elif state["Running"]:
         warnings.append("what the command wrote while nobody followed it is not in the log")
-    while (state := _state(daemon, running, output))["Running"]:
-        time.sleep(_POLL)
+    pause = 0.005
+    while (state := _state(daemon, running, order, output))["Running"]:
+        time.sleep(pause)
+        pause = min(2 * pause, _POLL)
     code = state["ExitCode"]
     if code is None:
-        raise Trouble("lost: the container ended under the command", None, "lost")
+        raise Lost("the container ended under the command")
     message = ""
     if code:
         which = f"command {index + 1} failed: " if len(order.commands) > 1 else ""
@@ -130,12 +132,12 @@ def _create(daemon: Daemon, container: str, order: Order, command: list[str]) ->
     return str(made["Id"])
 
 
-def _state(daemon: Daemon, running: str, output: Output) -> dict[str, Any]:
+def _state(daemon: Daemon, running: str, order: Order, output: Output) -> dict[str, Any]:
     try:
         state: dict[str, Any]
-        state, _ = patiently(daemon, lambda: daemon.api.exec_inspect(running), output)
-    except Trouble as trouble:
-        if trouble.kind == "lost":
-            raise
-        raise Trouble("lost: the container of the command is gone", None, "lost") from None
+        state, _ = patiently(daemon, lambda: daemon.api.exec_inspect(running), order, output)
+    except Lost as lost:
+        raise Lost(f"{lost}; the command may go on") from None
+    except Trouble:
+        raise Lost("the container of the command is gone") from None
     return state

@@ -8,7 +8,7 @@ from typing import Any
 
 from docker import errors
 
-from dagu_docker.daemon import Daemon, Trouble, explanation, is_status, labelled, refused
+from dagu_docker.daemon import Daemon, Lost, Trouble, explanation, is_status, labelled, refused
 from dagu_docker.images import provide
 from dagu_docker.order import ATTEMPT, RUN, Order
 from dagu_docker.output import Output
@@ -134,7 +134,7 @@ def state_of(daemon: Daemon, container: str) -> dict[str, Any]:
         state: dict[str, Any] = daemon.api.inspect_container(container)["State"]
     except errors.APIError as error:
         if is_status(error, 404):
-            raise Trouble("the container was removed by somebody else", None, "lost") from None
+            raise Lost("the container was removed by somebody else") from None
         raise
     return state
 

@@ -28,6 +28,13 @@ class Trouble(Exception):
         self.code, self.kind = code, kind
 
 
+class Lost(Trouble):
+    """Nobody knows how the attempt ends."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why if why.startswith("lost: ") else f"lost: {why}", None, "lost")
+
+
 class Unreachable(Trouble):
     """Nobody answers where the Docker engine should be."""
 

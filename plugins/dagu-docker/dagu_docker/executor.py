@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from dagu_core import Attempt, Capability, Executor, Expansion, Outcome, RunClosing
-from dagu_docker.beside import argv_of, beside, environment, follow_beside, write_request
 from dagu_docker.config import ContainerField, DockerConfig
-from dagu_docker.order import Order
-from dagu_docker.ordering import closing_order, order_of
-from dagu_docker.verdict import Hold, Verdict
 
 
 class DockerExecutor(Executor[DockerConfig]):
@@ -31,64 +26,44 @@ class DockerExecutor(Executor[DockerConfig]):
     icon = "box"
 
     async def run(self, attempt: Attempt[DockerConfig]) -> Outcome:
+        # What follows is imported at the first step in a container, not at every start.
+        from dagu_docker.beside import argv_of, environment, write_request
+        from dagu_docker.ending import end, tidied
+        from dagu_docker.ordering import order_of
+
         order = order_of(attempt)
         request = f"{order.folder}/request.json"
         write_request(order, request)
         try:
             await attempt.spawn(argv_of("run", request), env=environment(order, attempt.env))
         except asyncio.CancelledError:
-            await _tidied(attempt, order)
+            await tidied(attempt, order)
             raise
-        return await _end(attempt, order)
+        except OSError:
+            raise
+        except Exception:
+            pass  # every process of ours is gone: what the Docker engine runs goes on
+        return await end(attempt, order)
 
     async def reattach(self, attempt: Attempt[DockerConfig]) -> Outcome:
+        from dagu_docker.ending import end, tidied
+        from dagu_docker.ordering import order_of
+
         order = order_of(attempt)
         try:
             code = await attempt.reattach()
         except asyncio.CancelledError:
-            await _tidied(attempt, order)
+            await tidied(attempt, order)
             raise
         if code is None and attempt.never_started:
             return await self.run(attempt)
-        return await _end(attempt, order)
+        return await end(attempt, order)
 
     @classmethod
     async def close_run(cls, closing: RunClosing) -> None:
         container = closing.dag_fields.get("container")
         if isinstance(container, ContainerField) and not container.exec:
+            from dagu_docker.beside import beside
+            from dagu_docker.ordering import closing_order
+
             await beside("close", closing_order(closing), closing.env)
-
-
-async def _end(attempt: Attempt[DockerConfig], order: Order) -> Outcome:
-    """The outcome, once the attempt's process is gone.
-
-    Without a verdict that process was killed, and perhaps every other of ours with it; what the
-    Docker engine runs for us goes on, and is found by its label.
-    """
-    folder = Path(order.folder)
-    try:
-        if (verdict := Verdict.read(folder)) is None:
-            await follow_beside(attempt, order)
-            verdict = Verdict.read(folder)
-    finally:
-        await _tidied(attempt, order)
-    if verdict is None:
-        return Outcome(exit_code=None, ended="lost", message="lost: the process at work was killed")
-    return verdict.outcome()
-
-
-async def _tidied(attempt: Attempt[DockerConfig], order: Order) -> None:
-    """Remove what a killed process has left, also while we are being cancelled."""
-    if not Hold(Path(order.folder)).is_orphaned():
-        return
-    task = asyncio.ensure_future(beside("tidy", order, attempt.env))
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            cancelled = True
-    if error := task.exception():
-        await attempt.stderr.write(f"left behind: {error}\n".encode())
-    if cancelled:
-        raise asyncio.CancelledError

@@ -10,15 +10,13 @@ from typing import Any, TypeVar
 from docker import errors
 
 from dagu_docker.container import exit_message, start, state_of
-from dagu_docker.daemon import Daemon, Trouble, Unreachable
+from dagu_docker.daemon import Daemon, Lost, Unreachable
 from dagu_docker.order import Order
 from dagu_docker.output import STDERR, STDOUT, Cut, Output, frames, reader
 from dagu_docker.stopping import PassOn
 from dagu_docker.verdict import Verdict
 
 T = TypeVar("T")
-#: seconds an engine may be away before the attempt is given up as lost
-AWAY = 20.0
 _POLL = 0.25
 
 
@@ -64,7 +62,10 @@ def _to_its_end(
 ) -> Verdict:
     """`seen` = its output was read until it closed it, which it does when it ends."""
     while True:
-        state, was_away = patiently(daemon, lambda: state_of(daemon, container), output)
+        try:
+            state, was_away = patiently(daemon, lambda: state_of(daemon, container), order, output)
+        except Lost as lost:
+            raise Lost(f"{lost}; the container {order.name} may go on") from None
         seen = seen and not was_away
         if not state["Running"] and not state.get("Restarting"):
             if not seen:
@@ -101,8 +102,8 @@ def _replay(daemon: Daemon, container: str, output: Output) -> None:
             return
 
 
-def patiently(daemon: Daemon, ask: Callable[[], T], output: Output) -> tuple[T, bool]:
-    """(the answer, whether the engine was away meanwhile). Raises Trouble (lost) when it stays away."""
+def patiently(daemon: Daemon, ask: Callable[[], T], order: Order, output: Output) -> tuple[T, bool]:
+    """(the answer, whether the engine was away meanwhile). Raises Lost when it stays away."""
     until = 0.0
     while True:
         try:
@@ -112,8 +113,8 @@ def patiently(daemon: Daemon, ask: Callable[[], T], output: Output) -> tuple[T, 
         except Unreachable as away:
             now = time.monotonic()
             if not until:
-                output.say(f"the connection to the Docker engine is gone; waiting {AWAY:g} s for it")
-                until = now + AWAY
+                output.say(f"the Docker engine is gone; waiting up to {order.reconnect:g} s for it")
+                until = now + order.reconnect
             if now > until:
-                raise Trouble(f"lost: {away}", None, "lost") from None
+                raise Lost(str(away)) from None
             time.sleep(_POLL)

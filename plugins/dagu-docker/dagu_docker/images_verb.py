@@ -5,11 +5,6 @@ from __future__ import annotations
 import click
 
 
-def load() -> click.Command:
-    """The verb."""
-    return cleanup
-
-
 @click.command("docker-cleanup", short_help="Remove images that were built for DAGs.")
 @click.option("--older-than", default="", metavar="DURATION", help="Only images built longer ago, e.g. 7d.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")

@@ -59,6 +59,7 @@ class Order:
     log_pattern: str = ""
     run_key: str = ""
     grace: float = 5.0
+    reconnect: float = 20.0
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Order:

@@ -65,7 +65,7 @@ def engine_variables(env: Mapping[str, str]) -> dict[str, str]:
 def _modern(
     attempt: Attempt[DockerConfig], container: ContainerField, commands: list[list[str]], *, shared: bool
 ) -> Order:
-    own = {} if shared else {entry.name: attempt.env[entry.name] for entry in attempt.step.env}
+    own = {} if shared else _own(attempt)
     passed = {**_passed(attempt, container.pass_env), **own}
     theirs = pairs(container.env)
     common: dict[str, Any] = {**_common(attempt), "commands": commands}
@@ -129,7 +129,7 @@ def _modern(
 
 
 def _legacy(attempt: Attempt[DockerConfig], config: DockerConfig, commands: list[list[str]]) -> Order:
-    own = {entry.name: attempt.env[entry.name] for entry in attempt.step.env}
+    own = _own(attempt)
     common = _common(attempt)
     body = legacy_body(config, own, binds(config.volumes, attempt.working_dir))
     body["Labels"] = {**body.get("Labels", {}), **_labels(attempt), ATTEMPT: common["key"]}
@@ -165,13 +165,13 @@ def _common(attempt: Attempt[DockerConfig]) -> dict[str, Any]:
         "step": attempt.step.name,
         "run_key": run_key(attempt.run, attempt.env),
         "grace": attempt.grace,
+        "reconnect": _settings(attempt).reconnect_sec,
     }
 
 
 def _build(attempt: Attempt[DockerConfig], build: BuildField, image: str) -> Build:
     context = os.path.realpath(attempt.dag_working_dir / Path(build.context).expanduser())
-    home = {"DAGU_HOME": attempt.env["DAGU_HOME"]} if "DAGU_HOME" in attempt.env else {}
-    settings = Settings.load(environ={**os.environ, **home}).section(DockerSettings)
+    settings = _settings(attempt)
     roots = [os.path.realpath(Path(root).expanduser()) for root in settings.build_roots]
     if roots and not any(os.path.commonpath([root, context]) == root for root in roots):
         raise Invalid(f"build.context: {context} is outside of docker.buildRoots ({', '.join(roots)})")
@@ -192,12 +192,21 @@ def _build(attempt: Attempt[DockerConfig], build: BuildField, image: str) -> Bui
     )
 
 
+def _settings(attempt: Attempt[DockerConfig]) -> DockerSettings:
+    home = {"DAGU_HOME": attempt.env["DAGU_HOME"]} if "DAGU_HOME" in attempt.env else {}
+    return Settings.load(environ={**os.environ, **home}).section(DockerSettings)
+
+
 def _passed(attempt: Attempt[DockerConfig], wanted: bool | list[str]) -> dict[str, str]:
     if isinstance(wanted, list):
         return {name: attempt.env[name] for name in wanted if name in attempt.env}
     if not wanted:
         return {}
     return {name: value for name, value in attempt.env.items() if not _OF_THE_HOST.fullmatch(name)}
+
+
+def _own(attempt: Attempt[DockerConfig]) -> dict[str, str]:
+    return {entry.name: attempt.env.get(entry.name, "") for entry in attempt.step.env}
 
 
 def pairs(env: dict[str, Any] | list[Any]) -> dict[str, str]:

@@ -7,7 +7,6 @@ from typing import Any
 from dagu_core import Command, Config, Executor, Plan, Problem, SettingsSection, hookimpl
 from dagu_docker.config import ContainerField, RegistryAuths
 from dagu_docker.executor import DockerExecutor
-from dagu_docker.lint import problems
 from dagu_docker.settings import DockerSettings
 
 
@@ -28,11 +27,17 @@ def dagu_register_settings() -> list[type[SettingsSection]]:
 
 @hookimpl
 def dagu_register_commands() -> list[Command]:
-    from dagu_docker.images_verb import load
-
-    return [Command("docker-cleanup", "Remove images that were built for DAGs.", load)]
+    return [Command("docker-cleanup", "Remove images that were built for DAGs.", _cleanup)]
 
 
 @hookimpl
 def dagu_lint(plan: Plan) -> list[Problem]:
+    from dagu_docker.lint import problems
+
     return problems(plan)
+
+
+def _cleanup() -> Any:
+    from dagu_docker.images_verb import cleanup
+
+    return cleanup

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,9 @@ def run(data: dict[str, Any]) -> int:
     folder = Path(order.folder)
     hold = Hold(folder)
     hold.take()
+    if verdict := Verdict.read(folder):
+        # Whoever held it until now came to an end after all.
+        return _over(verdict, order, hold)
     output = Output(folder / "progress")
     try:
         verdict = _verdict(order, output)
@@ -34,6 +36,10 @@ def run(data: dict[str, Any]) -> int:
         _tidied(order, hold)
         raise
     verdict.write(folder)
+    return _over(verdict, order, hold)
+
+
+def _over(verdict: Verdict, order: Order, hold: Hold) -> int:
     be_deaf()
     _tidied(order, hold)
     return verdict.exit_code if verdict.exit_code is not None else 1
@@ -102,7 +108,6 @@ def _running(daemon: Daemon, order: Order) -> str:
 
 def _tidied(order: Order, hold: Hold) -> None:
     """Remove the container of the attempt; what cannot be done now the engine's side tries again."""
-    work: Callable[[], None] = hold.release
     try:
         daemon = Daemon()
         with daemon.reached():
@@ -110,7 +115,7 @@ def _tidied(order: Order, hold: Hold) -> None:
                 containers.discard(daemon, found, order)
     except Trouble:
         return
-    work()
+    hold.release()
 
 
 def _kill_command(daemon: Daemon, order: Order, running: str) -> None:

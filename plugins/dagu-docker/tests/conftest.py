@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +88,9 @@ class Engine:
 
     def box(self, name: str = IMAGE, **changes: Any) -> None:
         """An image with busybox and nothing else."""
-        self.api.import_image_from_data(_rootfs(), repository=name.split(":")[0], tag=name.split(":")[1], **changes)
+        self.api.import_image_from_data(
+            _rootfs(), repository=name.split(":")[0], tag=name.split(":")[1], **changes
+        )
 
     def names(self) -> list[str]:
         """The names of all containers, running or not."""
@@ -148,3 +154,133 @@ def engine(shared_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[E
     for name in left:
         shared_engine.api.remove_container(name, force=True, v=True)
     assert left == set(), "containers left behind"
+
+
+@dataclass
+class Ran:
+    """A run of the real command, after its end."""
+
+    code: int
+    said: str
+    details: dict[str, Any]
+
+    def step(self, name: str) -> dict[str, Any]:
+        nodes = [*self.details["nodes"], *(v for k, v in self.details.items() if k.startswith("on") and v)]
+        by_name: dict[str, dict[str, Any]] = {node["step"]["name"]: node for node in nodes}
+        return by_name[name]
+
+    def status(self, name: str) -> str:
+        return str(self.step(name)["statusLabel"])
+
+    def out(self, name: str) -> str:
+        return Path(self.step(name)["stdout"]).read_text()
+
+    def err(self, name: str) -> str:
+        return Path(self.step(name)["stderr"]).read_text()
+
+    def error(self, name: str) -> str:
+        return str(self.step(name).get("error", ""))
+
+
+@dataclass
+class Lab:
+    """A home of its own, where the installed command runs definitions."""
+
+    root: Path
+    environ: dict[str, str]
+    begun: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    def write(self, text: str, name: str = "flow") -> Path:
+        path = self.root / f"{name}.yaml"
+        path.write_text(inspect.cleandoc(text) + "\n")
+        return path
+
+    def base(self, text: str) -> None:
+        self.home.mkdir(exist_ok=True)
+        (self.home / "base.yaml").write_text(inspect.cleandoc(text) + "\n")
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        kept = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST") if name in os.environ}
+        own = {"HOME": str(self.root), "SHELL": "/bin/sh", "DAGU_HOME": str(self.home)}
+        process = subprocess.Popen(
+            [str(Path(sys.executable).with_name("dagu")), *words],
+            env={**kept, **own, **self.environ},
+            cwd=self.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.begun.append(process)
+        return process
+
+    def call(self, *words: str) -> tuple[int, str]:
+        process = self.begin(*words)
+        said, _ = process.communicate(timeout=50)
+        return process.returncode, said
+
+    def start(self, text: str, *words: str, name: str = "flow") -> subprocess.Popen[str]:
+        return self.begin("start", "--run-id", "r", str(self.write(text, name)), *words)
+
+    def end(self, process: subprocess.Popen[str], name: str = "flow") -> Ran:
+        said, _ = process.communicate(timeout=50)
+        code, shown = self.call("status", "--json", name)
+        assert code == 0, f"{said}\n{shown}"
+        return Ran(process.returncode, said, json.loads(shown[shown.index("{") :]))
+
+    def run(self, text: str, *words: str, name: str = "flow") -> Ran:
+        return self.end(self.start(text, *words, name=name), name)
+
+    def processes(self) -> list[int]:
+        """Living processes that were given this home."""
+        mark, found = f"DAGU_HOME={self.home}".encode(), []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                alive = (entry / "stat").read_bytes().rpartition(b") ")[2][:1] not in b"ZX"
+                if alive and mark in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+        return found
+
+    def kill_all(self) -> None:
+        """As if the machine's owner had killed everything of ours."""
+        while found := self.processes():
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        self.kill_all()
+        for process in self.begun:
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+def within(seconds: float, holds: Callable[[], Any]) -> Any:
+    """Wait until it holds, and return what it said."""
+    until = time.monotonic() + seconds
+    while not (seen := holds()):
+        assert time.monotonic() < until, f"not within {seconds:g} s"
+        time.sleep(0.02)
+    return seen
+
+
+@pytest.fixture
+def lab(engine: Engine, tmp_path: Path) -> Iterator[Lab]:
+    """A home whose Docker engine is ours; no process of it may live on."""
+    one = Lab(tmp_path, {})
+    try:
+        yield one
+        within(5, lambda: not one.processes())
+    finally:
+        one.close()
+
+
+@pytest.fixture
+def wait() -> Callable[[float, Callable[[], Any]], Any]:
+    return within

@@ -82,12 +82,13 @@ class FtpServer:
         return {word.upper(): rest.lower() for word, _, rest in pairs if word}
 
     def close(self) -> None:
-        if self._session is not None and self._session.sock is not None:
+        if self._session is None or self._session.sock is None:
+            return
+        try:
             self._session.sock.settimeout(min(self._timeout, 2.0))
-            try:
-                self._session.quit()
-            except (ftplib.Error, OSError, EOFError):
-                self._session.close()
+            self._session.quit()
+        except (ftplib.Error, OSError, EOFError):
+            self._session.close()
 
     def cut(self) -> None:
         if self._session is not None:

@@ -28,7 +28,7 @@ def fact_entry(line: str) -> Entry | None:
     kind = facts.get("type", "").lower()
     if kind in ("cdir", "pdir") or not name:
         return None
-    mode = facts.get("unix.mode", "")
+    mode = facts.get("unix.mode", "").removeprefix("0o")
     return Entry(
         name,
         "link" if "link" in kind else _FACT_KINDS.get(kind, "other"),

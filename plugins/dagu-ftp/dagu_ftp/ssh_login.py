@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import socket
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -94,6 +95,9 @@ def _login(hop: Hop, options: SftpOptions, sock: Any, timeout: float) -> paramik
     transport = client.get_transport()
     assert transport is not None
     transport.set_keepalive(30)
+    with contextlib.suppress(AttributeError, OSError):  # through a bastion it is no socket
+        # Or the end of each request waits for the server to acknowledge the one before.
+        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client
 
 

@@ -245,6 +245,7 @@ def pyftpd_running(folder: Path, filesystem: Any = None) -> Iterator[Server]:
 
     class Handler(handlers.FTPHandler):  # type: ignore[misc]
         dtp_handler = Channel
+        use_sendfile = False  # or the channel would not see what it sends
 
         def pre_process_command(self, line: str, cmd: str, arg: str) -> None:
             server.commands.append(cmd)
@@ -418,10 +419,27 @@ def own_vsftpd() -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-def own_pyftpd(tmp_path: Path) -> Iterator[Callable[[Any], Server]]:
+def own_pyftpd() -> Iterator[Callable[[Any], Server]]:
     """Makes a pyftpdlib with a file system of its own, for one test."""
+    folder = folder_for_all()
     with contextlib.ExitStack() as stack:
-        yield lambda filesystem: stack.enter_context(pyftpd_running(tmp_path / "..", filesystem))
+        stack.callback(shutil.rmtree, folder)
+        yield lambda filesystem: stack.enter_context(pyftpd_running(folder, filesystem))
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[Path], None]]:
+    """Makes a folder a disk with room for one megabyte."""
+    with contextlib.ExitStack() as stack:
+
+        def mount(folder: Path) -> None:
+            folder.mkdir()
+            command = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=777", "tmpfs", str(folder)]
+            mounted = subprocess.run(command, capture_output=True)
+            require(mounted.returncode == 0, "the right to mount a tmpfs (root)")
+            stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+
+        yield mount
 
 
 @pytest.fixture

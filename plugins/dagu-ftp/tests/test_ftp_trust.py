@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -178,21 +179,21 @@ class _Ssh(_Jump):
     known_host_file: str = ""
 
 
-class _OffersSsh:
-    @hookimpl
-    def dagu_register_dag_fields(self) -> dict[str, type[Config]]:
-        return {"ssh": _Ssh}
+_offers_ssh = SimpleNamespace(
+    __name__="offers_ssh",
+    dagu_register_dag_fields=hookimpl(lambda: {"ssh": _Ssh}, specname="dagu_register_dag_fields"),
+)
 
 
 def test_the_ssh_of_the_dag_counts_for_steps_without_a_server(sshd: Any, run: Any, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("hello")
     shared = {key: value for key, value in sshd.config().items() if key != "timeout"}
     step = {"type": "sftp", "config": {"direction": "upload", "source": "a", "destination": "b"}}
-    done = run(step, dag={"ssh": shared}, plugins=[_OffersSsh()])
+    done = run(step, dag={"ssh": shared}, plugins=[_offers_ssh])
     assert done.status == "succeeded", done.error
     assert (sshd.root / "b").read_text() == "hello"
     own = {**step, "config": {**step["config"], "host": "127.0.0.1", "port": 1, "retries": 0}}
-    assert run(own, dag={"ssh": shared}, plugins=[_OffersSsh()]).code == 5
+    assert run(own, dag={"ssh": shared}, plugins=[_offers_ssh]).code == 5
     none = run(step)
     assert none.status == "failed" and "no server is named" in none.error
 

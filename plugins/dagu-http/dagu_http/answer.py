@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -96,8 +95,6 @@ class Answer:
                 async with aclosing(self._body(limit)) as body:
                     async for piece in body:
                         file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
             part.replace(target)
         except OSError as error:
             raise Failure(f"{target}: {error.strerror}", passes=False) from None

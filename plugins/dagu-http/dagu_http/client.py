@@ -162,7 +162,7 @@ def open_client(
     connect: float,
     idle: float,
 ) -> httpx.AsyncClient:
-    """A client for one conversation; close it."""
+    """A client for one conversation; close it. `env` may name proxies, whatever the case of names."""
     return httpx.AsyncClient(
         transport=Transport(connection, trust, policy, env),
         timeout=httpx.Timeout(idle, connect=connect, pool=None),

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import httpx
 
 from dagu_core import Attempt
-from dagu_http.order import shown
-
-_SECRET = re.compile("auth|cookie|token|secret|password|key|signature|credential", re.IGNORECASE)
+from dagu_http.order import is_secret, shown
 
 
 async def tell_request(attempt: Attempt[Any], request: httpx.Request) -> None:
@@ -26,6 +23,4 @@ async def tell_answer(attempt: Attempt[Any], response: httpx.Response) -> None:
 
 
 def _headers(mark: str, headers: httpx.Headers) -> list[str]:
-    return [
-        f"{mark} {name}: {'***' if _SECRET.search(name) else value}" for name, value in headers.multi_items()
-    ]
+    return [f"{mark} {name}: {'***' if is_secret(name) else value}" for name, value in headers.multi_items()]

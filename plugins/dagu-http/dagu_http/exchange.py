@@ -19,7 +19,7 @@ from dagu_http.config import HttpConfig, is_one_of
 from dagu_http.debug import tell_answer, tell_request
 from dagu_http.failure import TROUBLE, Failure, explain
 from dagu_http.network import Policy
-from dagu_http.order import Order, shown
+from dagu_http.order import Order, is_secret, shown
 from dagu_http.trust import Trust
 
 IDLE = 60.0
@@ -103,9 +103,8 @@ class Exchange:
         where = shown(self.order.url)
         try:
             async with AsyncExitStack() as files:
-                request: httpx.Request | None = self._request(client, files)
+                request = self._request(client, files)
                 for _ in range(REDIRECTS + 1):
-                    assert request is not None
                     where = shown(str(request.url))
                     if self.config.debug:
                         await tell_request(self.attempt, request)
@@ -113,9 +112,9 @@ class Exchange:
                     try:
                         if self.config.debug:
                             await tell_answer(self.attempt, response)
-                        request = response.next_request
-                        if request is None or not self.config.follow_redirects:
+                        if response.next_request is None or not self.config.follow_redirects:
                             return await self._deliver(response)
+                        request = _redirected(request, response.next_request)
                     finally:
                         await response.aclose()
                 raise Failure(f"{where}: redirected more than {REDIRECTS} times", passes=False)
@@ -172,6 +171,18 @@ class Exchange:
         await asyncio.sleep(seconds)
 
 
+def _redirected(old: httpx.Request, new: httpx.Request) -> httpx.Request:
+    """The request a redirect asks for; secrets do not go along to another server."""
+    was, now = old.url, new.url
+    upgraded = (was.scheme, was.port, now.scheme, now.port) == ("http", None, "https", None)
+    if was.host != now.host or not ((was.scheme, was.port) == (now.scheme, now.port) or upgraded):
+        for name in list(new.headers):
+            if is_secret(name):
+                del new.headers[name]
+    return new
+
+
 def _environment(attempt: Attempt[HttpConfig]) -> dict[str, str]:
     """Where proxies may be named: by the step, else for the whole engine."""
-    return {**os.environ, **attempt.env}
+    whole = {name.lower(): value for name, value in os.environ.items()}
+    return whole | {name.lower(): value for name, value in attempt.env.items()}

@@ -17,6 +17,7 @@ from dagu_http.config import HttpConfig
 
 AGENT = "dagu-http"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SECRET = re.compile("auth|cookie|token|secret|password|key|signature|credential", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"[\r\n\0]")
 _PLAIN = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -36,9 +37,8 @@ class Order:
     @classmethod
     def of(cls, attempt: Attempt[HttpConfig]) -> Order:
         """The order of an attempt. Raises Invalid for what makes no request."""
-        line = " ".join(attempt.commands).strip()
-        method, _, url = line.partition(" ")
-        if "://" in method or not url.strip():
+        method, url, *_ = (*" ".join(attempt.commands).split(None, 1), "", "")
+        if "://" in method or not url:
             raise Invalid("the command of an http step is METHOD URL", hint="for example: GET https://…")
         if not _TOKEN.fullmatch(method):
             raise Invalid("the method of the request is not a word")
@@ -107,6 +107,11 @@ def shown(url: str) -> str:
     scheme, mark, rest = url.partition("://")
     place, slash, path = re.split("[?#]", rest, maxsplit=1)[0].partition("/")
     return f"{scheme}{mark}{place.rpartition('@')[2]}{slash}{path}"
+
+
+def is_secret(header: str) -> bool:
+    """Whether a header of this name may hold what only its receiver may know."""
+    return bool(_SECRET.search(header))
 
 
 def check_header(name: str, value: str) -> None:

@@ -14,7 +14,7 @@ import pytest
     [
         ("get {}/ok?x=1", "GET", "/ok?x=1"),
         ('GET "{}/ok"', "GET", "/ok"),
-        ("DELETE   {}/ok", "DELETE", "/ok"),
+        ("DELETE  \t {}/ok", "DELETE", "/ok"),
         ("PATCH '{}/ok?a=b c'", "PATCH", "/ok?a=b%20c"),
         ("PROPFIND {}/ok#part", "PROPFIND", "/ok"),
     ],
@@ -174,10 +174,14 @@ def test_credentials(ask: Any, site: Any, auth: dict[str, str]) -> None:
 
 
 def test_credentials_do_not_go_to_another_server(ask: Any, site: Any, make_site: Any) -> None:
-    other = make_site()
-    ask(f"GET {site.url}/redirect?to={other.url}/ok", auth={"token": "tok-12345"})
+    other, auth = make_site(), {"token": "tok-12345"}
+    headers = {"X-Api-Key": "k", "Cookie": "c=1", "X-Plain": "p"}
+    ask(f"GET {site.url}/redirect?to={other.url}/ok", auth=auth, headers=headers)
     assert site.last.headers["Authorization"] == "Bearer tok-12345"
-    assert "Authorization" not in other.last.headers and "Referer" not in other.last.headers
+    assert other.last.headers.keys() & {"Authorization", "X-Api-Key", "Cookie", "Referer"} == set()
+    assert other.last.headers["X-Plain"] == "p"
+    ask(f"GET {site.url}/redirect?to=/ok", auth=auth, headers=headers)
+    assert site.last.headers.keys() >= {"Authorization", "X-Api-Key"}
 
 
 def test_the_script_may_hold_the_config(ask: Any, site: Any) -> None:

@@ -8,7 +8,7 @@ from dagu_core.testing.executor_contract import ExecutorContract, Step
 from dagu_jq.executor import JqExecutor
 
 #: a few seconds of computing, wherever it runs
-SOME_SECONDS = "[range(8000000)] | map(. % 7) | add | 1"
+SOME_SECONDS = "[range(1500000)] | map(. % 7) | add | 1"
 
 
 class TestJq(ExecutorContract):

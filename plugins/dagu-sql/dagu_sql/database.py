@@ -140,5 +140,5 @@ class Explicit(Database):
         self.run("COMMIT")
 
     def rollback(self) -> None:
-        with suppress(Refused, OSError):
+        with suppress(Exception):
             self.run("ROLLBACK")

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
@@ -143,32 +144,38 @@ class Session:
         began, db = monotonic(), self.database
         self.watch.limit(self.config.statement_limit, title)
         streams = db.streams(bound.statement)
+        # The server keeps a result it hands over in parts only inside a transaction.
         wraps = streams and not db.is_in_transaction()
-        written: Result | None = None
+        result: Any = None
         try:
             if wraps:
-                # The server keeps a result it hands over in parts only inside a transaction.
                 db.begin()
             result = db.run(bound.sql, bound.values, stream_results=streams)
-            if result.returns_rows:
-                written = self._rows(result, output, is_last)
-                said = f"{written.rows} rows"
-            else:
-                count = max(0, result.rowcount)
-                self.affected += count
-                said = f"{count} rows affected" if result.rowcount >= 0 else "done"
-            result.close()
+            said = self._taken(result, output, is_last)
             if wraps:
                 db.commit()
             self.watch.check()
         except BaseException as error:
+            if result is not None:
+                with suppress(Exception):
+                    result.close()
             if wraps:
                 db.rollback()
             if isinstance(error, Refused):
                 error.where = title
-                error.is_final = written is not None and not self.config.transaction
+                error.is_final = result is not None and not self.config.transaction
             raise
         self._tell(f"{title}: {said}, {monotonic() - began:.3f} s")
+
+    def _taken(self, result: Any, output: Output, is_last: bool) -> str:
+        """Take everything out of a result; what to say about it."""
+        if result.returns_rows:
+            said = f"{self._rows(result, output, is_last).rows} rows"
+        else:
+            self.affected += max(0, result.rowcount)
+            said = f"{result.rowcount} rows affected" if result.rowcount >= 0 else "done"
+        result.close()
+        return said
 
     def _rows(self, result: Any, output: Output, is_last: bool) -> Result:
         from sqlalchemy.exc import DBAPIError

@@ -42,6 +42,24 @@ class TestMysql(ExecutorContract):
         step: Step = self.server.step("SELECT SLEEP(60)")
         return step
 
+    def echo_step(self, text: str) -> Step:
+        step: Step = self.server.step("SELECT :text", params={"text": text}, outputFormat="raw")
+        return step
+
+    def env_step(self, name: str) -> Step:
+        return self.echo_step(f"${{{name}}}")
+
+    def leaking_step(self, reference: str) -> Step:
+        step: Step = self.server.step("SELECT 1 makes no sense :text", params={"text": reference})
+        return step
+
+    def reattach_step(self, marker: Path) -> Step:
+        # Whoever does it twice finds two rows.
+        self.server.ask("CREATE OR REPLACE TABLE work.again (id integer)")
+        sql = ["INSERT INTO again VALUES (1)", "SELECT SLEEP(3)", "SELECT id FROM again"]
+        step: Step = self.server.step(sql, outputFile=str(marker))
+        return step
+
 
 def test_a_stop_kills_the_query_and_rolls_back(mariadb: Target, until: Any, table: str) -> None:
     mariadb.ask(f"CREATE TABLE work.{table} (id integer)")
@@ -85,7 +103,7 @@ def test_procedures(mariadb: Target) -> None:
 def test_types(mariadb: Target) -> None:
     sql = """
         SELECT 1.50 AS n, x'00ff' AS raw, TIMESTAMP '2024-02-29 12:00:00' AS at, DATE '2024-02-29' AS day,
-               TIME '30:10:05' AS took, CAST(18446744073709551615 AS UNSIGNED) AS big, NULL AS gone, 'é🙂' AS text
+               TIME '30:10:05' AS took, CAST(18446744073709551615 AS UNSIGNED) AS big, NULL AS gone, 'é🙂' AS t
     """
     assert mariadb.run(sql).rows == [
         {
@@ -96,7 +114,7 @@ def test_types(mariadb: Target) -> None:
             "took": "30:10:05",
             "big": "18446744073709551615",
             "gone": None,
-            "text": "é🙂",
+            "t": "é🙂",
         }
     ]
 

@@ -69,9 +69,9 @@ def test_everywhere(sql: str, expected: list[str], family: str) -> None:
         ("mysql", "SELECT 5--1; # no; yes\nSELECT 2", ["SELECT 5--1", "# no; yes\nSELECT 2"]),
         (
             "mysql",
-            "CREATE PROCEDURE p() BEGIN\n  IF 1 THEN SELECT 1; END IF; LOOP SELECT 2; END LOOP;\nEND;\nCALL p()",
+            "CREATE PROCEDURE p() BEGIN\n  IF 1 THEN SELECT 1; END IF; LOOP CALL q; END LOOP;\nEND;CALL p()",
             [
-                "CREATE PROCEDURE p() BEGIN\n  IF 1 THEN SELECT 1; END IF; LOOP SELECT 2; END LOOP;\nEND",
+                "CREATE PROCEDURE p() BEGIN\n  IF 1 THEN SELECT 1; END IF; LOOP CALL q; END LOOP;\nEND",
                 "CALL p()",
             ],
         ),

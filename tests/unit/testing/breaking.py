@@ -10,6 +10,7 @@ import pytest
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from dagu_core.base.errors import DaguError
+from dagu_core.testing.store_contract import ManualClock
 
 #: how a test says no; anything else would be a mistake of the toy
 NO = (AssertionError, pytest.fail.Exception, PydanticInvalidForJsonSchema, TimeoutError, DaguError)
@@ -24,9 +25,7 @@ def notices(suite: type, test: str, folder: Path) -> bool:
     """Whether the test fails, with one of its parameters at least."""
     for number, values in enumerate(_parameters(getattr(suite, test))):
         one = suite()
-        for fixture in ("_new_clock", "_begin"):
-            if (begin := getattr(one, fixture, None)) is not None:
-                getattr(begin, "__wrapped__", begin)()
+        one.clock = ManualClock()
         one.folder = folder / str(number)
         one.folder.mkdir()
         try:

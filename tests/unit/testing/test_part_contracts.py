@@ -150,7 +150,7 @@ async def _breaks(self: Any, config: Any, attempt: Any) -> AsyncIterator[None]:
 async def _never_mind(self: Any, config: Any, attempt: Any) -> AsyncIterator[None]:
     for _ in range(2):
         try:
-            await asyncio.sleep(4)
+            await asyncio.sleep(7)
         except asyncio.CancelledError:
             continue
     yield
@@ -202,7 +202,7 @@ async def _only_starts(self: Any, ref: Any, event: Any) -> None:
 
 
 async def _first_line(self: Any) -> None:
-    assert self.lines[0]
+    assert self.lines
 
 
 def _stuck(self: Any, config: Any, scope: Any, at: float) -> Tick:
@@ -219,7 +219,7 @@ def _jumping(self: Any, config: Any, scope: Any, at: float) -> Tick:
 
 
 def _returning(self: Any, config: Any, scope: Any, at: float) -> Tick | None:
-    return None if at < 2e9 and int(at) % 2 == 0 and at < 1e9 else Tick(at + 60)
+    return None if at == 0 else Tick(at + 60)
 
 
 _calls: list[float] = []

@@ -1,0 +1,53 @@
+"""How a plugin fares, in words and figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dagu_core.base.errors import PluginError
+
+State = Literal["loaded", "disabled", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PluginReport:
+    """One plugin that was found. `package` is empty for plugins given as objects, and the path of
+    a plugin that is a single file; `api` is the range of hook versions it was made for ("" = it
+    does not say), `import_ms` what its import took."""
+
+    name: str
+    package: str
+    version: str
+    state: State
+    reason: str = ""
+    parts: tuple[str, ...] = ()
+    api: str = field(default="", compare=False)
+    import_ms: float = field(default=0.0, compare=False)
+
+    @property
+    def provider(self) -> str:
+        """What brings its parts: `dagu-docker 1.2`, the path of a file, or its own name."""
+        return f"{self.package or self.name} {self.version}".strip()
+
+
+def cause(error: BaseException) -> str:
+    """An exception in one line; its type is left out where the message was made for people."""
+    text = str(error).strip().partition("\n")[0]
+    if isinstance(error, PluginError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def api_range(made_for: object) -> tuple[int, int]:
+    """The versions a plugin's `DAGU_API` stands for: a number, or the first and the last one.
+
+    Raises PluginError for anything else.
+    """
+    if isinstance(made_for, int) and not isinstance(made_for, bool):
+        return made_for, made_for
+    if isinstance(made_for, tuple | list):
+        match list(made_for):
+            case [int(first), int(last)] if first <= last:
+                return first, last
+    raise PluginError(f"DAGU_API is {made_for!r}, neither a number nor (first, last)")

@@ -1,0 +1,54 @@
+"""What is read from the outside once an attempt has ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dagu_core.engine.capture import OutputTooLarge, captured, error_tail, log_matches
+from dagu_core.engine.conditions import check
+from dagu_core.engine.context import RunContext
+from dagu_core.engine.scope import StepScope
+from dagu_core.engine.streams import Streams
+from dagu_core.model.plan.plan import PlannedStep
+from dagu_core.model.run.events import Outcome
+
+
+async def finish(
+    context: RunContext,
+    node: PlannedStep,
+    streams: Streams,
+    error_offset: int,
+    values: StepScope | None,
+    outcome: Outcome,
+    limit: int,
+) -> Outcome:
+    """Add what is read from the outside: captured output (`limit` bytes at most), matches, the
+    repeat condition."""
+    if node.output is not None and outcome.ended in ("exited", "timeout"):
+        path, offset = (streams.capture, 0) if streams.capture else (streams.stdout, streams.offset)
+        try:
+            text, warnings = captured(path, offset, limit)
+            outcome = replace(outcome, output=text, warnings=(*outcome.warnings, *warnings))
+        except OutputTooLarge as error:
+            outcome = replace(outcome, exit_code=outcome.exit_code or 1, ended="error", message=str(error))
+    if not outcome.succeeded and outcome.ended == "exited" and outcome.status is None:
+        tail = error_tail(streams.stderr, error_offset, context.masker)
+        message = outcome.message or f'failed to execute step "{node.name}": exit status {outcome.exit_code}'
+        outcome = replace(outcome, message=f"{message}\n{tail}" if tail else message)
+    if not outcome.succeeded and (wanted := node.continue_on.output):
+        matched, wrong = await log_matches(streams.stdout, wanted, limit)
+        message = f"{outcome.message}\ncontinueOn.output: {wrong}" if wrong else outcome.message
+        outcome = replace(outcome, output_matched=matched, message=message)
+    if node.repeat is not None and node.repeat.condition is not None and values is not None:
+        if node.output is not None and outcome.output is not None:
+            fresh = {node.output.name: context.restore(outcome.output)}
+            values.scope.layers = (fresh, *values.scope.layers)
+        (result,) = await check(
+            [node.repeat.condition],
+            scope=values.scope,
+            shell=context.shell,
+            env={**context.environ, **values.env},
+            cwd=context.working_dir,
+        )
+        outcome = replace(outcome, repeat_met=result.met)
+    return replace(outcome, message=context.mask(outcome.message))
