@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from dagu_core.base.masking import Masker
     from dagu_core.base.places import InvalidDefinition, Place, Problem
-    from dagu_core.base.settings import Settings, SettingsItem, SettingsSection, setting
+    from dagu_core.base.settings import Settings, SettingsItem, SettingsSection, parse_duration, setting
     from dagu_core.contracts.blocking import BlockingAttempt, BlockingExecutor
     from dagu_core.contracts.command import Command
     from dagu_core.contracts.executor import Attempt, Capability, Executor, Expansion, RunClosing, Writer
@@ -60,7 +60,7 @@ _HOMES = {
     "PluginError Unavailable UsageError",
     "base.masking": "Masker",
     "base.places": "InvalidDefinition Place Problem",
-    "base.settings": "Settings SettingsItem SettingsSection setting",
+    "base.settings": "Settings SettingsItem SettingsSection parse_duration setting",
     "contracts.blocking": "BlockingAttempt BlockingExecutor",
     "contracts.command": "Command",
     "contracts.executor": "Attempt Capability Executor Expansion RunClosing Writer",
@@ -152,6 +152,7 @@ __all__ = [
     "WorkerExecutor",
     "Writer",
     "hookimpl",
+    "parse_duration",
     "setting",
 ]
 

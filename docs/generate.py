@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -228,14 +228,22 @@ def commands_page() -> str:
     shared = [flag for flag in commands[0].params if not flag.expose_value]
     lines += ["", "Every command takes these flags, before or behind its name:", ""]
     lines += _flag_lines(shared, context)
-    for command in commands:
-        own = click.Context(command, info_name=command.name, parent=context)
+    for own in (below for command in commands for below in _with_below(command, context)):
+        command = own.command
         usage = " ".join(command.collect_usage_pieces(own))
         about = inspect.cleandoc(command.help or "").replace("\b\n", "")
         lines += ["", f"## `{own.command_path}`", "", f"`{own.command_path} {usage}`", "", about]
         flags = [flag for flag in command.params if flag.expose_value and isinstance(flag, click.Option)]
         lines += ["", *_flag_lines(flags, own)] if flags else []
     return "\n".join([*lines, ""])
+
+
+def _with_below(command: click.Command, parent: click.Context) -> Iterator[click.Context]:
+    """The verb and the verbs below it, each with its context."""
+    own = click.Context(command, info_name=command.name, parent=parent)
+    yield own
+    for below in getattr(command, "commands", {}).values():
+        yield from _with_below(below, own)
 
 
 def _flag_lines(flags: Sequence[click.Parameter], context: click.Context) -> list[str]:

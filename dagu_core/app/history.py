@@ -10,6 +10,7 @@ from dagu_core.app.views import RunView
 from dagu_core.base.errors import DaguError, Invalid, NotFound
 from dagu_core.contracts.store import RunQuery, StoredRun
 from dagu_core.engine.liveness import died_at, host_name, living_pid
+from dagu_core.engine.providers import recorded
 from dagu_core.model.plan.plan import Plan, PlannedStep
 from dagu_core.model.run import reasons
 from dagu_core.model.run.events import Event
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a run or a step stands as it does. `subject` is "run" or the step's name, `status` a
-    label, `code` a code of `reasons` ("" = none), `sentence` for people."""
+    label, `code` a code of `reasons` ("" = none), `sentence` for people, `provider` the package that
+    brought the step's type when the run began ("" = not known)."""
 
     subject: str
     status: str
     code: str
     sentence: str
+    provider: str = ""
 
 
 class History:
@@ -91,6 +94,7 @@ class History:
             sentence = "the process that drove it is gone; `dagu recover` takes it over"
         elif not sentence:
             sentence = _plain(view)
+        brought = recorded(summary)
         found = [Reason("run", summary.status.label, summary.reason, sentence)]
         for node in view.plan.nodes:
             step = view.steps[node.index]
@@ -98,7 +102,8 @@ class History:
                 continue
             code, text = _why(view, node, step)
             if code or text:
-                found.append(Reason(node.name, step.status.label, code, text))
+                provider = brought.get(node.executor, "")
+                found.append(Reason(node.name, step.status.label, code, text, provider))
         return found
 
 

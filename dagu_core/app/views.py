@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dagu_core.base.clock import rfc3339
+from dagu_core.engine.providers import recorded
 from dagu_core.model.plan.plan import Plan, PlannedStep
 from dagu_core.model.plan.policies import Condition, HandlerKind
 from dagu_core.model.run.index import MARKS
@@ -51,6 +52,7 @@ class RunView:
         for kind, node in self.plan.handlers.items():
             shape[kind.value] = self._node(node)
         shape["preconditions"] = self._conditions()
+        shape["providers"] = dict(recorded(self.summary))
         return shape
 
     def _node(self, node: PlannedStep) -> Shape:

@@ -32,6 +32,7 @@ VERBS: Mapping[str, str] = {
     "cleanup": "Delete old runs of a DAG.",
     "schema": "Print the JSON Schema of the language.",
     "plugins": "List plugins, and what each one brings.",
+    "plugin": "Make, verify, describe and find plugins.",
     "config": "Show every setting and where its value comes from.",
     "completion": "Print the completion script of a shell.",
     "version": "Print the version.",
@@ -141,7 +142,10 @@ def verb_first(args: list[str]) -> list[str]:
 
 
 def with_common_options(command: click.Command) -> click.Command:
-    """Give a verb the flags that every verb takes, unless it has one of that name itself."""
+    """Give a verb, and each one below it, the flags that every verb takes, unless it has one of that
+    name itself."""
+    for below in getattr(command, "commands", {}).values():
+        with_common_options(below)
     taken = {flag for param in command.params for flag in param.opts}
     for option in _common_options():
         option.opts = [flag for flag in option.opts if flag not in taken]

@@ -72,12 +72,22 @@ class Catalog:
     settings: tuple[type[SettingsSection], ...]
     commands: Mapping[str, Command]
     broken: Mapping[str, str]
+    #: step type -> package and version that bring it
+    origins: Mapping[str, str]
 
     @classmethod
-    def of(cls, offers: Iterable[Offer], broken: Mapping[str, str] | None = None) -> Catalog:
-        """The catalog of offers whose words differ."""
+    def of(
+        cls,
+        offers: Iterable[Offer],
+        broken: Mapping[str, str] | None = None,
+        origins: Mapping[str, str] | None = None,
+    ) -> Catalog:
+        """The catalog of offers whose words differ; `origins` says what each plugin is."""
         kinds: dict[str, dict[str, Any]] = {}
+        brought: dict[str, str] = {}
         for offer in offers:
+            if offer.kind == "executor":
+                brought |= dict.fromkeys(offer.words, (origins or {}).get(offer.plugin, offer.plugin))
             for word in offer.words:
                 kinds.setdefault(offer.kind, {})[word] = offer.thing
 
@@ -97,6 +107,7 @@ class Catalog:
             settings=tuple(kind("settings section").values()),
             commands=kind("command"),
             broken=broken or {},
+            origins=brought,
         )
 
     @cached_property
@@ -130,6 +141,13 @@ class Catalog:
     def provider(self, name: str) -> type[SecretProvider]:
         """The secret provider `name`. Raises NotFound."""
         return self._get(self.providers, name, "secret provider")
+
+    def clock_trigger(self, name: str) -> type[ClockTrigger]:
+        """The schedule kind `name`. Raises NotFound."""
+        from dagu_core.contracts.trigger import ClockTrigger
+
+        clocks = {word: each for word, each in self.triggers.items() if issubclass(each, ClockTrigger)}
+        return self._get(clocks, name, "schedule kind")
 
     def store(self, url: str) -> type[StateStore]:
         """The state store for a URL, by its scheme. Raises NotFound."""

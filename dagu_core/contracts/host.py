@@ -112,6 +112,10 @@ class PluginHost:
         """Every plugin that was found, and how it fares."""
         return tuple(self._reports.values())
 
+    def offers_of(self, name: str) -> tuple[Offer, ...]:
+        """What a loaded plugin offers; nothing for one that is not loaded."""
+        return self._offers.get(name, ())
+
     def add(self, report: PluginReport, get: Callable[[], object]) -> None:
         """Register the plugin `get` returns under `report.name`, or report why not."""
         name = report.name
@@ -255,7 +259,10 @@ class PluginHost:
             for word in (report.name, report.package)
             if word not in {"", "dagu"}
         }
-        self.catalog = Catalog.of((offer for offers in self._offers.values() for offer in offers), broken)
+        origins = {name: report.provider for name, report in self._reports.items()}
+        self.catalog = Catalog.of(
+            (offer for offers in self._offers.values() for offer in offers), broken, origins
+        )
 
     def _refuse(self, name: str, reason: str) -> None:
         self._drop(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
@@ -65,6 +65,13 @@ class ClockTrigger(Part, ABC):
     @abstractmethod
     def next_after(self, config: Config, scope: ClockScope, at: float) -> Tick | None:
         """The first instant strictly after `at` (epoch seconds), or None when there is none."""
+
+    def ticks(self, config: Config, scope: ClockScope, after: float) -> Iterator[Tick]:
+        """All instants after `after`, in order, the same `next_after` tells one by one. To be
+        overridden where walking is cheaper than asking again and again."""
+        while (tick := self.next_after(config, scope, after)) is not None:
+            yield tick
+            after = tick.at
 
 
 @dataclass(frozen=True, slots=True)

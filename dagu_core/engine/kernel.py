@@ -29,6 +29,11 @@ def is_held(path: str) -> bool:
     return False
 
 
+def is_removed(descriptor: int) -> bool:
+    """Whether somebody has removed a file that is open here."""
+    return not os.fstat(descriptor).st_nlink
+
+
 def open_log(path: str) -> int:
     """Open a log for appending; recreates its folder when somebody removed it."""
     try:

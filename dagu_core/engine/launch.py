@@ -11,6 +11,7 @@ from pathlib import Path
 from dagu_core.base.errors import AlreadyRunning, Conflict, DaguError
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change, StoredRun, definition_key
+from dagu_core.engine import providers
 from dagu_core.engine.boot import BOOT, boot_id, lost_to_a_restart
 from dagu_core.engine.carry_out import Workbench
 from dagu_core.engine.children import RunChildren
@@ -101,6 +102,7 @@ async def start(runner: Runner, launch: Launch) -> Run:
     summary.status, summary.fence = RunStatus.RUNNING, 1
     summary.engine, summary.host = runner.engine, runner.host
     summary.extra[BOOT] = boot_id()
+    providers.record(summary, launch.plan, runner.catalog)
     summary.log_dir = str(log_folder(launch.plan, runner.places.logs, {**launch.environ, **env}))
     files = _files(runner, summary, attempt, now)
     begun = RunStarted(now, attempt, params, str(files.log))
@@ -168,9 +170,7 @@ async def resume(
     if reset is not None and old.seq != seen:
         raise Conflict(f"run {old.ref} has changed meanwhile")
     now = runner.clock.now()
-    first: list[Event] = []
-    if recovered:
-        first.append(RunRecovered(now, runner.engine, old.recoveries + 1))
+    first: list[Event] = [RunRecovered(now, runner.engine, old.recoveries + 1)] if recovered else []
     settled = old.status is not RunStatus.RUNNING or reset is not None or not old.attempt_id
     attempt = runner.clock.new_token() if settled else old.attempt_id
     started = now if settled else (old.started_at or now)
@@ -182,6 +182,7 @@ async def resume(
     if not settled:
         first += lost_to_a_restart(run, files, now)
     run.summary.extra[BOOT] = boot_id()
+    providers.record(run.summary, launch.plan, runner.catalog)
     if recovered and old.recoveries + 1 > RECOVERY_LIMIT:
         first.append(RunFailed(now, "recovery limit reached: its engine died too often", "recovery_limit"))
     # A stop that its last owner did not live to see; one for an attempt that is over is void.
@@ -237,9 +238,8 @@ async def _drive(
     )
     first += await _plugin_values(runner, plan, run, context)
     driver = make_driver(runner, launch, run, context, files)
-    if context.masker and context.masker.too_short:
-        names = ", ".join(context.masker.too_short)
-        first.append(Noted(now, "secret.too_short", f"too short to be masked: {names}"))
+    if short := context.masker.too_short if context.masker else ():
+        first.append(Noted(now, "secret.too_short", f"too short to be masked: {', '.join(short)}"))
     if launch.parent is None and (few := runner.few):
         first.append(Noted(now, "descriptors", few))
     return await runner.host_run(driver, first)
@@ -281,7 +281,8 @@ def make_driver(runner: Runner, launch: Launch, run: Run, context: RunContext, f
         store=runner.store,
         clock=runner.clock,
         slots=runner.slots,
-        may_look_ahead=lambda: runner.may_look_ahead,
+        # What masks the output of a step is a process of its own, which takes its time.
+        may_look_ahead=lambda: runner.may_look_ahead and not context.secrets,
         watch=RunLog(files.log, runner.describe, runner.tell),
     )
     return driver

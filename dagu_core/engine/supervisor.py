@@ -16,16 +16,17 @@ import marshal
 import os
 import select
 import signal
-import sys
 from time import monotonic
 from typing import Any
 
-from dagu_core.engine.kernel import become_subreaper, is_held, open_log
+from dagu_core.engine.kernel import become_subreaper, is_held, is_removed, open_log
 
 #: the descriptor the status file has inside a step and everything below it
 STATUS_FD = 9
 #: milliseconds after which the engine is told the pid of a step
 UNTOLD_MS = 20
+#: seconds of silence after which nothing is begun ahead of the engine
+SILENCE = 0.25
 # Python ignores some of these; a step expects the defaults of all.
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -48,6 +49,7 @@ class Supervisor:
         self.running: set[int] = set()
         self.filters: dict[int, int] = {}
         self.engine_lives = True
+        self.heard_at = monotonic()
         # Most short steps end before anybody would ask for their pid: that saves a message.
         self.untold: dict[int, int] = {}
         self.tell_at = 0.0
@@ -88,6 +90,7 @@ class Supervisor:
         if not data:
             return False
         self.orders += data
+        self.heard_at = monotonic()
         while len(self.orders) >= 4:
             size = int.from_bytes(self.orders[:4], "little")
             if len(self.orders) < 4 + size:
@@ -140,13 +143,15 @@ class Supervisor:
     def follow(self, ended: dict[str, Any], well: bool) -> int:
         """Begin what follows a step that has ended `well`; its id, or 0.
 
-        Not as long as anything the step has left behind keeps its lock: it is not over then.
+        Not while anything the step has left behind keeps its lock: it is not over then. And not for
+        an engine that has been silent: it may have been frozen, and lost its run to another one.
         """
         found = self.line.get(ended["id"])
         if found is None:
             return 0
         order, opened = found
-        if opened is None or not well or not self.engine_lives or is_held(ended["status"]):
+        silent = not self.engine_lives or monotonic() - self.heard_at > SILENCE
+        if opened is None or not well or silent or is_held(ended["status"]) or any(map(is_removed, opened)):
             self.drop(ended["id"])
             return 0
         del self.line[ended["id"]]
@@ -192,7 +197,11 @@ class Supervisor:
         try:
             os.write(status, b"starting\n")
             if order["filter"] is not None:
-                out, err = self.start_filter(order, opened)
+                from dagu_core.engine.spawn_filter import spawn_filter
+
+                pid, out, err = spawn_filter(order["filter"])
+                self.filters[pid] = order["id"]
+                opened += [out, err]
             else:
                 out, err = opened[1], opened[-1]
             os.chdir(order["cwd"])
@@ -225,33 +234,6 @@ class Supervisor:
         finally:
             for descriptor in opened:
                 os.close(descriptor)
-
-    def start_filter(self, order: dict[str, Any], opened: list[int]) -> tuple[int, int]:
-        """Start the filter of a step; the write ends of its two pipes."""
-        writes, reads = [], []
-        for _ in range(3):
-            read, write = os.pipe()
-            reads.append(read)
-            writes.append(write)
-        wanted = order["filter"]
-        lock = os.open(wanted["lock"], os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for descriptor in (lock, *reads[:2]):
-            os.set_inheritable(descriptor, True)
-        pid = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-I", "-S", "-c", wanted["boot"], str(reads[0]), str(reads[1])],
-            {"PATH": os.environ.get("PATH", os.defpath)},
-            file_actions=[(os.POSIX_SPAWN_DUP2, reads[2], 0)],
-            setsid=True,
-        )
-        self.filters[pid] = order["id"]
-        for descriptor in (*reads, lock):
-            os.close(descriptor)
-        with os.fdopen(writes.pop(), "wb") as pipe:
-            pipe.write(marshal.dumps(wanted["orders"]))
-        opened += writes
-        return writes[0], writes[1]
 
     def reap(self) -> None:
         """Collect every child that has ended: steps, filters, and what steps left behind."""

@@ -24,7 +24,7 @@ import dagu_core
 for name in dagu_core.__all__:
     getattr(dagu_core, name)
 began = time.process_time()
-import {module}
+{load}
 print(time.process_time() - began, *[name for name in {unwanted!r} if name in sys.modules])
 """
 
@@ -82,7 +82,10 @@ class PartSuite:
 
     def _import(self) -> tuple[float, list[str]]:
         module = self.part.__module__
-        code = _IMPORT.format(module=module, unwanted=(*self.heavy, *_dependencies(module), *_INNER))
+        load = f"import {module}"
+        if module.startswith("dagu_single_file_"):
+            load = f"import runpy; runpy.run_path({sys.modules[module].__file__!r})"
+        code = _IMPORT.format(load=load, unwanted=(*self.heavy, *_dependencies(module), *_INNER))
         path = {"PYTHONPATH": ":".join(filter(None, sys.path))}
         done = subprocess.run([sys.executable, "-c", code], env=path, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")

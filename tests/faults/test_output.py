@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.step_home import StepHome, within
 from dagu_core.testing.requirements import require
+from tests.faults.step_home import StepHome, within
 
 FULL = os.environ.get("DAGU_FULL") == "1"
 SECRET = "secrets: [{name: TOK, provider: env, key: MY_TOKEN}]\n"

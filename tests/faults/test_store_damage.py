@@ -127,7 +127,8 @@ def test_S06_a_damaged_queued_run_does_not_block_the_next(tmp_path: Path) -> Non
             await store.create(Change(summary(run_id, status=RunStatus.QUEUED, queue="q")), SOURCE)
 
     async def test(store: SqliteStore) -> None:
-        assert await store.claim("q", engine="e", host="h") == [RunRef("a", "r2")]
+        (claimed,) = await store.claim("q", engine="e", host="h")
+        assert claimed.summary.ref == RunRef("a", "r2")
         assert await store.claim("q", engine="e", host="h") == []
         assert (await store.load(REF)).summary.reason == "record_damaged"
 

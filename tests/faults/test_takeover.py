@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dagu_core.engine.liveness import host_name
+from dagu_core.engine.supervisor import SILENCE
 from dagu_core.model.run.events import AttemptStarted
 from dagu_core.model.run.run import RunRef
 from dagu_core.model.run.signals import StopSignal
@@ -124,6 +125,8 @@ def test_P13_a_thawed_engine_that_lost_its_run_starts_nothing_and_harms_nothing(
     process = home.begin("start", "--run-id=r", home.write("frozen", waiting_then_another("frozen")))
     within(10, home.ledger.steps)
     freeze(process)
+    # A lease passes on after 15 s; its supervisor begins nothing by itself after SILENCE.
+    time.sleep(2 * SILENCE)
     ref = RunRef("frozen", "r")
     home.ask(lambda app: app.store.adopt(ref, fence=1, engine="another", host=host_name()))
     thaw(process)

@@ -37,6 +37,8 @@ def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> 
         say(as_table(HEADINGS, map(row, reasons)))
     else:
         say("Nothing to explain: every step ran")
+    if not in_json and (foreign := {each.provider for each in reasons} - {"", "dagu"}):
+        say(f"\nStep types brought by {', '.join(sorted(foreign))}")
     return 0
 
 
@@ -52,4 +54,5 @@ def shape(reason: Reason) -> dict[str, str]:
         "status": str(reason.status),
         "code": reason.code,
         "message": reason.sentence,
+        "provider": reason.provider,
     }

@@ -17,6 +17,7 @@ from dagu_core.model.plan.policies import (
     Repeat,
     Retry,
 )
+from dagu_core.model.plan.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class Plan:
     group: str = ""
     tags: tuple[str, ...] = ()
     type: str = "chain"
-    schedule: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    schedule: Schedule = Schedule()
     skip_if_successful: bool = False
     env: tuple[EnvEntry, ...] = ()
     dotenv: tuple[str, ...] = (".env",)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -92,6 +91,8 @@ def _first_block(stream: BinaryIO) -> bytes:
 def _is_tar(block: bytes) -> bool:
     if len(block) == 512 and not any(block):
         return True
+    import tarfile
+
     try:
         tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.HeaderError:

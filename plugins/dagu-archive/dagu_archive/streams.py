@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 #: a zstd block of four bytes can become 128 KiB: small bites bound what one call returns
-_BITE = 2048
+_BITE = 1024
 CHUNK = 1 << 20
 
 
@@ -75,27 +75,30 @@ class _Zstd(io.RawIOBase):
         self._make: Callable[[], Any] = zstandard.ZstdDecompressor().decompressobj
         self._frame: Any = None
         self._packed = b""
-        self._ready = b""
+        self._ready = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            if not self._packed:
-                self._packed = self._file.read(_BITE)
-                if not self._packed:
-                    if self._frame is not None:
-                        raise EOFError("the zstd stream is cut off")
-                    return 0
-            if self._frame is None:
-                self._frame = self._make()
-            self._ready = self._frame.decompress(self._packed)
-            self._packed = b""
-            if self._frame.eof:
-                self._packed = self._frame.unused_data
-                self._frame = None
+        while not self._ready and self._feed():
+            pass
         count = min(len(buffer), len(self._ready))
         buffer[:count] = self._ready[:count]
         self._ready = self._ready[count:]
         return count
+
+    def _feed(self) -> bool:
+        """Unpack one more bite; whether there was one."""
+        packed = self._packed or self._file.read(_BITE)
+        if not packed:
+            if self._frame is not None:
+                raise EOFError("the zstd stream is cut off")
+            return False
+        if self._frame is None:
+            self._frame = self._make()
+        self._ready = memoryview(self._frame.decompress(packed))
+        self._packed = b""
+        if self._frame.eof:
+            self._packed, self._frame = self._frame.unused_data, None
+        return True

@@ -14,7 +14,7 @@ import pytest
 
 from dagu_archive.config import ArchiveConfig
 
-_RUN = "import sys; from dagu_core.contracts.work import run; run(sys.argv[1], sys.argv[2])"
+_RUN = "import sys; from dagu_core.contracts.work import run; run('dagu_archive.work:run', sys.argv[1])"
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,15 @@ class Lab:
 
     def start(self, operation: str, source: str, **config: Any) -> subprocess.Popen[bytes]:
         env = {**os.environ, **config.pop("env", {})}
+        limit, humble = config.pop("file_size", 0), config.pop("humble", False)
+        program = config.pop("program", _RUN)
         made = ArchiveConfig.model_validate({"source": source, **config}).model_dump(by_alias=True)
         request = self.folder.parent / f"request-{os.getpid()}.json"
         request.write_text(json.dumps({**made, "operation": operation, "token": "t"}))
-        argv = [sys.executable, "-P", "-E", "-c", _RUN, "dagu_archive.work:run", str(request)]
+        argv = ["prlimit", f"--fsize={limit}"] if limit else []
+        if humble and os.geteuid() == 0:
+            argv += ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+        argv += [sys.executable, "-P", "-E", "-c", program, str(request)]
         return subprocess.Popen(
             argv, cwd=self.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )

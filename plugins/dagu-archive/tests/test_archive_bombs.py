@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import subprocess
 import tarfile
 import time
 import zipfile
@@ -52,7 +53,7 @@ def write_zip(path: Path, packed: bytes, claimed: int, crc: int, *, copies: int 
 def test_X02_ten_gigabytes_in_ten_megabytes_are_refused(lab: Any) -> None:
     packed, crc = zeros(10 * GIB)
     assert len(packed) < 11 << 20
-    write_zip(lab.folder / "x.zip", packed, (len(packed) and 10 * GIB), crc)
+    write_zip(lab.folder / "x.zip", packed, 10 * GIB, crc)
     began = time.monotonic()
     lab.refused("x.zip", 12, "more than 200 times its size")
     assert time.monotonic() - began < 20
@@ -66,12 +67,12 @@ def test_X02_what_an_archive_claims_is_not_believed(lab: Any) -> None:
 
 @pytest.mark.parametrize("extension", ["gz", "xz", "bz2", "zst"])
 def test_X02_a_compressed_tar_of_zeros_is_refused(lab: Any, extension: str) -> None:
-    size = 300 << 20
+    size = 60 << 20
     (lab.folder / "zeros").touch()
     with (lab.folder / "zeros").open("r+b") as file:
         file.truncate(size)
     lab.create("zeros", f"x.tar.{extension}", compressionLevel=1).ok()
-    assert (lab.folder / f"x.tar.{extension}").stat().st_size < size / 500
+    assert (lab.folder / f"x.tar.{extension}").stat().st_size < size / 220
     (lab.folder / "zeros").unlink()
     lab.refused(f"x.tar.{extension}", 12, "more than 200 times its size")
 
@@ -86,8 +87,6 @@ def test_X02_it_may_be_unpacked_by_who_trusts_it(lab: Any) -> None:
 
 @pytest.mark.parametrize("format", ["tar", "zip", "tar.gz"])
 def test_X02_a_limit_of_bytes(lab: Any, format: str) -> None:
-    for number in range(4):
-        (lab.folder / f"src{number}").mkdir()
     (lab.folder / "src").mkdir()
     for number in range(4):
         (lab.folder / f"src/{number}").write_bytes(bytes(range(256)) * 2000)
@@ -120,15 +119,13 @@ def test_X02_bytes_behind_the_end_of_a_tar_count(lab: Any) -> None:
     with tarfile.open(fileobj=data, mode="w"):
         pass
     with gzip.open(lab.folder / "x.tar.gz", "wb", compresslevel=9) as file:
-        file.write(data.getvalue() + bytes(300 << 20))
+        file.write(data.getvalue() + bytes(40 << 20))
     lab.refused("x.tar.gz", 12, "more than 200 times its size")
 
 
 def test_X02_holes_of_a_sparse_file_count(lab: Any) -> None:
     with (lab.folder / "hole").open("wb") as file:
         file.truncate(50 * GIB)
-    import subprocess
-
     subprocess.run(["tar", "-S", "-cf", "x.tar", "hole"], cwd=lab.folder, check=True)
     (lab.folder / "hole").unlink()
     lab.refused("x.tar", 12, "times its size")
@@ -157,6 +154,6 @@ def test_X02_a_chain_or_ring_of_links_is_refused(lab: Any) -> None:
 
 
 def test_X02_listing_a_bomb_is_bounded_too(lab: Any) -> None:
-    (lab.folder / "zeros").write_bytes(bytes(300 << 20))
+    (lab.folder / "zeros").write_bytes(bytes(40 << 20))
     lab.create("zeros", "x.tar.gz", compressionLevel=1).ok()
     assert lab.list("x.tar.gz").code == 12

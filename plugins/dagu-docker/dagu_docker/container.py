@@ -66,20 +66,28 @@ def shared(daemon: Daemon, order: Order, output: Output) -> str:
 def _made_once(daemon: Daemon, order: Order, output: Output) -> str:
     while True:
         if found := labelled(daemon, RUN, order.run_key):
-            return str(found[0]["Id"])
-        try:
-            return create(daemon, order, output)
-        except NameInUse:
-            # Another step was faster. The name is taken a moment before the container can be seen.
+            # A container is listed a moment before it can be looked at.
+            if _labels(daemon, found[0]["Id"]) is not None:
+                return str(found[0]["Id"])
+        else:
             try:
-                labels = daemon.api.inspect_container(order.name)["Config"]["Labels"] or {}
-            except errors.APIError as error:
-                if not is_status(error, 404):
-                    raise
-            else:
-                if labels.get(RUN) != order.run_key:
+                return create(daemon, order, output)
+            except NameInUse:
+                # Another step was faster: the name is taken before the container is listed.
+                labels = _labels(daemon, order.name)
+                if labels is not None and labels.get(RUN) != order.run_key:
                     raise
         time.sleep(_POLL)
+
+
+def _labels(daemon: Daemon, container: str) -> dict[str, str] | None:
+    """The labels of a container, None while there is none."""
+    try:
+        return daemon.api.inspect_container(container)["Config"]["Labels"] or {}
+    except errors.APIError as error:
+        if is_status(error, 404):
+            return None
+        raise
 
 
 def wait_until_ready(daemon: Daemon, container: str, order: Order, output: Output) -> None:

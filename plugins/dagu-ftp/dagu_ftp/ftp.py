@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ftplib
 import ssl
+import sys
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 
@@ -68,6 +69,7 @@ class FtpServer:
         except OSError as error:
             raise Problem(f"cannot use caFile, certFile or keyFile: {error}", IDENTITY) from None
         if not options.tls_verify:
+            sys.stderr.write(f"warning: the certificate of {options.host} is not checked\n")
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context

@@ -1,29 +1,39 @@
-"""Findings about steps that work, but not as safely as they look, or that cannot work."""
+"""Findings about steps that run, but not as safely as they look, or not at all."""
 
 from __future__ import annotations
 
-from dagu_core import Plan, Problem
+from dagu_core import Place, Plan, Problem
 from dagu_ftp.executor import OPERATIONS
 
-_UNSAFE = {
-    "tlsverify": "the certificate of the server is not checked: anybody between can read and change all",
-    "stricthostkey": "the host key of the server is not checked: anybody between can read and change all",
-}
+_UNSAFE = {"tlsverify": "certificate", "stricthostkey": "host key"}
 
 
 def findings(plan: Plan) -> list[Problem]:
-    """What is worth a word about the steps of our types."""
-    found = []
+    """What is worth a warning about the steps of our types."""
+    found, text = [], plan.source.text
     for step in plan.nodes:
         if step.executor not in ("ftp", "ftps", "sftp"):
             continue
         for key, value in step.config.items():
-            message = _UNSAFE.get(key.replace("_", "").lower())
-            if message and value is False:
-                found.append(Problem(f"step {step.name}: {message}", code="D331", severity="warning"))
+            shown = _UNSAFE.get(key.replace("_", "").lower())
+            if shown and value is False:
+                message = f"step {step.name}: the {shown} of the server is not checked"
+                hint = "anybody on the way can read and change everything"
+                place = _place(text, step.name, key)
+                found.append(Problem(message, place, "D331", hint, len(key), "warning"))
         word = step.commands[0].strip() if step.commands else ""
-        if word and "$" not in word and "`" not in word and word not in OPERATIONS:
-            message = f"step {step.name}: there is no operation {word!r}"
+        if word and not {"$", "`"} & set(word) and word not in OPERATIONS:
+            message = f"step {step.name}: there is no operation `{word}`"
             hint = f"known are {', '.join(OPERATIONS)}"
-            found.append(Problem(message, code="D332", hint=hint, severity="error"))
+            place = _place(text, step.name, word)
+            found.append(Problem(message, place, "D332", hint, len(word), "warning"))
     return found
+
+
+def _place(text: str, step: str, word: str) -> Place:
+    """Where it stands, as far as can be told: a plan keeps the text, but no places."""
+    at = text.find(word, max(text.find(step), 0))
+    if at < 0:
+        return Place()
+    line_start = text.rfind("\n", 0, at) + 1
+    return Place(text.count("\n", 0, at) + 1, at - line_start + 1)

@@ -34,7 +34,7 @@ class _Policy(paramiko.MissingHostKeyPolicy):
             raise Problem(f"{hostname} shows another host key than hostKey says: {shown}", IDENTITY)
         if self._strict:
             raise Problem(f"the host key of {hostname} is not known in {self._known} ({shown})", IDENTITY)
-        sys.stderr.write(f"warning: host key of {hostname} was not checked ({shown})\n")
+        sys.stderr.write(f"warning: host key of {hostname} is not checked ({shown})\n")
 
 
 def open_clients(options: SftpOptions, timeout: float) -> list[paramiko.SSHClient]:
@@ -95,7 +95,7 @@ def _login(hop: Hop, options: SftpOptions, sock: Any, timeout: float) -> paramik
     transport = client.get_transport()
     assert transport is not None
     transport.set_keepalive(30)
-    with contextlib.suppress(AttributeError, OSError):  # through a bastion it is no socket
+    if isinstance(transport.sock, socket.socket):
         # Or the end of each request waits for the server to acknowledge the one before.
         transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client

@@ -354,10 +354,11 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority and a certificate of 127.0.0.1, as files."""
+    """A certificate authority a certificate of 127.0.0.1, and one of another host, as files."""
 
     ca: Path
     cert: Path
+    elsewhere: Path
 
 
 @pytest.fixture(scope="session")
@@ -366,10 +367,14 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
     folder = tmp_path_factory.mktemp("authority")
     ca = trustme.CA(key_type=trustme.KeyType.RSA)
-    cert = ca.issue_cert("127.0.0.1", "localhost", key_type=trustme.KeyType.RSA)
+    for file, names in (
+        ("server.pem", ("127.0.0.1", "localhost")),
+        ("elsewhere.pem", ("elsewhere.example",)),
+    ):
+        issued = ca.issue_cert(*names, key_type=trustme.KeyType.RSA)
+        issued.private_key_and_cert_chain_pem.write_to_path(folder / file)
     ca.cert_pem.write_to_path(folder / "ca.pem")
-    cert.private_key_and_cert_chain_pem.write_to_path(folder / "server.pem")
-    return Authority(folder / "ca.pem", folder / "server.pem")
+    return Authority(folder / "ca.pem", folder / "server.pem", folder / "elsewhere.pem")
 
 
 @contextlib.contextmanager
@@ -408,6 +413,14 @@ def implicit_ftps(authority: Authority) -> Iterator[Server]:
     """vsftpd with TLS from the first byte."""
     with tls_vsftpd(authority, implicit_ssl="YES") as server:
         server.base["tls"] = "implicit"
+        yield server
+
+
+@pytest.fixture
+def misnamed_ftps(authority: Authority) -> Iterator[Server]:
+    """vsftpd with a good certificate of another host."""
+    files = {"rsa_cert_file": authority.elsewhere, "rsa_private_key_file": authority.elsewhere}
+    with tls_vsftpd(authority, **files) as server:
         yield server
 
 

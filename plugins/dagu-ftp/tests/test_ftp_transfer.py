@@ -177,7 +177,7 @@ def test_young_files_wait(server: Any, do: Any, tmp_path: Path) -> None:
 
 def test_nothing_found(server: Any, do: Any, tmp_path: Path) -> None:
     for command in ("upload", "download", "delete"):
-        for source in ("nothing.txt", "*.nothing", "no/such/*.txt"):
+        for source in ("nothing.txt", "no/such/*.txt"):
             done = do(server.step(command, source=f"{server.at}{source}", destination="x/"))
             assert (done.status, done.code) == ("failed", 23), (command, source, done.error)
             fine = do(server.step(command, source=f"{server.at}{source}", destination="x/", allowEmpty=True))

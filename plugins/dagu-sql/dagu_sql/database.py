@@ -121,7 +121,8 @@ class Database:
         return {"connect_args": self.address.arguments}
 
     def _connection_options(self) -> dict[str, Any]:
-        return {"isolation_level": self.level or ("AUTOCOMMIT" if not self.config.transaction else None)}
+        level = self.level if self.config.transaction else "AUTOCOMMIT"
+        return {"isolation_level": level} if level else {}
 
     def _opened(self) -> None:
         """Set up the session."""

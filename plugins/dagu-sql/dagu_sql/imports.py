@@ -148,12 +148,12 @@ class Importer:
 
     def _values(self, row: Row) -> Any:
         values = row.values
-        if self.database.family == "mysql":
+        if self.database.family in ("mysql", "sqlite"):
             values = [self._truth(name, value) for name, value in zip(self.columns, values, strict=True)]
         return packed(self.database.style, values)
 
     def _truth(self, name: str, value: Any) -> Any:
-        """MySQL's booleans are small numbers and know no words."""
+        """Booleans that are small numbers in truth know no words."""
         if isinstance(value, str) and type(self.types[name]).__name__ in ("TINYINT", "BOOLEAN", "BIT"):
             word = value.lower()
             return 1 if word in _TRUE else 0 if word in _FALSE else value

@@ -32,6 +32,8 @@ class Mysql(Explicit):
 
     def fault(self, error: Any) -> Fault:
         fault = faults.of(error)
+        if fault.code == faults.UNREACHABLE:
+            return fault
         with suppress(Exception):
             self.connection.exec_driver_sql("GET DIAGNOSTICS CONDITION 1 @dagu_state = RETURNED_SQLSTATE")
             state = self.connection.exec_driver_sql("SELECT @dagu_state").scalar()

@@ -83,10 +83,11 @@ class Output:
 
 
 class Result:
-    """One result set on its way out; `rows` counts what was written."""
+    """One result set on its way out; `rows` and `bytes` count what was written."""
 
     def __init__(self, file: IO[bytes], columns: list[str], config: SqlConfig, between: bool) -> None:
         self.file, self.config, self.rows = file, config, 0
+        self.bytes = 0
         self.first: Any = None
         self._columns = distinct(columns)
         self._lines: list[str] = []
@@ -130,8 +131,12 @@ class Result:
 
     def _flush(self) -> None:
         if self._lines:
-            self.file.write("".join(self._lines).encode("utf-8", "surrogateescape"))
+            self._put("".join(self._lines).encode("utf-8", "surrogateescape"))
             self._lines.clear()
+
+    def _put(self, data: Any) -> None:
+        self.bytes += len(data)
+        self.file.write(data)
 
     def _jsonl(self, row: Any) -> None:
         self._lines.append(f"{self._object(row)}\n")
@@ -147,7 +152,7 @@ class Result:
         for value in row:
             if isinstance(value, bytes | bytearray | memoryview):
                 self._flush()
-                self.file.write(value)
+                self._put(value)
             else:
                 self._lines.append(f"{self.config.null_string if value is None else to_text(value)}\n")
 

@@ -25,8 +25,10 @@ from dagu_sql.output import Output, Result
 from dagu_sql.statements import split
 from dagu_sql.watch import Interrupted, Watch
 
-#: rows fetched at once
-_PART = 1000
+#: rows fetched at once: few at first, more while they are small
+_FEW, _MANY = 16, 1024
+#: bytes of output that rows fetched at once may come to
+_ENOUGH = 1 << 20
 #: seconds before a transaction is tried again; doubled each time
 _PAUSE = 0.1
 
@@ -182,14 +184,18 @@ class Session:
 
         written = output.begin(list(result.keys()), is_last)
         limit = self.config.max_rows
+        size = _FEW
         try:
-            for part in result.partitions(_PART):
+            while part := result.fetchmany(size):
                 self.watch.check()
+                before = written.bytes
                 if limit and written.rows + len(part) > limit:
                     written.write(part[: limit - written.rows])
                     self._tell(f"only the first {limit} rows were written (maxRows); there are more")
                     break
                 written.write(part)
+                is_much = written.bytes - before > _ENOUGH
+                size = max(1, size // 2) if is_much else min(size * 2, _MANY)
         except DBAPIError as error:
             raise Refused(self.database.fault(error)) from None
         written.end()

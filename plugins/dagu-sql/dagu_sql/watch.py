@@ -25,7 +25,8 @@ class Watch:
     def __init__(self, signals: set[int]) -> None:
         self.reason = ""
         self.doing = "the work"
-        self.cancel: Callable[[], None] = lambda: None
+        #: ends a running statement; set once there is a connection
+        self.cancel: Callable[[], None] | None = None
         self._limit = 0.0
         # Safe to use in a signal handler, other than conditions and events.
         self._inbox: SimpleQueue[float | str] = SimpleQueue()
@@ -84,9 +85,12 @@ class Watch:
             deadline = found
 
     def _end(self, grace: float) -> None:
-        """Cancel until the work has noticed, for as long as there is patience."""
+        """Cancel until the work has noticed, for as long as there is patience.
+
+        Before there is a connection there is nothing to cancel: the process just ends.
+        """
         patience = monotonic() + max(0.5, grace * 0.8)
-        while monotonic() < patience:
+        while self.cancel is not None and monotonic() < patience:
             self.cancel()
             try:
                 found = self._inbox.get(timeout=_AGAIN)

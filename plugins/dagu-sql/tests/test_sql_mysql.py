@@ -103,7 +103,8 @@ def test_procedures(mariadb: Target) -> None:
 def test_types(mariadb: Target) -> None:
     sql = """
         SELECT 1.50 AS n, x'00ff' AS raw, TIMESTAMP '2024-02-29 12:00:00' AS at, DATE '2024-02-29' AS day,
-               TIME '30:10:05' AS took, CAST(18446744073709551615 AS UNSIGNED) AS big, NULL AS gone, 'é🙂' AS t
+               TIME '30:10:05' AS took, CAST(18446744073709551615 AS UNSIGNED) AS big, NULL AS gone,
+               'é🙂' AS t
     """
     assert mariadb.run(sql).rows == [
         {
@@ -139,15 +140,14 @@ def test_a_lock_timeout(mariadb: Target, table: str) -> None:
     assert (failed.code, "ERROR 1205 (HY000)" in failed.error) == (13, True)
 
 
-@pytest.mark.slow
-def test_a_million_rows_in_little_memory(mariadb: Target, tmp_path: Path) -> None:
+def test_many_rows_in_little_memory(mariadb: Target, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
-    sql = "SELECT seq AS n, md5(seq) AS hash FROM seq_1_to_1000000"
+    sql = "SELECT seq AS n, md5(seq) AS hash FROM seq_1_to_400000"
     result = mariadb.start(sql, outputFormat="csv", outputFile=str(file))
     assert result.status == "succeeded", result.step.error
     assert result.outcome.usage["max_rss_kib"] < 150 * 1024
     with file.open() as lines:
-        assert sum(1 for _ in lines) == 1_000_001
+        assert sum(1 for _ in lines) == 400_001
 
 
 def test_a_part_of_many_rows_leaves_the_connection_usable(mariadb: Target) -> None:
@@ -178,10 +178,9 @@ def test_what_cannot_be_reached(mariadb: Target, dsn: str, said: str) -> None:
 
 
 def test_a_lost_connection_is_told_apart(mariadb: Target) -> None:
-    failed = mariadb.run("KILL CONNECTION_ID()")
-    assert failed.code in (10, 11)
-    lost = mariadb.run(["SET @id = CONNECTION_ID()", "KILL CONNECTION_ID()", "SELECT 1"])
-    assert lost.code in (10, 11)
+    lost = mariadb.run(["KILL CONNECTION_ID()", "SELECT 1"])
+    assert lost.code == 10
+    assert lost.error.endswith("(the connection is lost)")
 
 
 def test_the_report_is_json(mariadb: Target) -> None:

@@ -159,9 +159,9 @@ def test_types(postgres: Target) -> None:
 
 
 def test_parameters_of_every_kind(postgres: Target) -> None:
-    sql = "SELECT :a::int + 1 AS a, :list::int[] AS list, :doc::jsonb AS doc, :no::text AS no, 2 = ANY(:list) AS h"
+    sql = "SELECT :a::int + 1 AS a, :list::int[] AS list, :doc::jsonb AS doc, :no::text AS no"
     found = postgres.run(sql, params={"a": "41", "list": [1, 2], "doc": {"k": "it's"}, "no": None})
-    assert found.rows == [{"a": 42, "list": [1, 2], "doc": {"k": "it's"}, "no": None, "h": True}]
+    assert found.rows == [{"a": 42, "list": [1, 2], "doc": {"k": "it's"}, "no": None}]
     assert postgres.run(
         "SELECT $2::text || $1 AS a, '{\"k\": 1}'::jsonb ? 'k' AS b", params=["x", "y"]
     ).rows == [{"a": "yx", "b": True}]

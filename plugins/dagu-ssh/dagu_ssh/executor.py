@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -44,6 +45,8 @@ class SshExecutor(WorkerExecutor[SshConfig]):
             raise Invalid("`env` needs a POSIX shell there", hint="Remove it, or `plain: true`.")
         return {
             "target": {**_target(config), "host": config.address, "jump": _jump(config.jump, config)},
+            # Steps do not see the engine's agent; that they may use it is the meaning of this type.
+            "agent": attempt.env.get("SSH_AUTH_SOCK") or os.environ.get("SSH_AUTH_SOCK", ""),
             "keep_alive": config.keep_alive,
             "commands": commands,
             "env": _environment(config, attempt),

@@ -13,13 +13,15 @@ from collections.abc import Mapping, Sequence
 #: marks every process of the command, also those that left its session
 MARK = "DAGU_SSH_STEP"
 
-# A single group in braces: the shell parses all of it before it runs any of it, so that a connection
+# Shells make what they start in the background deaf to INT and QUIT; where `env` cannot undo that, TERM
+# is sent instead. A single group in braces: the shell parses all of it before it runs any of it, so that a connection
 # cut in the middle of these lines starts nothing.
 _LINES = """{
 exec 3<&0 4>&1 5>&2 </dev/null
 @EXPORTS@
-own=
+own= deaf=1
 command -v setsid >/dev/null 2>&1 && own=setsid || set -m 2>/dev/null
+env --default-signal=INT,QUIT true 2>/dev/null && own="$own env --default-signal=INT,QUIT" deaf=
 printf '%s start\\n' @TOKEN@
 printf '%s start\\n' @TOKEN@ >&2
 @MARK@ $own @COMMAND@ 3<&- 4>&- 5>&- &
@@ -32,6 +34,7 @@ trap stopping=1 USR1
   IFS=' ' read -r signal left <&3 || signal=
   kill -s USR1 $$
   [ -n "$signal" ] || { signal=TERM; left=@GRACE@; }
+  case $deaf$signal in 1INT | 1QUIT) signal=TERM ;; esac
   kill -s "$signal" -- "-$pid" || kill -s "$signal" "$pid"
   while [ "$left" -gt 0 ] && { kill -0 -- "-$pid" || kill -0 "$pid"; }; do
     sleep 0.1 || { sleep 1; left=$((left - 9)); }

@@ -52,40 +52,54 @@ class Stream:
 
 
 class Session:
-    """A command that has been started; `wait` for its exit code, or `stop` it."""
+    """A command on the other machine: `start` it, `wait` for its exit code, or `stop` it."""
 
     def __init__(self, channel: Channel, pulse: Pulse, *, token: str, plain: bool, place: str) -> None:
         self._channel, self._pulse, self._plain, self._place = channel, pulse, plain, place
         mark = token.encode()
         # What the login shell says before the command begins is not its output.
-        self._out = Stream(channel.recv, Marks(mark, 1 if plain else 2, 1), pulse)
-        self._err = Stream(channel.recv_stderr, Marks(mark, 2, 2), pulse)
+        self._out_marks, self._err_marks = Marks(mark, 1 if plain else 2, 1), Marks(mark, 2, 2)
+        self._streams: list[Stream] = []
 
-    def send(self, data: bytes) -> None:
-        """Write to the stdin of what was started. Whether anybody read it shows in its end."""
+    def start(self, line: str, stdin: bytes) -> None:
+        """Have the server run `line` and give it `stdin`. Raises Failed when it refuses."""
+        from paramiko import SSHException
+
+        try:
+            self._channel.exec_command(line.encode("utf-8", "surrogateescape"))
+        except (SSHException, EOFError) as error:
+            raise Failed(f"{self._place} refuses to run a command: {error}", 255) from None
+        self._streams = [
+            Stream(self._channel.recv, self._out_marks, self._pulse),
+            Stream(self._channel.recv_stderr, self._err_marks, self._pulse),
+        ]
+        # Whether anybody read it shows in how the command ends.
         with contextlib.suppress(OSError):
-            self._channel.sendall(data)
+            self._channel.sendall(stdin)
+            if self._plain:
+                self._channel.shutdown_write()
 
     def wait(self) -> int:
         """The exit code. Raises Lost when the connection ended first, Failed when nothing was begun."""
-        for stream in (self._out, self._err):
+        for stream in self._streams:
             # A connection that breaks ends both by itself.
             while not stream.over.wait(1.0) and not self._has_drained() and not self._is_broken():
                 pass
-        for stream in (self._out, self._err):
+        for stream in self._streams:
             if stream.error is not None:
                 raise stream.error
-        if (code := self._out.marks.code) is not None:
+        if (code := self._out_marks.code) is not None:
             return code
         return self._without_mark()
 
     def stop(self, number: int, grace: float, until: float) -> None:
         """Ask the other side to end the command within `grace` seconds, and wait for that."""
-        if not self._plain and self._out.marks.started.wait(max(0.0, until - time.monotonic()) / 2):
-            self.send(remote_shell.stop_line(signal.Signals(number).name, grace))
+        if not self._plain and self._out_marks.started.wait(max(0.0, until - time.monotonic()) / 2):
+            with contextlib.suppress(OSError):
+                self._channel.sendall(remote_shell.stop_line(signal.Signals(number).name, grace))
         else:
             self._channel.close()
-        for stream in (self._out, self._err):
+        for stream in self._streams:
             stream.over.wait(max(0.0, until - time.monotonic()))
         self._channel.close()
 
@@ -103,7 +117,7 @@ class Session:
             if code < 0:
                 raise Lost(f"{self._place} told no exit code: a signal ended the command there")
             return code
-        if self._out.marks.started.is_set():
+        if self._out_marks.started.is_set():
             raise Lost(f"the shell that looked after the command on {self._place} was killed")
         raise Failed(
             f"{self._place} gave us no POSIX shell (exit code {code})\n"
@@ -113,9 +127,9 @@ class Session:
 
     def _has_drained(self) -> bool:
         """Whether a plain command ended and nothing comes any more, though something holds its output."""
-        idle = time.monotonic() - max(self._out.last, self._err.last)
+        idle = time.monotonic() - max(stream.last for stream in self._streams)
         return self._plain and self._channel.exit_status_ready() and idle > _DRAIN
 
     def _is_broken(self) -> bool:
         """Whether output could not be written here."""
-        return self._out.error is not None or self._err.error is not None
+        return any(stream.error is not None for stream in self._streams)

@@ -54,6 +54,8 @@ def main(request: dict[str, Any]) -> int:
     logging.getLogger("paramiko").propagate = False
     stop = _Stop()
     stop.listen()
+    if request["agent"]:
+        os.environ["SSH_AUTH_SOCK"] = request["agent"]
     target = Target.of(request["target"])
     transport = connect(target, _tell)
     try:
@@ -107,36 +109,28 @@ class _Step:
                 getattr(copies, way)(source, to)
 
     def _command(self, command: Any) -> int:
-        with _in_doubt(self._request["lost"]):
-            session = self._begin(command)
-            try:
-                return session.wait()
-            except Stopped:
-                grace: float = self._request["grace"]
-                session.stop(self._stop.number, _patience(grace), time.monotonic() + grace)
-                raise
-            finally:
-                session.close()
-
-    def _begin(self, command: Any) -> Session:
         from paramiko import SSHException
 
         plain, token, grace = self._request["plain"], self._request["token"], self._request["grace"]
         try:
             channel = self._transport.open_session()
-            channel.exec_command(
-                command.encode("utf-8", "surrogateescape") if plain else remote_shell.bootstrap(token)
-            )
         except (SSHException, EOFError) as error:
-            raise Failed(f"{self._target.place} refuses to run a command: {error}", 255) from None
+            raise Failed(f"{self._target.place} refuses a session: {error}", 255) from None
         session = Session(channel, self._pulse, token=token, plain=plain, place=self._target.place)
-        if plain:
-            with contextlib.suppress(OSError):
-                channel.shutdown_write()
-        else:
-            env: dict[str, str] = self._request["env"]
-            session.send(remote_shell.lines(command, env, token=token, grace=_patience(grace)))
-        return session
+        with _in_doubt(self._request["lost"]):
+            try:
+                if plain:
+                    session.start(command, b"")
+                else:
+                    env: dict[str, str] = self._request["env"]
+                    lines = remote_shell.lines(command, env, token=token, grace=_patience(grace))
+                    session.start(remote_shell.bootstrap(token), lines)
+                return session.wait()
+            except Stopped:
+                session.stop(self._stop.number, _patience(grace), time.monotonic() + grace)
+                raise
+            finally:
+                session.close()
 
 
 def _patience(grace: float) -> float:

@@ -65,6 +65,14 @@ def test_a_stop_sends_the_signal_of_the_step(lab: Any, sshd: Any, nap: str) -> N
     assert not lab.running(nap)
 
 
+def test_an_interrupt_is_heard(lab: Any, sshd: Any, nap: str) -> None:
+    step = {**sshd.step(f"echo ready; sleep {nap}", shell="sh"), "signalOnStop": "SIGINT"}
+    result = run(step, grace=20, stop_after=1.0)
+    assert (result.status, result.stdout) == ("aborted", b"ready\n")
+    assert result.stopping < 5
+    assert not lab.running(nap)
+
+
 def test_what_ignores_the_signal_is_killed_within_the_grace(lab: Any, sshd: Any, nap: str) -> None:
     line = f"trap '' TERM; echo ready; while :; do sleep {nap}; done"
     result = run(sshd.step(line, shell="sh"), stop_after=0.8)

@@ -220,10 +220,13 @@ def agent(sshd: Any, tmp_path: Path) -> Iterator[str]:
         process.wait(5)
 
 
-def test_an_agent_is_asked(sshd: Any, agent: str) -> None:
+def test_an_agent_is_asked(sshd: Any, agent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", agent + ".gone")
     step = sshd.step("true", key=None)
-    assert run(step, environ={"SSH_AUTH_SOCK": agent}).status == "succeeded"
-    assert "tried: nothing" in refused(step, environ={"SSH_AUTH_SOCK": agent + ".gone"})
+    assert "tried: nothing" in refused(step)
+    assert run({**step, "env": [{"SSH_AUTH_SOCK": agent}]}).status == "succeeded"
+    monkeypatch.setenv("SSH_AUTH_SOCK", agent)
+    assert run(step).status == "succeeded"
 
 
 def test_a_password(guarded: Any) -> None:

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from dagu_core.base.errors import NotFound, PluginError
+from dagu_core.contracts import host as host_module
 from dagu_core.contracts.discovery import installed
-from dagu_core.contracts.host import PluginHost, PluginReport
+from dagu_core.contracts.host import PluginHost
+from dagu_core.contracts.report import PluginReport
 
 ZOO = Path(__file__).parents[2] / "plugins_zoo"
 SECRETS = ("dagu_core.builtins.secrets",)
@@ -29,6 +31,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     site.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "path", [str(site), str(ZOO), *sys.path])
+    # What happens to be installed beside them is none of these tests' business.
+    monkeypatch.setattr(host_module, "installed", lambda: installed(path=[str(site)]))
 
     def put(module: str, *, name: str = "", package: str = "", attribute: str = "") -> None:
         name = name or module.removeprefix("zoo_")
@@ -83,6 +87,8 @@ BROKEN = {
     "zoo_missing_dependency": "ModuleNotFoundError: No module named 'no_such_package_of_the_zoo'",
     "zoo_bad_syntax": "SyntaxError: ",
     "zoo_old_api": "made for plugin API 0, this is 1",
+    "zoo_new_api": "made for plugin API 2-3, this is 1",
+    "zoo_odd_api": "DAGU_API is 'one', neither a number nor (first, last)",
     "zoo_unknown_hook": "PluginValidationError: unknown hook 'dagu_register_executers'",
     "zoo_wrong_argument": "PluginValidationError: Plugin 'wrong_argument' for hook",
     "zoo_hook_raises": "dagu_register_guards raised ValueError: not today",

@@ -27,8 +27,10 @@ class Archive:
         """
         try:
             self._walk(visit, content)
-        except (Failed, MemoryError):
+        except Failed:
             raise
+        except MemoryError:
+            refuse(DECOMPRESS, f"{self.path} needs too much memory to decompress")
         except EOFError as error:
             refuse(CORRUPT, f"{self.path} is cut off: {error}")
         except NotImplementedError as error:

@@ -1,0 +1,1 @@
+"""Templates of new plugins, one folder's worth of text."""

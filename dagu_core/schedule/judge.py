@@ -1,0 +1,129 @@
+"""Exclusions and filters, asked in order about each instant of a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from dagu_core.base.config import Config
+from dagu_core.base.errors import DaguError
+from dagu_core.contracts.catalog import Catalog
+from dagu_core.contracts.trigger import ClockScope, ScheduleFilter, Tick
+from dagu_core.schedule.exclusions import Exclusions
+from dagu_core.schedule.lanes import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An instant of an entry (`source`) and what became of it: `target` is when it is due now.
+
+    `clear`: nothing held it back or moved it, so nothing is moved over it either.
+    """
+
+    lane: Lane
+    source: float
+    target: float
+    skipped: str = ""
+    note: str = ""
+    clear: bool = False
+
+    def dropped(self, reason: str) -> Candidate:
+        """The same, with nothing to be done."""
+        return replace(self, target=self.source, skipped=reason, clear=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A schedule filter with its value, or the reason why it cannot judge."""
+
+    key: str
+    part: ScheduleFilter
+    config: Config | None
+    wrong: str = ""
+
+
+def filters_of(catalog: Catalog, values: Mapping[str, Any]) -> tuple[Filter, ...]:
+    """The filters among the plugin values of a DAG. One that cannot read its value lets nothing
+    pass."""
+    found = []
+    for key, value in values.items():
+        if (part := catalog.filters.get(key)) is None:
+            continue
+        try:
+            found.append(Filter(key, part(), part.Config.model_validate(value)))
+        except ValidationError as error:
+            found.append(Filter(key, part(), None, str(error.errors(include_url=False)[0]["msg"])))
+    return tuple(found)
+
+
+class Judge:
+    """Asks exclusions and filters about instants: exclusions hold back starts and restarts,
+    filters starts. A stop is never held back."""
+
+    def __init__(
+        self, exclusions: Exclusions, defers: bool, filters: tuple[Filter, ...], scope: ClockScope
+    ) -> None:
+        self._exclusions = exclusions
+        self._defers = defers
+        self._filters = filters
+        self._scope = scope
+
+    def __bool__(self) -> bool:
+        return bool(self._exclusions or self._filters)
+
+    @property
+    def moves_back(self) -> bool:
+        """Whether an instant may become due before its time, or long after it."""
+        return bool(self._filters)
+
+    def covers(self, action: str) -> bool:
+        """Whether instants of the action are judged at all."""
+        return action == "start" or (action == "restart" and bool(self._exclusions))
+
+    def window_start(self, at: float) -> float:
+        """Where to begin so that everything that is deferred behind `at` is met."""
+        return self._exclusions.start_of(at) if self._defers else at
+
+    def judge(self, lane: Lane, tick: Tick) -> tuple[Candidate, float | None]:
+        """What becomes of an instant; the second value is the end of the window it was deferred to."""
+        candidate = Candidate(lane, tick.at, tick.at, "", tick.note, clear=True)
+        deferred = None
+        if (window := self._exclusions.window_at(tick.at)) is not None:
+            end = self._exclusions.end_of(tick.at) if self._defers else None
+            if end is None:
+                return replace(candidate, skipped=window.reason, clear=False), None
+            candidate = self._moved(candidate, end, f"deferred: {window.reason}")
+            deferred = end
+        if lane.entry.action != "start":
+            return candidate, deferred
+        for each in self._filters:
+            candidate = self._filtered(candidate, each)
+            if candidate.skipped:
+                break
+        if not candidate.skipped and candidate.target != (deferred or tick.at):
+            if (window := self._exclusions.window_at(candidate.target)) is not None:
+                candidate = candidate.dropped(f"{candidate.note}; {window.reason}")
+        return candidate, deferred
+
+    def _filtered(self, candidate: Candidate, each: Filter) -> Candidate:
+        if each.config is None:
+            return candidate.dropped(f"{each.key}: {each.wrong}")
+        try:
+            verdict = each.part.verdict(each.config, self._scope, candidate.target)
+        except DaguError as error:
+            return candidate.dropped(f"{each.key}: {error}")
+        if verdict.kind == "skip":
+            return candidate.dropped(verdict.reason or each.key)
+        if verdict.kind == "shift" and verdict.at != candidate.target:
+            return self._moved(candidate, verdict.at, f"shifted: {verdict.reason or each.key}")
+        return candidate
+
+    def _moved(self, candidate: Candidate, target: float, why: str) -> Candidate:
+        due = datetime.fromtimestamp(candidate.source, self._scope.zone)
+        note = f"{why} ({due:%Y-%m-%d %H:%M:%S})"
+        note = f"{candidate.note}; {note}" if candidate.note else note
+        return replace(candidate, target=target, note=note, clear=False)

@@ -1,0 +1,252 @@
+"""What a schedule says about a stretch of time: fires, skips and shifts. Pure but for calendars."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from hashlib import sha256
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from dagu_core.contracts.catalog import Catalog
+from dagu_core.contracts.trigger import ClockScope
+from dagu_core.model.plan.plan import Plan
+from dagu_core.model.plan.schedule import ACTIONS, Exclusion, Schedule, ScheduleEntry
+from dagu_core.schedule.exclusions import Exclusions
+from dagu_core.schedule.judge import Candidate, Judge, filters_of
+from dagu_core.schedule.lanes import Clockwork, Lane, clockwork
+from dagu_core.schedule.slots import Slot
+from dagu_core.schedule.zones import zone_named
+
+_DAY = 86_400.0
+#: a filter keeps the time of day, so nothing is moved over a day that is free by more than this
+_MARGIN = 26 * 3600.0
+#: further than this a filter does not move anything
+_REACH = 35 * _DAY
+#: how far back the previous instant is looked for, first near, then far
+_LOOK_BACK = (60.0, 3600.0, _DAY, 8 * _DAY, 62 * _DAY, 366 * _DAY, 9 * 366 * _DAY)
+_MOST_LOOKED_AT = 50_000
+
+
+class Planner:
+    """The slots of one schedule.
+
+    `zone` is the zone of the settings ("" = the system's), used when neither entry nor DAG name
+    one. `seen` maps fingerprints of entries to the instant they were first seen. `filters` holds
+    the DAG's values by key (`Plan.fields` as it is: other keys are left alone). `name` is the
+    DAG's and spreads the jitter. Walking one iterator of `slots` is much cheaper than asking
+    `next` again and again.
+
+    Raises NotFound when the plugin of an entry is not installed, and Invalid for data it refuses.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        catalog: Catalog,
+        *,
+        zone: str,
+        seen: Mapping[str, float] | None = None,
+        filters: Mapping[str, Any] | None = None,
+        location: Mapping[str, Any] | None = None,
+        folder: Path | None = None,
+        name: str = "",
+    ) -> None:
+        own_zone = zone_named(schedule.timezone or zone)
+        scope = ClockScope(own_zone, location=schedule.location or location, folder=folder)
+        seen = seen or {}
+
+        def lane(index: int, entry: ScheduleEntry) -> Lane:
+            its_zone = zone_named(entry.timezone) if entry.timezone else own_zone
+            its_scope = replace(scope, zone=its_zone, anchor=seen.get(entry.fingerprint, 0.0))
+            return Lane(index, entry, clockwork(catalog, entry.kind, entry.config, entry.text, its_scope))
+
+        def excluding(each: Exclusion) -> Clockwork:
+            return clockwork(catalog, each.kind, each.config, each.text, scope)
+
+        self._lanes = [lane(index, entry) for index, entry in enumerate(schedule.entries)]
+        exclusions = Exclusions(schedule.exclusions, own_zone, excluding)
+        self._judge = Judge(
+            exclusions, schedule.on_excluded == "defer", filters_of(catalog, filters or {}), scope
+        )
+        self._first = _midnight(schedule.start_date, own_zone, -math.inf)
+        self._end = _midnight(schedule.end_date, own_zone, math.inf, days=1)
+        self._jitter = max((entry.jitter for entry in schedule.entries), default=0.0)
+        self._name = name
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        catalog: Catalog,
+        *,
+        zone: str,
+        seen: Mapping[str, float] | None = None,
+        location: Mapping[str, Any] | None = None,
+        folder: Path | None = None,
+    ) -> Planner:
+        """The planner of a plan, with its filters."""
+        return cls(
+            plan.schedule,
+            catalog,
+            zone=zone,
+            seen=seen,
+            filters=plan.fields,
+            location=location,
+            folder=folder,
+            name=plan.name,
+        )
+
+    def slots(self, after: float, until: float) -> Iterator[Slot]:
+        """Every slot to be done in (after, until], in the order of `at`, skipped ones included;
+        made one by one as they are taken."""
+        if len(self._lanes) == 1 and not self._judge and not self._jitter:
+            return self._of_one_lane(self._lanes[0], after, until)
+        return self._merged(after, until)
+
+    def next(self, after: float) -> Slot | None:
+        """The first slot after `after`, skipped ones included; None = there is none any more."""
+        return next(self.slots(after, math.inf), None)
+
+    def previous_due(self, action: str, before: float) -> float | None:
+        """The last instant before `before` at which the action was due and not skipped."""
+        looked_at = 0
+        for reach in _LOOK_BACK:
+            found = None
+            for slot in self.slots(before - reach, before + self._jitter):
+                looked_at += 1
+                if slot.action == action and not slot.skipped and slot.due < before:
+                    found = slot.due if found is None else max(found, slot.due)
+            if found is not None or looked_at > _MOST_LOOKED_AT:
+                return found
+        return None
+
+    def backfillable(self, entry: ScheduleEntry) -> bool:
+        """Whether instants of the past can be asked for."""
+        lane = next((each for each in self._lanes if each.entry is entry or each.entry == entry), None)
+        return lane is not None and lane.work.trigger.backfillable(lane.work.config)
+
+    def _of_one_lane(self, lane: Lane, after: float, until: float) -> Iterator[Slot]:
+        action, entries, end = lane.entry.action, (lane.entry,), self._end
+        for tick in lane.work.ticks(max(after, self._before_first)):
+            at = tick.at
+            if at > until or at >= end:
+                return
+            yield Slot(at, at, action, entries, tick.skipped, tick.note)
+
+    def _merged(self, after: float, until: float) -> Iterator[Slot]:
+        begin = self._begin(after)
+        lanes = (self._candidates(lane, begin) for lane in self._lanes)
+        groups: dict[tuple[float, int], list[Candidate]] = {}
+        due: list[tuple[float, int]] = []
+        ready: list[tuple[float, int, Slot]] = []
+        cleared = -math.inf
+        for candidate in heapq.merge(*lanes, key=attrgetter("source")):
+            cleared = max(cleared, candidate.source if candidate.clear else -math.inf)
+            sure = candidate.source
+            if self._judge.moves_back:
+                sure = max(cleared - _MARGIN, candidate.source - _REACH)
+            yield from self._settled(groups, due, ready, sure, after, until)
+            if sure > until:
+                return
+            key = (candidate.target, ACTIONS.index(candidate.lane.entry.action))
+            if key not in groups:
+                groups[key] = []
+                heapq.heappush(due, key)
+            groups[key].append(candidate)
+        yield from self._settled(groups, due, ready, math.inf, after, until)
+
+    def _settled(
+        self,
+        groups: dict[tuple[float, int], list[Candidate]],
+        due: list[tuple[float, int]],
+        ready: list[tuple[float, int, Slot]],
+        sure: float,
+        after: float,
+        until: float,
+    ) -> Iterator[Slot]:
+        """The slots before `sure`: nothing that is still to come can change them."""
+        while due and due[0][0] < sure:
+            key = heapq.heappop(due)
+            slot = self._slot(key[0], ACTIONS[key[1]], groups.pop(key))
+            heapq.heappush(ready, (slot.at, key[1], slot))
+        while ready and ready[0][0] < sure:
+            at, _, slot = heapq.heappop(ready)
+            if after < at <= until:
+                yield slot
+
+    def _slot(self, due: float, action: str, group: list[Candidate]) -> Slot:
+        fires = [each for each in group if not each.skipped] or group
+        fires.sort(key=lambda each: each.lane.index)
+        entries = tuple(dict.fromkeys(each.lane.index for each in fires))
+        by_index = {each.lane.index: each.lane.entry for each in fires}
+        skipped = "; ".join(dict.fromkeys(each.skipped for each in fires if each.skipped))
+        note = "; ".join(dict.fromkeys(each.note for each in fires if each.note))
+        first = fires[0].lane.entry
+        at = due if skipped else due + self._delay(first, due)
+        return Slot(due, at, action, tuple(by_index[index] for index in entries), skipped, note)
+
+    def _delay(self, entry: ScheduleEntry, due: float) -> float:
+        """The same for the same DAG, entry and instant, spread evenly over the jitter."""
+        if not entry.jitter:
+            return 0.0
+        digest = sha256(f"{self._name}\0{entry.fingerprint}\0{due}".encode()).digest()
+        return round(entry.jitter * int.from_bytes(digest[:4], "big") / 0xFFFF_FFFF, 3)
+
+    def _candidates(self, lane: Lane, begin: float) -> Iterator[Candidate]:
+        judged = self._judge.covers(lane.entry.action)
+        asked = max(begin, self._before_first)
+        while True:
+            deferred = None
+            for tick in lane.work.ticks(asked):
+                if tick.at >= self._end:
+                    return
+                if not judged or tick.skipped:
+                    yield Candidate(lane, tick.at, tick.at, tick.skipped, tick.note, clear=True)
+                    continue
+                candidate, deferred = self._judge.judge(lane, tick)
+                if candidate.target >= self._end:
+                    candidate = candidate.dropped("moved beyond endDate")
+                yield candidate
+                if deferred is not None:
+                    break
+            if deferred is None:
+                return
+            # All others in this window would be moved to the same instant.
+            asked = deferred - 0.001
+
+    def _begin(self, after: float) -> float:
+        """Where to begin so that everything that is moved behind `after` is met."""
+        begin = after - self._jitter
+        if self._judge.moves_back:
+            begin -= _MARGIN
+            for _ in range(round(_REACH / _DAY)):
+                begin -= _DAY
+                if self._has_clear(begin, begin + _DAY):
+                    break
+        return self._judge.window_start(begin)
+
+    def _has_clear(self, begin: float, end: float) -> bool:
+        for lane in self._lanes:
+            if lane.entry.action == "start":
+                for candidate in self._candidates(lane, begin):
+                    if candidate.source > end:
+                        break
+                    if candidate.clear:
+                        return True
+        return False
+
+    @property
+    def _before_first(self) -> float:
+        return self._first - 0.001
+
+
+def _midnight(day: str, zone: Any, missing: float, days: int = 0) -> float:
+    if not day:
+        return missing
+    midnight = datetime.combine(date.fromisoformat(day) + timedelta(days=days), time(), tzinfo=zone)
+    return midnight.timestamp()

@@ -1,0 +1,3 @@
+"""Made for this core and the next."""
+
+DAGU_API = (1, 2)

@@ -1,0 +1,3 @@
+"""Does not know what a version is."""
+
+DAGU_API = "one"
