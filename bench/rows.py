@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from bench import workloads
@@ -59,6 +60,17 @@ def _ninja(jobs: int) -> Command:
     return command
 
 
+def _plugins(folder: str) -> Command:
+    """Ours with the plugins of a folder, and without those that happen to be installed here."""
+
+    def command(tools: Tools, at: Path) -> list[str]:
+        installed = ",".join(sorted({point.name for point in entry_points(group="dagu.plugins")}))
+        variables = [f"PYTHONPATH={at / folder}", f"DAGU_PLUGINS_DISABLED={installed}"]
+        return ["env", *variables, tools.ours, "start", "-q", str(at / "dag.yaml")]
+
+    return command
+
+
 ROWS = (
     Row(
         "chain",
@@ -97,6 +109,13 @@ ROWS = (
         workloads.one_step,
         {"ours": _ours(), "peer": _peer(), "python": lambda tools, folder: [tools.python, "-c", "pass"]},
         (Target("ours", "ours", at_most=0.25, unit="s"), Target("ours / bare Python", "ours", "python")),
+    ),
+    Row(
+        "plugins",
+        "`start` of a one-step DAG with 20 plugins",
+        lambda folder: workloads.with_plugins(folder, 20),
+        {"ours": _plugins("site"), "ours, no plugins": _plugins("empty")},
+        (Target("20 plugins / none", "ours", "ours, no plugins", at_most=1.15),),
     ),
     Row(
         "output",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 from pathlib import Path
 
 
@@ -66,3 +67,61 @@ def _dag(folder: Path, name: str, steps: list[str], head: str = "") -> None:
 
 def _ninja(folder: Path, builds: list[str]) -> None:
     (folder / "build.ninja").write_text("\n".join(["rule nothing", "  command = true", *builds, ""]))
+
+
+_PLUGIN = '''"""What this package offers."""
+
+from typing import Any
+
+from dagu_core import Executor, hookimpl
+from {module}.executor import Toy
+
+DAGU_API = 1
+
+
+@hookimpl
+def dagu_register_executors() -> list[type[Executor[Any]]]:
+    return [Toy]
+'''
+_EXECUTOR = '''"""A step type."""
+
+from pydantic import Field
+
+from dagu_core import Attempt, Config, Executor, Outcome
+
+
+class ToyConfig(Config):
+    """What a toy needs."""
+
+    times: int = Field(1, ge=1, description="How often.")
+    where: str = Field("", description="Where.")
+    headers: dict[str, str] = Field(default_factory=dict, description="What goes along.")
+
+
+class Toy(Executor[ToyConfig]):
+    """Says its name."""
+
+    name = "{name}"
+    Config = ToyConfig
+    capabilities = frozenset({{"command"}})
+
+    async def run(self, attempt: Attempt[ToyConfig]) -> Outcome:
+        await attempt.stdout.write(b"{name}")
+        return Outcome()
+'''
+
+
+def with_plugins(folder: Path, number: int) -> None:
+    """The smallest DAG, a folder `site` with so many installed plugins, and one `empty`."""
+    one_step(folder)
+    (folder / "empty").mkdir()
+    for name in (f"toy{n}" for n in range(number)):
+        info, package = folder / "site" / f"dagu_{name}-1.0.dist-info", folder / "site" / f"dagu_{name}"
+        info.mkdir(parents=True)
+        package.mkdir()
+        (info / "entry_points.txt").write_text(f"[dagu.plugins]\n{name} = {package.name}.plugin\n")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dagu-{name}\nVersion: 1.0\n\n")
+        (package / "__init__.py").write_text("")
+        (package / "plugin.py").write_text(_PLUGIN.format(module=package.name))
+        (package / "executor.py").write_text(_EXECUTOR.format(name=name))
+    compileall.compile_dir(folder / "site", quiet=1)

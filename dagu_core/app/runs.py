@@ -23,8 +23,9 @@ from dagu_core.base.errors import (
 from dagu_core.base.names import check_dag_name, check_run_id
 from dagu_core.base.places import Problem
 from dagu_core.contracts.store import Change, RunQuery, StoredRun
-from dagu_core.engine.launch import Launch, evaluate_params, new_summary, resume, start
+from dagu_core.engine.launch import resume, start
 from dagu_core.engine.liveness import host_name, poke
+from dagu_core.engine.new_run import Launch, evaluate_params, new_summary
 from dagu_core.model.plan.plan import Param
 from dagu_core.model.run.events import Event, RunEnded, RunReset
 from dagu_core.model.run.index import restore

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dagu_core.base.config import Config, fold
 from dagu_core.base.errors import NotFound
 from dagu_core.contracts.offers import Offer, first_line
-from dagu_core.model.spec.vocabulary import StepType, Vocabulary
+from dagu_core.model.spec.vocabulary import ClockKind, StepType, Vocabulary
 
 if TYPE_CHECKING:
     from dagu_core.base.settings import SettingsSection
@@ -41,7 +41,7 @@ _OUR_PACKAGES = {
     "dagu-resources": ("resources", "quota", "limits"),
     "dagu-otel": ("otel",),
     "dagu-cron": ("cron",),
-    "dagu-filewatch": ("watch", "fileWatch"),
+    "dagu-filewatch": ("watch", "fileWatch", "file", "fileTrigger"),
     "dagu-sun": ("sun", "sunrise", "sunset"),
     "dagu-calendar": ("calendar", "calendars", "holidays"),
     "dagu-secrets": ("vault", "aws", "gcp", "azure", "awsSecretsManager", "secretRefs"),
@@ -111,6 +111,13 @@ class Catalog:
         )
 
     @cached_property
+    def clocks(self) -> Mapping[str, type[ClockTrigger]]:
+        """The triggers that are functions of time."""
+        from dagu_core.contracts.trigger import ClockTrigger
+
+        return {word: each for word, each in self.triggers.items() if issubclass(each, ClockTrigger)}
+
+    @cached_property
     def vocabulary(self) -> Vocabulary:
         """The words plugins add to the language."""
         step_types = {
@@ -123,12 +130,17 @@ class Catalog:
             step_keys.update(each.step_fields)
         filters = {word: each.Config for word, each in self.filters.items()}
         dag_keys = notifiers | filters | dict(self.dag_fields)
-        taken = step_types.keys() | step_keys.keys() | dag_keys.keys()
+        clocks = {word: ClockKind(each.name, each.Config, each.read) for word, each in self.clocks.items()}
+        triggers = {word: each.Config for word, each in self.triggers.items() if word not in clocks}
+        known = (step_types, step_keys, dag_keys, clocks, triggers)
+        taken = {word for words in known for word in words}
         return Vocabulary(
             step_types=step_types,
             step_keys=step_keys,
             dag_keys=dag_keys,
             providers=frozenset(self.providers),
+            clocks=clocks,
+            triggers=triggers,
             check_secret=self._check_secret,
             owners={word: package for word, package in OWNERS.items() if word not in taken},
             broken=self.broken,
@@ -144,10 +156,7 @@ class Catalog:
 
     def clock_trigger(self, name: str) -> type[ClockTrigger]:
         """The schedule kind `name`. Raises NotFound."""
-        from dagu_core.contracts.trigger import ClockTrigger
-
-        clocks = {word: each for word, each in self.triggers.items() if issubclass(each, ClockTrigger)}
-        return self._get(clocks, name, "schedule kind")
+        return self._get(self.clocks, name, "schedule kind")
 
     def store(self, url: str) -> type[StateStore]:
         """The state store for a URL, by its scheme. Raises NotFound."""

@@ -30,6 +30,7 @@ BUILTINS = (
     "dagu_core.builtins.subdag",
     "dagu_core.builtins.stores",
     "dagu_core.builtins.secrets",
+    "dagu_core.builtins.at",
 )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dagu_core.engine.attempt import LiveAttempt
     from dagu_core.engine.context import RunContext
     from dagu_core.engine.driver import Driver
-    from dagu_core.engine.launch import Launch
+    from dagu_core.engine.new_run import Launch
     from dagu_core.engine.runner import Runner
 
 #: levels of sub-DAGs below the root
@@ -166,7 +166,8 @@ class RunChildren:
             return
 
     async def _start_or_resume(self, plan: Plan, child: _Child) -> Run:
-        from dagu_core.engine.launch import Launch, resume, start
+        from dagu_core.engine.launch import resume, start
+        from dagu_core.engine.new_run import Launch
         from dagu_core.model.run.events import RunReset
 
         context = self.driver.bench.context

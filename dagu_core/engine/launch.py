@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from dagu_core.base.errors import AlreadyRunning, Conflict, DaguError
 from dagu_core.base.failpoints import fail_point
-from dagu_core.contracts.store import Change, StoredRun, definition_key
+from dagu_core.contracts.store import Change, StoredRun
 from dagu_core.engine import providers
 from dagu_core.engine.boot import BOOT, boot_id, lost_to_a_restart
 from dagu_core.engine.carry_out import Workbench
 from dagu_core.engine.children import RunChildren
 from dagu_core.engine.context import (
-    Params,
     RunContext,
     assemble,
-    dag_environment,
     default_shell,
     load_dotenv,
     resolve_secrets,
-    working_dir,
 )
 from dagu_core.engine.driver import Driver
 from dagu_core.engine.logs import RunFiles, log_folder, run_files, work_folder
+from dagu_core.engine.new_run import Launch, evaluate_params, new_summary
 from dagu_core.engine.real_values import dag_fields
 from dagu_core.engine.run_log import RunLog
 from dagu_core.engine.runner import Runner
 from dagu_core.engine.scope import Visibility
-from dagu_core.engine.substitute import Substitution
-from dagu_core.model.plan.plan import Param, Plan
+from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run.events import (
     Event,
     Noted,
@@ -43,52 +37,11 @@ from dagu_core.model.run.events import (
     StopRequested,
 )
 from dagu_core.model.run.index import new_run, restore
-from dagu_core.model.run.run import Run, RunRef, RunSummary
+from dagu_core.model.run.run import Run, RunSummary
 from dagu_core.model.status import RunStatus
-from dagu_core.model.values.params import params_text, resolve
 
 #: a run that kills its own engine again and again is given up after this many recoveries
 RECOVERY_LIMIT = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """What a new run is made of. `overrides` are parameters from outside; `environ` the OS
-    environment its references see; `fallback_dir` where it works unless its file says; `extra` what
-    its row keeps of its cause; `notes` (code, sentence) what its definition was warned of."""
-
-    plan: Plan
-    ref: RunRef
-    overrides: Sequence[Param] = ()
-    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    fallback_dir: str = ""
-    root: RunRef | None = None
-    parent: RunRef | None = None
-    parent_step: str = ""
-    worker: str = "local"
-    queue: str = ""
-    priority: int = 0
-    depth: int = 0
-    params: Params | None = None
-    extra: Mapping[str, str] = field(default_factory=dict)
-    notes: Sequence[tuple[str, str]] = ()
-
-
-async def evaluate_params(launch: Launch, folders: Sequence[Path]) -> tuple[Params, dict[str, str], Path]:
-    """(parameters, DAG environment, working directory) of a new run; each evaluated once."""
-    plan, environ = launch.plan, launch.environ
-    shell = default_shell(plan, environ)
-    cwd = working_dir(plan, environ, launch.fallback_dir)
-    if plan.dotenv_first:
-        environ = {**environ, **load_dotenv(plan, cwd, environ)}
-    env = await dag_environment(plan, environ, shell, cwd)
-    if launch.params is not None:
-        return launch.params, env, cwd
-    run = Substitution(shell, {**environ, **env}, cwd if cwd.is_dir() else Path("/"))
-    params = await resolve(
-        plan.params, launch.overrides, env=env, environ=environ, run_command=run, folders=[*folders, cwd]
-    )
-    return params, env, cwd
 
 
 async def start(runner: Runner, launch: Launch) -> Run:
@@ -120,26 +73,6 @@ async def start(runner: Runner, launch: Launch) -> Run:
     return await _drive(runner, launch, run, env, cwd, files, notes)
 
 
-def new_summary(launch: Launch, params: Params, now: float) -> RunSummary:
-    """The row of a run that has not begun."""
-    return RunSummary(
-        ref=launch.ref,
-        root=launch.root or launch.ref,
-        parent=launch.parent,
-        parent_step=launch.parent_step,
-        queue=launch.queue or launch.plan.queue or launch.ref.dag,
-        priority=launch.priority,
-        created_at=now,
-        params=params,
-        params_given=params_text(params),
-        tags=launch.plan.tags,
-        definition=definition_key(launch.plan.source),
-        worker=launch.worker,
-        holds_slot=launch.parent is None,
-        extra=dict(launch.extra),
-    )
-
-
 async def resume(
     runner: Runner,
     launch: Launch,
@@ -147,24 +80,19 @@ async def resume(
     *,
     reset: RunReset | None = None,
     recovered: bool = False,
+    claimed: bool = False,
 ) -> Run:
     """Take over a stored run and drive it on: after a crash, for a retry, from a queue.
 
-    `reset` starts a new attempt of the run. Raises Conflict when somebody else was faster, and
-    AlreadyRunning when its engine still lives. A run that ended before it could be recovered is
-    returned as it is.
+    `reset` starts a new attempt of the run; `claimed` = the store has made us its owner. Raises
+    Conflict when somebody else was faster, and AlreadyRunning when its engine still lives. A run
+    that ended before it could be recovered is returned as it is.
     """
     old, seen = stored.summary, stored.summary.seq
-    if runner.is_alive(old.engine, old.host):
-        raise AlreadyRunning(f"run {old.ref} is running already")
-    fail_point("adopt.before")
-    fence = await runner.store.adopt(old.ref, fence=old.fence, engine=runner.engine, host=runner.host)
-    # Only now can nobody else write: what its last owner did after our first look counts, too.
-    stored = await runner.store.load(old.ref)
-    fail_point("adopt.after")
+    if not claimed:
+        stored = await _adopt(runner, old)
     old = stored.summary
     run = restore(launch.plan, old, stored.steps)
-    run.summary.fence, run.summary.engine, run.summary.host = fence, runner.engine, runner.host
     if recovered and old.status.is_over:
         return run
     if reset is not None and old.seq != seen:
@@ -198,6 +126,17 @@ async def resume(
         first.append(RunFailed(now, str(error)))
         env, cwd = {}, Path("/")
     return await _drive(runner, launch, run, env, cwd, files, first)
+
+
+async def _adopt(runner: Runner, old: RunSummary) -> StoredRun:
+    if runner.is_alive(old.engine, old.host):
+        raise AlreadyRunning(f"run {old.ref} is running already")
+    fail_point("adopt.before")
+    await runner.store.adopt(old.ref, fence=old.fence, engine=runner.engine, host=runner.host)
+    # Only now can nobody else write: what its last owner did after our first look counts, too.
+    stored = await runner.store.load(old.ref)
+    fail_point("adopt.after")
+    return stored
 
 
 async def _drive(

@@ -37,11 +37,15 @@ class EngineLock:
             os.close(self._descriptor)  # somebody swept it away before we had the lock
         os.write(self._descriptor, f"{os.getpid()}\n".encode())
 
-    def release(self) -> None:
-        """Let go; the file goes first, so that nobody finds an unlocked one."""
+    def release(self, *, leaving_runs: bool = False) -> None:
+        """Let go; the file goes first, so that nobody finds an unlocked one.
+
+        Whoever leaves runs behind leaves the file as well: it says that somebody should look.
+        """
         if self._descriptor >= 0:
-            with contextlib.suppress(FileNotFoundError):
-                self.path.unlink()
+            if not leaving_runs:
+                with contextlib.suppress(FileNotFoundError):
+                    self.path.unlink()
             os.close(self._descriptor)
             self._descriptor = -1
 
@@ -83,6 +87,12 @@ def poke(data: Path, engine: str) -> bool:
         os.kill(pid, signal.SIGUSR1)
         return True
     return False
+
+
+def dead_engines(data: Path) -> list[str]:
+    """The engines of this host that died, or left runs behind, and were not swept away yet."""
+    names = [path.stem for path in (data / "engines").glob("*.lock")]
+    return [name for name in names if living_pid(data, name) is None]
 
 
 def forget_dead(data: Path, keep: Collection[str] = ()) -> None:

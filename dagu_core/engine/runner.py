@@ -63,6 +63,7 @@ class Runner:
 
     `watch` hears every committed event of every run; `describe` turns one into a line for the
     run's own log ("" = none). `look_ahead` = steps of a chain may begin before the store knows.
+    `woken` is set whenever somebody pokes this process.
     """
 
     store: StateStore
@@ -81,12 +82,13 @@ class Runner:
     fanout: Fanout = field(init=False)
     _drivers: dict[RunRef, Driver] = field(default_factory=dict)
     _interrupts: int = 0
+    _left_runs: bool = False
     interrupted_by: str = ""
 
     async def __aenter__(self) -> Runner:
         self.engine = self.engine or f"e{self.clock.new_token(12)}"
         self._lock = EngineLock(self.places.data, self.engine)
-        self._poked = asyncio.Event()
+        self._poked, self.woken = asyncio.Event(), asyncio.Event()
         self._hear_pokes()
         try:
             self._lock.hold()
@@ -109,7 +111,7 @@ class Runner:
             await self._poller
         await self.fanout.close()
         self.supervision.close()
-        self._lock.release()
+        self._lock.release(leaving_runs=self._left_runs)
         self._stop_hearing()
 
     def _hear_pokes(self) -> None:
@@ -118,18 +120,22 @@ class Runner:
         From before the lock is held the poke never has its default effect, and it stays without
         one after the end: whoever saw us alive may send it a moment later.
         """
-        loop, poked = asyncio.get_running_loop(), self._poked
+        loop = asyncio.get_running_loop()
         before: Any = None
 
         def hear(number: int, frame: Any) -> None:
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(poked.set)
+                loop.call_soon_threadsafe(self._wake)
             if callable(before):
                 before(number, frame)
 
         with contextlib.suppress(AttributeError, ValueError):
             before = signal.signal(signal.SIGUSR1, hear)
             self._ear = hear, before if callable(before) else signal.SIG_IGN
+
+    def _wake(self) -> None:
+        self._poked.set()
+        self.woken.set()
 
     def _stop_hearing(self) -> None:
         with contextlib.suppress(AttributeError, ValueError):
@@ -150,6 +156,11 @@ class Runner:
         if run.is_over:
             shutil.rmtree(work_folder(self.places.data, run.ref), ignore_errors=True)
         return run
+
+    def let_go(self) -> None:
+        """Leave the hosted runs to the next engine: their processes go on, and are joined there."""
+        for driver in self._drivers.values():
+            driver.abandoned = self._left_runs = True
 
     def tell(self, run: Run, event: Event) -> None:
         """Pass a committed event on to everybody who listens."""

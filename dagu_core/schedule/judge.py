@@ -104,9 +104,9 @@ class Judge:
             candidate = self._filtered(candidate, each)
             if candidate.skipped:
                 break
-        if not candidate.skipped and candidate.target != (deferred or tick.at):
-            if (window := self._exclusions.window_at(candidate.target)) is not None:
-                candidate = candidate.dropped(f"{candidate.note}; {window.reason}")
+        moved = not candidate.skipped and candidate.target != (deferred or tick.at)
+        if moved and (window := self._exclusions.window_at(candidate.target)) is not None:
+            candidate = candidate.dropped(f"{candidate.note}; {window.reason}")
         return candidate, deferred
 
     def _filtered(self, candidate: Candidate, each: Filter) -> Candidate:

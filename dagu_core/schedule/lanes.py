@@ -46,7 +46,9 @@ class Lane:
     work: Clockwork
 
 
-def clockwork(catalog: Catalog, kind: str, config: Mapping[str, Any], text: str, scope: ClockScope) -> Clockwork:
+def clockwork(
+    catalog: Catalog, kind: str, config: Mapping[str, Any], text: str, scope: ClockScope
+) -> Clockwork:
     """The trigger of the word `kind`, ready to be asked. Raises NotFound without its plugin and
     Invalid for a config it refuses."""
     trigger = catalog.clock_trigger(kind)

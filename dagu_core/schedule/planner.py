@@ -12,6 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from dagu_core.base.zones import zone_named
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.trigger import ClockScope
 from dagu_core.model.plan.plan import Plan
@@ -20,7 +21,6 @@ from dagu_core.schedule.exclusions import Exclusions
 from dagu_core.schedule.judge import Candidate, Judge, filters_of
 from dagu_core.schedule.lanes import Clockwork, Lane, clockwork
 from dagu_core.schedule.slots import Slot
-from dagu_core.schedule.zones import zone_named
 
 _DAY = 86_400.0
 #: a filter keeps the time of day, so nothing is moved over a day that is free by more than this

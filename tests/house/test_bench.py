@@ -68,9 +68,10 @@ def test_a_contestant_that_fails_is_no_sample(tmp_path: Path) -> None:
         (lambda folder: workloads.wide(folder, 3, 2), "dag.yaml"),
         (lambda folder: workloads.fan_out(folder, 3, 2), "dag.yaml"),
         (workloads.one_step, "dag.yaml"),
+        (lambda folder: workloads.with_plugins(folder, 2), "dag.yaml"),
         (lambda folder: workloads.output(folder, 1_000), "data.yaml"),
     ],
-    ids=["chain", "wide", "fan", "one", "output"],
+    ids=["chain", "wide", "fan", "one", "plugins", "output"],
 )
 def test_a_workload_runs(write: object, name: str, tmp_path: Path) -> None:
     assert callable(write)

@@ -69,7 +69,7 @@ def test_there_are_examples_to_check() -> None:
 
 @cache
 def vocabulary() -> Vocabulary:
-    return PluginHost.load(discover=False).catalog.vocabulary
+    return PluginHost.load().catalog.vocabulary
 
 
 @pytest.mark.parametrize("block", DAGS, ids=str)

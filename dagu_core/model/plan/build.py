@@ -15,8 +15,8 @@ from dagu_core.model.plan.kinds import Kind, resolve_kind
 from dagu_core.model.plan.names import check_ids, name_steps
 from dagu_core.model.plan.plan import ParamsSpec, Plan, PlannedStep, SecretRef, Shell, Source
 from dagu_core.model.plan.policies import HandlerKind, LogOutput
-from dagu_core.model.plan.schedule import Schedule, ScheduleEntry
 from dagu_core.model.plan.steps import conditions, is_script, plan_step
+from dagu_core.model.plan.timing import whole_schedule
 from dagu_core.model.spec.explain import check_plugin_value
 from dagu_core.model.spec.located import Map, plain
 from dagu_core.model.spec.merge import Merged
@@ -80,13 +80,7 @@ def build_plan(merged: Merged, reading: Reading, identity: Identity) -> Built:
         group=spec.group.strip(),
         tags=tuple(spec.tags),
         type=spec.type.strip() or "chain",
-        schedule=Schedule(
-            tuple(
-                ScheduleEntry(action, "cron", {"expression": line}, line)
-                for action, lines in spec.schedule.items()
-                for line in lines
-            )
-        ),
+        schedule=whole_schedule(merged, reading),
         skip_if_successful=spec.skip_if_successful,
         env=tuple(spec.env),
         dotenv=merged.dotenv,

@@ -17,7 +17,7 @@ from dagu_core.model.plan.policies import (
     Repeat,
     Retry,
 )
-from dagu_core.model.plan.schedule import Schedule
+from dagu_core.model.plan.schedule import NO_SCHEDULE, Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class Plan:
     group: str = ""
     tags: tuple[str, ...] = ()
     type: str = "chain"
-    schedule: Schedule = Schedule()
+    schedule: Schedule = NO_SCHEDULE
     skip_if_successful: bool = False
     env: tuple[EnvEntry, ...] = ()
     dotenv: tuple[str, ...] = (".env",)

@@ -134,3 +134,7 @@ class Schedule:
             if lines := tuple(entry.text for entry in self.entries if entry.action == action):
                 found[action] = lines
         return found
+
+
+#: nothing happens by itself
+NO_SCHEDULE = Schedule()

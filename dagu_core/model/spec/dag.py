@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
@@ -18,18 +17,21 @@ from pydantic import (
 from dagu_core.base.errors import Invalid
 from dagu_core.base.places import Place
 from dagu_core.model.plan.plan import ParamsSpec
+from dagu_core.model.plan.schedule import NO_SCHEDULE
 from dagu_core.model.spec.forms import Env, LogOutputWord, Seconds, ShellWords, Tags, TextMap, Texts
 from dagu_core.model.spec.located import Map, Seq, plain
 from dagu_core.model.spec.model import Reading, SpecModel
+from dagu_core.model.spec.moments import Day, Length, Zone
 from dagu_core.model.spec.policies import Conditions, without_broken
-from dagu_core.model.spec.refusal import describe, refused, report_item
+from dagu_core.model.spec.refusal import describe, refused
+from dagu_core.model.spec.schedule import ScheduleField
+from dagu_core.model.spec.starting import CatchUpSpec, FileTrigger, OverlapSpec, Policy, Triggers
 from dagu_core.model.spec.step import NOT_SUPPORTED, StepSpec, report_not_supported
 
 #: Keys that only tell or show something: without their plugin the DAG still does its work.
 OPTIONAL_KEYS = frozenset({"smtp", "mailon", "errormail", "infomail", "waitmail", "otel"})
 #: More steps than this are no workflow, and take more time and memory than a reader may take.
 MAX_STEPS = 20_000
-_CRON_FIELD = re.compile(r"[0-9A-Za-z*/,\-?#]+")
 
 
 class SecretSpec(SpecModel):
@@ -125,51 +127,6 @@ def _pair(place: Place) -> tuple[int, int]:
     return place.line, place.column
 
 
-def _schedule(value: Any, info: ValidationInfo[Reading]) -> Any:
-    """A cron text, a list of them, or a mapping of both by action -> lists by action.
-
-    A plugin that owns `schedule` judges the rest; here only the texts are kept then.
-    """
-    is_own = "schedule" not in info.context.dag_keys
-    if not isinstance(value, dict):
-        return {"start": _crons(value, info, is_own)}
-    found: dict[str, list[str]] = {}
-    for key, inner in value.items():
-        if key.lower() in ("start", "stop", "restart"):
-            found[key.lower()] = _crons(inner, info, is_own)
-        elif is_own:
-            message = f"schedule: unknown key `{key[:40]}`, known are start, stop, restart"
-            report_item(info, value, key, message, code="D003")
-    return found
-
-
-def _crons(value: Any, info: ValidationInfo[Reading], is_own: bool) -> list[str]:
-    if value is not None and not isinstance(value, str | list) and is_own:
-        raise refused(f"must be a text, a list or a mapping, not {describe(value)}")
-    items = value if isinstance(value, list) else [value]
-    for index, item in enumerate(items if is_own else ()):
-        message = _cron_mistake(item) if item is not None else ""
-        if message and isinstance(value, list):
-            report_item(info, value, index, message, code="D005")
-        elif message:
-            raise refused(message, code="D005")
-    return [item.strip() for item in items if isinstance(item, str) and item.strip()]
-
-
-def _cron_mistake(item: Any) -> str:
-    if not isinstance(item, str):
-        return f"must be a text, not {describe(item)}"
-    fields = item.split()
-    if fields and fields[0].startswith(("CRON_TZ=", "TZ=")):
-        fields = fields[1:]
-    if fields and fields[0].startswith("@"):
-        return f"invalid schedule: parser does not accept descriptors like {fields[0][:20]}"
-    if item.strip() and len(fields) != 5:
-        return f"invalid schedule: expected exactly 5 fields, found {len(fields)}"
-    wrong = [field for field in fields if not _CRON_FIELD.fullmatch(field)]
-    return f"invalid schedule: {wrong[0][:40]!r} is no cron field" if wrong else ""
-
-
 def _params(value: Any) -> Any:
     from dagu_core.model.values.params import params_from_data
 
@@ -205,10 +162,20 @@ class DagSpec(SpecModel):
     group: str = Field("", description="A heading to list it under.")
     tags: Tags = Field(default_factory=list, description="Words to find it by.")
     type: str = Field("chain", description="`chain`: one step after the other; `graph`: by `depends` only.")
-    schedule: Annotated[
-        dict[str, list[str]],
-        BeforeValidator(_schedule, json_schema_input_type=str | list[str] | dict[str, str | list[str]]),
-    ] = Field(default_factory=dict, description="Cron lines of five fields that start, stop or restart it.")
+    schedule: ScheduleField = Field(
+        NO_SCHEDULE, description="When it is started, stopped or restarted by itself."
+    )
+    timezone: Zone = Field("", description="The zone of its schedules; that of the settings when not given.")
+    start_date: Day = Field("", description="First day its schedules count.")
+    end_date: Day = Field("", description="Last day its schedules count.")
+    overlap_policy: Policy | None = Field(
+        None, description="When a start meets an active run: skip, queue, latest, cancel, terminate, allow."
+    )
+    overlap: OverlapSpec | None = Field(None, description="The same with more to say.")
+    catchup_window: Length | None = Field(None, description="How far back missed starts are caught up.")
+    catch_up: CatchUpSpec | None = Field(None, description="How missed starts are caught up.")
+    triggers: Triggers = Field(default_factory=list, description="What starts it beside the clock.")
+    file_trigger: FileTrigger = Field(default_factory=list, description="Files that start it.")
     skip_if_successful: bool = Field(False, description="Skip a scheduled start after a success.")
     env: Env = Field(default_factory=list, description="Environment variables of all steps.")
     dotenv: Texts | None = Field(None, description="Files with variables, after `.env`; [] = none at all.")

@@ -14,7 +14,7 @@ from dagu_core.model.spec.model import Reading
 #: Lists of texts of both: base first, so that later ones win where a name is given twice.
 APPENDED = ("env", "tags")
 #: Lists of objects: the document's replace the base's unless they are empty.
-REPLACED = ("steps", "secrets", "schedule")
+REPLACED = ("steps", "secrets", "schedule", "triggers", "file_trigger")
 #: Mappings that mean something as a whole only.
 WHOLE = frozenset({"mailon"})
 

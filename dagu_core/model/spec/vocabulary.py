@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dagu_core.base.config import Config
 from dagu_core.model.plan.plan import SecretRef
@@ -20,12 +21,23 @@ class StepType:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockKind:
+    """A registered kind of schedule: `read` gives the data of a short form, None when it is of
+    another kind."""
+
+    name: str
+    config: type[Config]
+    read: Callable[[str], Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Vocabulary:
     """Every word of the language that is not the core's own.
 
     `step_types` by name and alias; `step_keys` are guards and the keys step types add to a step,
     `dag_keys` notifiers, schedule filters and DAG fields, `providers` the secret providers;
-    `check_secret` says what is wrong with a reference ("" = nothing). `owners` maps words nobody
+    `check_secret` says what is wrong with a reference ("" = nothing). `clocks` are the kinds of
+    schedules and `triggers` the models of event triggers, both by name and alias. `owners` maps words nobody
     registered to the package that would bring them, so that a file that uses them gets told what
     to install; `broken` maps a package that is installed but did not load to the reason.
     """
@@ -34,6 +46,8 @@ class Vocabulary:
     step_keys: Mapping[str, type[Config]] = field(default_factory=dict)
     dag_keys: Mapping[str, type[Config]] = field(default_factory=dict)
     providers: frozenset[str] = frozenset()
+    clocks: Mapping[str, ClockKind] = field(default_factory=dict)
+    triggers: Mapping[str, type[Config]] = field(default_factory=dict)
     check_secret: Callable[[SecretRef], str] = lambda ref: ""
     owners: Mapping[str, str] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)

@@ -53,11 +53,11 @@ class TestArchive(ExecutorContract):
         assert sorted(path.name for path in self.folder.iterdir() if path.name != "home") == ["big"]
 
     def test_an_archive_is_made_once_although_the_engine_was_killed(self) -> None:
-        view = self._killed(self._create(700 << 20))
+        view = self._killed(self._create(300 << 20))
         step = view.steps[view.plan.by_name[NAME]]
         assert (step.status.label, step.error, step.attempts) == ("succeeded", "", 1)
         with tarfile.open(self.folder / "new/x.tar.gz") as tar:
-            assert [member.size for member in tar] == [700 << 20]
+            assert [member.size for member in tar] == [300 << 20]
         assert os.listdir(self.folder / "new") == ["x.tar.gz"]
 
 

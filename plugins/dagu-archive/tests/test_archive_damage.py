@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from pathlib import Path
 from typing import Any
@@ -51,14 +52,11 @@ def test_damage_is_refused_without_a_trace(lab: Any, sample: Path, format: str) 
                 case _:
                     data[at:at] = bytes(chance.choices(range(256), k=chance.randrange(1, 20)))
         Path(path).write_bytes(data)
-        try:
+        with contextlib.suppress(Failed):
             of_archive(path, "")
-        except Failed:
-            pass
         try:
             Archive(path, known, None, Limits(1 << 30, 1000, 1000, len(data))).walk(_visit, content=True)
             read += 1
         except Failed as error:
-            refused += 1
-            assert error.code in (5, 9, 12, 13), error
+            refused += error.code in (5, 9, 12, 13)
     assert refused > ROUNDS / 4 and read + refused == ROUNDS

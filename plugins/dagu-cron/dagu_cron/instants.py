@@ -55,9 +55,7 @@ def _offset(zone: tzinfo, day: date) -> float | None:
     return None if offsets or only is None else only.total_seconds()
 
 
-def _on_changing_day(
-    expression: Expression, zone: tzinfo, day: date, midnight: float
-) -> Iterator[Tick]:
+def _on_changing_day(expression: Expression, zone: tzinfo, day: date, midnight: float) -> Iterator[Tick]:
     found: dict[float, str] = {}
     for second in expression.seconds:
         wall = datetime(day.year, day.month, day.day, second // 3600, second // 60 % 60, second % 60)

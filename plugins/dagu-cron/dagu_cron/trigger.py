@@ -8,14 +8,15 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from dagu_core import ClockScope, ClockTrigger, Config, Invalid, Tick, parse_duration
+from dagu_core import ClockScope, ClockTrigger, Invalid, Tick, parse_duration
+from dagu_core import Config as Model
 from dagu_cron.expression import DESCRIPTORS
 
 #: nothing of cron comes more often
 _LEAST = 1.0
 
 
-class CronConfig(Config):
+class CronConfig(Model):
     """A line of cron."""
 
     spellings: ClassVar[dict[str, str]] = {"cron": "expression"}
@@ -59,13 +60,13 @@ class CronTrigger(ClockTrigger):
             _raise_mistake(line)
         return {"expression": line}
 
-    def backfillable(self, config: Config) -> bool:
+    def backfillable(self, config: Model) -> bool:
         return not _is_every(_line(config))
 
-    def next_after(self, config: Config, scope: ClockScope, at: float) -> Tick | None:
+    def next_after(self, config: Model, scope: ClockScope, at: float) -> Tick | None:
         return next(self.ticks(config, scope, at), None)
 
-    def ticks(self, config: Config, scope: ClockScope, after: float) -> Iterator[Tick]:
+    def ticks(self, config: Model, scope: ClockScope, after: float) -> Iterator[Tick]:
         line = _line(config)
         if _is_every(line):
             return _beats(period_of(line), scope.anchor, after)
@@ -83,7 +84,7 @@ def period_of(line: str) -> float:
     return period
 
 
-def _line(config: Config) -> str:
+def _line(config: Model) -> str:
     assert isinstance(config, CronConfig)
     return config.expression
 

@@ -171,11 +171,12 @@ def make_vsftpd(folder: Path, **more: Any) -> Server:
 
 
 @contextlib.contextmanager
-def vsftpd_running(**more: Any) -> Iterator[Server]:
+def running(make: Callable[..., Server], **more: Any) -> Iterator[Server]:
+    """A server in a folder of its own, both gone afterwards."""
     folder = folder_for_all()
     server = None
     try:
-        server = make_vsftpd(folder, **more)
+        server = make(folder, **more)
         yield server
     finally:
         if server is not None:
@@ -185,7 +186,7 @@ def vsftpd_running(**more: Any) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def _vsftpd() -> Iterator[Server]:
-    with vsftpd_running() as server:
+    with running(make_vsftpd) as server:
         yield server
 
 
@@ -199,11 +200,9 @@ def vsftpd(_vsftpd: Server) -> Server:
 @pytest.fixture(scope="session")
 def _pyftpd() -> Iterator[Server]:
     folder = folder_for_all()
-    try:
-        with pyftpd_running(folder) as server:
-            yield server
-    finally:
-        shutil.rmtree(folder)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        yield stack.enter_context(pyftpd_running(folder))
 
 
 @pytest.fixture
@@ -274,13 +273,6 @@ def pyftpd_running(folder: Path, filesystem: Any = None) -> Iterator[Server]:
         thread.join(10)
 
 
-def keygen(path: Path, passphrase: str = "") -> Path:
-    """A new key pair; its private half."""
-    command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", str(path)]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    return path
-
-
 def make_sshd(folder: Path) -> Server:
     require(SSHD and shutil.which("ssh-keygen"), "a real sshd: apt install openssh-server")
     root = folder / "in"
@@ -288,7 +280,8 @@ def make_sshd(folder: Path) -> Server:
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     for name in ("host_key", "user_key"):
-        keygen(folder / name)
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(folder / name)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     port = free_port()
     shutil.copy(folder / "user_key.pub", folder / "authorized_keys")
     config = folder / "sshd_config"
@@ -319,22 +312,9 @@ def make_sshd(folder: Path) -> Server:
     return server
 
 
-@contextlib.contextmanager
-def sshd_running() -> Iterator[Server]:
-    folder = folder_for_all()
-    server = None
-    try:
-        server = make_sshd(folder)
-        yield server
-    finally:
-        if server is not None:
-            server.kill()
-        shutil.rmtree(folder)
-
-
 @pytest.fixture(scope="session")
 def _sshd() -> Iterator[Server]:
-    with sshd_running() as server:
+    with running(make_sshd) as server:
         yield server
 
 
@@ -389,7 +369,7 @@ def tls_vsftpd(authority: Authority, **more: Any) -> Iterator[Server]:
         "rsa_cert_file": authority.cert,
         "rsa_private_key_file": authority.cert,
     }
-    with vsftpd_running(**{**tls, **more}) as server:
+    with running(make_vsftpd, **{**tls, **more}) as server:
         server.kind = "ftps"
         server.base["caFile"] = str(authority.ca)
         yield server
@@ -428,7 +408,7 @@ def misnamed_ftps(authority: Authority) -> Iterator[Server]:
 def own_vsftpd() -> Iterator[Callable[..., Server]]:
     """Makes a vsftpd with further lines, for one test."""
     with contextlib.ExitStack() as stack:
-        yield lambda **more: stack.enter_context(vsftpd_running(**more))
+        yield lambda **more: stack.enter_context(running(make_vsftpd, **more))
 
 
 @pytest.fixture
@@ -458,7 +438,7 @@ def small_disk() -> Iterator[Callable[[Path], None]]:
 @pytest.fixture
 def own_sshd() -> Iterator[Server]:
     """An sshd for one test, which may spoil or kill it."""
-    with sshd_running() as server:
+    with running(make_sshd) as server:
         yield server
 
 

@@ -41,7 +41,7 @@ class _Suite(ExecutorContract):
     def reattach_step(self, marker: Path) -> Step:
         (self.server.root / "line").write_bytes(b"x" * 29_999 + b"\n")
         source = f"{self.server.at}line"
-        step = self.server.step("download", source=source, destination=str(marker), maxBytesPerSec=10_000)
+        step = self.server.step("download", source=source, destination=str(marker), maxBytesPerSec=15_000)
         return dict(step)
 
 

@@ -46,7 +46,11 @@ def big(path: Path, size: int = 4 * MEGA) -> Path:
 
 
 @pytest.mark.parametrize("command", ["upload", "download"])
-def test_a_stop_leaves_nothing_behind(server: Any, run: Any, tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("kind", ["vsftpd", "sshd"])
+def test_a_stop_leaves_nothing_behind(
+    request: pytest.FixtureRequest, run: Any, tmp_path: Path, kind: str, command: str
+) -> None:
+    server = request.getfixturevalue(kind)
     here, there = tmp_path / "here", server.root
     here.mkdir()
     source, target = (here, there) if command == "upload" else (there, here)
@@ -69,7 +73,7 @@ def test_a_stop_leaves_nothing_behind(server: Any, run: Any, tmp_path: Path, com
 
 def test_long_transfers_say_how_far_they_are(vsftpd: Any, run: Any, tmp_path: Path) -> None:
     big(tmp_path / "big")
-    step = vsftpd.step("upload", source="big", destination="in/copy", maxBytesPerSec=2_000_000)
+    step = vsftpd.step("upload", source="big", destination="in/copy", maxBytesPerSec=3_500_000)
     done = run({**step, "config": {**step["config"], "progressSec": 1}})
     assert done.status == "succeeded"
     assert re.match(r"0 of 1 files, \d\.\d MB, \d\.\d MB/s, at big\n", done.stderr)

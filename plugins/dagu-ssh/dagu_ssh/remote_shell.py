@@ -10,21 +10,27 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+# Told by what becomes the command: from here on signals reach it, as it will hear them.
+_START = """printf '%s start\\n' "$0"; printf '%s start\\n' "$0" >&2; exec "$@\""""
+
 #: marks every process of the command, also those that left its session
 MARK = "DAGU_SSH_STEP"
 
+# Reads the lines with nothing but the shell: programs may read ahead, and what follows is for the
+# watcher. A connection cut in the middle of the lines starts nothing.
+_BOOTSTRAP = (
+    'exec /bin/sh -c \'n=$(printf "\\n_"); n=${n%_}; t=; while IFS= read -r l; do '
+    'case $l in "#@TOKEN@") eval "$t"; exit ;; esac; t=$t$l$n; done\''
+)
+
 # Shells make what they start in the background deaf to INT and QUIT; where `env` cannot undo that, TERM
-# is sent instead. A single group in braces: the shell parses all of it before it runs any of it, so that a connection
-# cut in the middle of these lines starts nothing.
-_LINES = """{
-exec 3<&0 4>&1 5>&2 </dev/null
+# is sent instead.
+_LINES = """exec 3<&0 4>&1 5>&2 </dev/null
 @EXPORTS@
 own= deaf=1
 command -v setsid >/dev/null 2>&1 && own=setsid || set -m 2>/dev/null
 env --default-signal=INT,QUIT true 2>/dev/null && own="$own env --default-signal=INT,QUIT" deaf=
-printf '%s start\\n' @TOKEN@
-printf '%s start\\n' @TOKEN@ >&2
-@MARK@ $own @COMMAND@ 3<&- 4>&- 5>&- &
+@MARK@ $own /bin/sh -c @START@ @TOKEN@ @COMMAND@ 3<&- 4>&- 5>&- &
 pid=$!
 exec >/dev/null 2>&1
 stopping=
@@ -43,7 +49,7 @@ trap stopping=1 USR1
   kill -s KILL -- "-$pid" || kill -s KILL "$pid"
   for pass in 1 2 3; do
     found=
-    for entry in $(grep -ls '@MARK@' /proc/[0-9]*/environ); do
+    for entry in $(grep -lsz '@MARK@' /proc/[0-9]*/environ); do
       entry=${entry#/proc/}
       kill -s KILL "${entry%/environ}" && found=1
     done
@@ -58,7 +64,6 @@ kill "$watch"
 printf '%s end %s\\n' @TOKEN@ "$code" >&5
 printf '%s end %s\\n' @TOKEN@ "$code" >&4
 exit "$code"
-}
 """
 
 
@@ -67,7 +72,7 @@ def bootstrap(token: str) -> str:
 
     They come this way because arguments are for everybody on that machine to see.
     """
-    return f"exec /bin/sh -c 'eval \"$(sed /^#{token}$/q)\"'"
+    return _BOOTSTRAP.replace("@TOKEN@", token)
 
 
 def lines(argv: Sequence[str], env: Mapping[str, str], *, token: str, grace: float) -> bytes:
@@ -78,6 +83,7 @@ def lines(argv: Sequence[str], env: Mapping[str, str], *, token: str, grace: flo
         _LINES.replace("@TOKEN@", token)
         .replace("@MARK@", f"{MARK}={token[: len(token) // 2]}")
         .replace("@GRACE@", str(tenths(grace)))
+        .replace("@START@", shlex.quote(_START))
     )
     before, _, after = text.partition("@EXPORTS@")
     middle, _, end = after.partition("@COMMAND@")

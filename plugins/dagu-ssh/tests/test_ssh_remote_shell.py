@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,83 +34,101 @@ def shell(request: pytest.FixtureRequest) -> list[str]:
         require(shutil.which(request.param), f"{request.param}: apt install {request.param}")
     elif not shutil.which(request.param):
         pytest.skip(f"no {request.param} here")
-    return SHELLS[request.param]
+    name, *arguments = SHELLS[request.param]
+    return [shutil.which(name) or name, *arguments]
 
 
-def begin(
-    shell: list[str], argv: list[str], *, grace: float = 1.0, path: str = os.environ["PATH"]
-) -> subprocess.Popen[bytes]:
-    code = remote_shell.bootstrap(TOKEN).removeprefix("exec /bin/sh -c ")
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(
-        [*shell, "-c", code.strip("'")],
-        stdin=pipe,
-        stdout=pipe,
-        stderr=pipe,
-        env={"PATH": path, "HOME": "/"},
-        start_new_session=True,
-    )
-    assert process.stdin is not None
-    process.stdin.write(remote_shell.lines(argv, {"A": "it's\n$A"}, token=TOKEN, grace=grace))
-    process.stdin.flush()
-    return process
+class Wrapped:
+    """A command with its lines, run here. Its stdin is the connection."""
+
+    def __init__(self, shell: list[str], argv: list[str], *, grace: float, path: str) -> None:
+        pipe = subprocess.PIPE
+        code = remote_shell.bootstrap(TOKEN).removeprefix("exec /bin/sh -c '").removesuffix("'")
+        env = {"PATH": path, "HOME": "/"}
+        self.process = subprocess.Popen(
+            [*shell, "-c", code], stdin=pipe, stdout=pipe, stderr=pipe, env=env, start_new_session=True
+        )
+        self.send(remote_shell.lines(argv, {"A": "it's\n$A"}, token=TOKEN, grace=grace))
+
+    def send(self, data: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def wait_for_start(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == f"{TOKEN} start\n".encode()
+
+    def cut(self) -> None:
+        """End the connection, and wait for what that ends."""
+        self.process.communicate(timeout=10)
+
+    def end(self) -> tuple[int, str, str]:
+        """Its exit code and what it wrote."""
+        assert self.process.stdout is not None and self.process.stderr is not None
+        out, err = self.process.stdout.read().decode(), self.process.stderr.read().decode()
+        return self.process.wait(10), out, err
 
 
-def wait_for_start(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdout is not None
-    assert process.stdout.readline() == f"{TOKEN} start\n".encode()
+@pytest.fixture
+def begin(shell: list[str]) -> Iterator[Callable[..., Wrapped]]:
+    begun: list[Wrapped] = []
+
+    def one(*argv: str, grace: float = 1.0, path: str = os.environ["PATH"]) -> Wrapped:
+        begun.append(Wrapped(shell, list(argv), grace=grace, path=path))
+        return begun[-1]
+
+    yield one
+    for each in begun:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(each.process.pid, signal.SIGKILL)
+        with each.process:
+            pass
 
 
-def test_output_code_and_variables(shell: list[str]) -> None:
-    process = begin(shell, ["sh", "-c", 'printf %s "$A"; echo err >&2; exit 7'])
-    out, err = process.communicate(timeout=10)
-    assert process.returncode == 7
-    assert out.decode() == f"{TOKEN} start\nit's\n$A{TOKEN} end 7\n"
-    assert err.decode() == f"{TOKEN} start\nerr\n{TOKEN} end 7\n"
+def test_output_code_and_variables(begin: Any) -> None:
+    code, out, err = begin("sh", "-c", 'printf %s "$A"; echo err >&2; exit 7').end()
+    assert code == 7
+    assert out == f"{TOKEN} start\nit's\n$A{TOKEN} end 7\n"
+    assert err == f"{TOKEN} start\nerr\n{TOKEN} end 7\n"
 
 
-def test_a_killed_command_says_nothing_of_itself(shell: list[str]) -> None:
-    process = begin(shell, ["sh", "-c", "kill -KILL $$"])
-    process.stdin.flush()  # type: ignore[union-attr]
-    out, err = process.communicate(timeout=10)
-    assert process.returncode == 137
-    assert err.decode() == f"{TOKEN} start\n{TOKEN} end 137\n"
+def test_nothing_is_said_of_a_killed_command(begin: Any) -> None:
+    code, _, err = begin("sh", "-c", "kill -KILL $$").end()
+    assert (code, err) == (137, f"{TOKEN} start\n{TOKEN} end 137\n")
 
 
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP"])
-def test_a_stop(lab: Any, shell: list[str], nap: str, name: str) -> None:
-    process = begin(shell, ["sh", "-c", f"sleep {nap} & sleep {nap}"], grace=30)
-    wait_for_start(process)
-    process.stdin.write(remote_shell.stop_line(f"SIG{name}", 20))  # type: ignore[union-attr]
-    process.stdin.flush()  # type: ignore[union-attr]
-    process.stdout.read()  # type: ignore[union-attr]
-    process.wait(10)
+def test_a_stop(lab: Any, begin: Any, nap: str, name: str) -> None:
+    command = begin("sh", "-c", f"sleep {nap}; sleep {nap}", grace=30)
+    command.wait_for_start()
+    command.send(remote_shell.stop_line(f"SIG{name}", 20))
+    began = time.monotonic()
+    command.end()
+    assert time.monotonic() - began < 5
     assert not lab.running(nap)
 
 
-def test_the_end_of_the_connection(lab: Any, shell: list[str], nap: str) -> None:
-    process = begin(
-        shell, ["sh", "-c", f"trap '' TERM; setsid sleep {nap} & while :; do sleep {nap}; done"], grace=0.5
-    )
-    wait_for_start(process)
+def test_the_end_of_the_connection(lab: Any, begin: Any, nap: str) -> None:
+    line = f"trap '' TERM; setsid sleep {nap} & while :; do sleep {nap}; done"
+    command = begin("sh", "-c", line, grace=0.5)
     lab.within(5, lambda: len(lab.running(nap)) >= 3)
-    process.communicate(timeout=10)
+    command.cut()
     assert not lab.running(nap)
 
 
-def test_a_host_without_setsid(lab: Any, shell: list[str], nap: str, tmp_path: Path) -> None:
-    for word in ("sed", "grep", "sleep", "sh", "true"):
+def test_a_host_without_setsid(lab: Any, begin: Any, nap: str, tmp_path: Path) -> None:
+    for word in ("grep", "sleep", "sh"):
         (tmp_path / word).symlink_to(shutil.which(word) or "")
-    process = begin(shell, ["sh", "-c", f"sleep {nap} & sleep {nap}"], grace=0.5, path=str(tmp_path))
-    wait_for_start(process)
+    command = begin("sh", "-c", f"sleep {nap} & sleep {nap}", grace=0.5, path=str(tmp_path))
     lab.within(5, lambda: len(lab.running(nap)) >= 2)
-    process.communicate(timeout=10)
-    lab.within(2, lambda: not lab.running(nap))
+    command.cut()
+    assert not lab.running(nap)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.99])
 def test_lines_that_arrive_in_part_start_nothing(shell: list[str], tmp_path: Path, share: float) -> None:
-    code = remote_shell.bootstrap(TOKEN).removeprefix("exec /bin/sh -c ").strip("'")
+    code = remote_shell.bootstrap(TOKEN).removeprefix("exec /bin/sh -c '").removesuffix("'")
     text = remote_shell.lines(["touch", str(tmp_path / "ran")], {}, token=TOKEN, grace=1)
     part = text[: int(len(text) * share)]
     subprocess.run([*shell, "-c", code], input=part, capture_output=True, timeout=10)

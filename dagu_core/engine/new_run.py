@@ -1,0 +1,75 @@
+"""What a new run is made of, before anything of it is recorded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dagu_core.contracts.store import definition_key
+from dagu_core.engine.context import Params, dag_environment, default_shell, load_dotenv, working_dir
+from dagu_core.engine.substitute import Substitution
+from dagu_core.model.plan.plan import Param, Plan
+from dagu_core.model.run.run import RunRef, RunSummary
+from dagu_core.model.values.params import params_text, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a new run is made of. `overrides` are parameters from outside; `environ` the OS
+    environment its references see; `fallback_dir` where it works unless its file says; `extra` what
+    its row keeps of its cause; `notes` (code, sentence) what its definition was warned of."""
+
+    plan: Plan
+    ref: RunRef
+    overrides: Sequence[Param] = ()
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    fallback_dir: str = ""
+    root: RunRef | None = None
+    parent: RunRef | None = None
+    parent_step: str = ""
+    worker: str = "local"
+    queue: str = ""
+    priority: int = 0
+    depth: int = 0
+    params: Params | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[tuple[str, str]] = ()
+
+
+async def evaluate_params(launch: Launch, folders: Sequence[Path]) -> tuple[Params, dict[str, str], Path]:
+    """(parameters, DAG environment, working directory) of a new run; each evaluated once."""
+    plan, environ = launch.plan, launch.environ
+    shell = default_shell(plan, environ)
+    cwd = working_dir(plan, environ, launch.fallback_dir)
+    if plan.dotenv_first:
+        environ = {**environ, **load_dotenv(plan, cwd, environ)}
+    env = await dag_environment(plan, environ, shell, cwd)
+    if launch.params is not None:
+        return launch.params, env, cwd
+    run = Substitution(shell, {**environ, **env}, cwd if cwd.is_dir() else Path("/"))
+    params = await resolve(
+        plan.params, launch.overrides, env=env, environ=environ, run_command=run, folders=[*folders, cwd]
+    )
+    return params, env, cwd
+
+
+def new_summary(launch: Launch, params: Params, now: float) -> RunSummary:
+    """The row of a run that has not begun."""
+    return RunSummary(
+        ref=launch.ref,
+        root=launch.root or launch.ref,
+        parent=launch.parent,
+        parent_step=launch.parent_step,
+        queue=launch.queue or launch.plan.queue or launch.ref.dag,
+        priority=launch.priority,
+        created_at=now,
+        params=params,
+        params_given=params_text(params),
+        tags=launch.plan.tags,
+        definition=definition_key(launch.plan.source),
+        worker=launch.worker,
+        holds_slot=launch.parent is None,
+        extra=dict(launch.extra),
+    )

@@ -1,0 +1,63 @@
+"""The guide "Write a plugin" shows the code of plugins/dagu-example, and whoever follows it arrives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.house.test_docs import dagu
+from tests.house.tree import ROOT, blocks
+
+GUIDE = ROOT / "docs" / "plugins" / "write-one.md"
+EXAMPLE = ROOT / "plugins" / "dagu-example"
+#: file of the guide -> the file of the example it shows
+SHOWN = {
+    "dagu_wait_for/executor.py": "dagu_example/executor.py",
+    "tests/test_wait_for.py": "tests/test_example_contract.py",
+}
+
+
+def shown() -> dict[str, str]:
+    """File -> its content, as the guide has it."""
+    found = {}
+    for block in blocks(GUIDE):
+        if block.info == "python":
+            head, _, text = block.text.partition("\n")
+            found[head.removeprefix("# ")] = text
+    return found
+
+
+def test_the_guide_shows_the_code_of_the_example() -> None:
+    assert set(shown()) == set(SHOWN)
+    for place, text in shown().items():
+        assert text.replace("dagu_wait_for", "dagu_example") == (EXAMPLE / SHOWN[place]).read_text()
+
+
+def test_following_the_guide_a_plugin_is_verified_with_less_than_60_lines_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    done = dagu(home, "plugin", "new", "executor", "wait-for", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder, own = tmp_path / "dagu-wait-for", 0
+    for place, text in shown().items():
+        given = (folder / place).read_text().splitlines()
+        own += sum(bool(line.strip()) and line not in given for line in text.splitlines())
+        (folder / place).write_text(text)
+    assert 20 < own < 60
+    # What `pip install -e` does.
+    info = folder / "dagu_wait_for-0.1.0.dist-info"
+    info.mkdir()
+    (info / "entry_points.txt").write_text("[dagu.plugins]\nwait-for = dagu_wait_for.plugin\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dagu-wait-for\nVersion: 0.1.0\n\n")
+    home.mkdir(exist_ok=True)
+    # It has the same word.
+    (home / "config.yaml").write_text("plugins: {disabled: [dagu-example]}\n")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    done = dagu(home, "plugin", "verify", "wait-for", cwd=tmp_path)
+    listed = dagu(home, "plugin", "which", "wait-for", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "TestWaitFor::test_a_stop_ends_it_within_the_grace" in done.stdout
+    assert (tmp_path / "wait-for.verify.json").exists()
+    assert "dagu-wait-for 0.1.0" in listed.stdout
