@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dagu_core.base.errors import Conflict, LostOwnership
-from dagu_core.contracts.store import RunQuery
+from dagu_core.contracts.store import Change, RunQuery, StoredRun
 from dagu_core.engine.launch import resume
 from dagu_core.engine.liveness import forget_dead, host_name, living_pid
 from dagu_core.engine.runner import Runner
-from dagu_core.model.run.events import Event
+from dagu_core.model.run.events import Event, RunEnded, RunFailed
 from dagu_core.model.run.run import Run, RunRef, RunSummary
 from dagu_core.model.status import RunStatus
 
@@ -26,6 +27,13 @@ async def dead_runs(app: App) -> list[RunSummary]:
     return _without_engine(app, await _running(app))
 
 
+async def dead_roots(app: App) -> list[RunRef]:
+    """The dead runs that nobody else will take over with their parent."""
+    running = await _running(app)
+    names = {one.ref for one in running}
+    return [one.ref for one in _without_engine(app, running) if one.parent not in names]
+
+
 async def recover(app: App, watch: Watch) -> list[Run]:
     """Drive every dead run to its end, all at once in this process.
 
@@ -33,16 +41,14 @@ async def recover(app: App, watch: Watch) -> list[Run]:
     to the owner of its parent as long as that is running. What cannot be taken over (its
     definition is gone) is raised as a DaguError after all others have ended.
     """
-    running = await _running(app)
-    names = {one.ref for one in running}
-    roots = [one.ref for one in _without_engine(app, running) if one.parent not in names]
+    roots = await dead_roots(app)
     found: list[Run | BaseException | None] = []
     if roots:
         async with app.runner(watch) as runner:
             runner.listen_to_signals()
             # One that fails must not take the others with it.
             found = await asyncio.gather(
-                *(_take_over(app, runner, ref) for ref in roots), return_exceptions=True
+                *(take_over(app, runner, ref) for ref in roots), return_exceptions=True
             )
     await tidy_up(app)
     for error in found:
@@ -51,12 +57,23 @@ async def recover(app: App, watch: Watch) -> list[Run]:
     return [run for run in found if isinstance(run, Run)]
 
 
-async def _take_over(app: App, runner: Runner, ref: RunRef) -> Run | None:
+async def take_over(app: App, runner: Runner, ref: RunRef) -> Run | None:
+    """Drive one dead run to its end; None when somebody else was faster."""
     try:
         stored = await app.store.load(ref)
         return await resume(runner, await app.runs.launch_again(stored, ref.run_id), stored, recovered=True)
     except (Conflict, LostOwnership):
         return None
+
+
+async def fail(app: App, stored: StoredRun, error: str) -> None:
+    """End a run that nobody can carry out, for a reason that everybody can read."""
+    now = app.clock.now()
+    ended = replace(
+        stored.summary, engine="", status=RunStatus.FAILED, finished_at=now, reason="failed", error=error
+    )
+    events: list[Event] = [RunFailed(now, error), RunEnded(now, RunStatus.FAILED)]
+    await app.store.commit(Change(ended, events=events, durable=True))
 
 
 async def tidy_up(app: App) -> None:

@@ -28,6 +28,7 @@ VERBS: Mapping[str, str] = {
     "why": "Tell why steps were skipped, wait or never started.",
     "dry": "Show what a run would do, without doing it.",
     "validate": "Check a DAG file and list all its problems.",
+    "worker": "Carry out what waits in the queues.",
     "recover": "Take over the runs whose process died, and end them.",
     "cleanup": "Delete old runs of a DAG.",
     "schema": "Print the JSON Schema of the language.",

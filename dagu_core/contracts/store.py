@@ -59,12 +59,14 @@ class RunQuery:
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """How a queue stands: runs that wait (and may be claimed), slots in use, the next run."""
+    """How a queue stands: runs that wait and may be claimed, slots in use, the next such run, and
+    runs that wait in the hands of an engine (`owned`)."""
 
     name: str
     waiting: int
     slots_used: int
     next: RunRef | None
+    owned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class StateStore(ABC):
 
     @abstractmethod
     async def commit(self, change: Change) -> None:
-        """Write the change, all of it or nothing.
+        """Write the change, all of it or nothing; but `holds_slot` stays as it is, see `hold_slot`.
 
         Raises Conflict when the stored fence is newer than `change.summary.fence` or the stored
         run is over and the change is not a retry (a RunReset or RunStarted event), NotFound when
@@ -167,12 +169,27 @@ class StateStore(ABC):
         slots: int | None = None,
         ref: RunRef | None = None,
     ) -> list[StoredRun]:
-        """Take up to `limit` queued runs (highest priority, then oldest) for `engine`.
+        """Take up to `limit` queued runs (highest priority, then `queue_place` or age) for `engine`.
 
         A claimed run is RUNNING with a new fence and in nobody else's hands. "" = any queue. With
         `slots` no more are taken than leave at most so many of the queue's runs with a slot
         (RUNNING and `holds_slot`), counted in the same transaction. `ref` takes only that run; runs
-        that have an engine while queued (sub-DAG runs) are taken by their `ref` only.
+        that have an engine while queued are taken by their `ref` only.
+
+        What has begun goes first: with `slots`, one is left free for each run of the queue that
+        wants its slot back (see `hold_slot`), and, unless `ref` is given, for each queued sub-DAG
+        run whose parent is running.
+        """
+
+    @abstractmethod
+    async def hold_slot(
+        self, ref: RunRef, *, fence: int, held: bool = True, slots: int | None = None
+    ) -> bool:
+        """Give the slot of a running run back, or take it again; whether it holds one now.
+
+        It is taken when fewer than `slots` (None = any number) are in use by runs of its queue, in
+        the same transaction; else it is wanted, until it is taken, given back, or the run adopted.
+        Raises Conflict when the stored fence is not `fence`, NotFound when there is no such run.
         """
 
     @abstractmethod

@@ -136,7 +136,15 @@ class WorkerSettings(SettingsSection):
 
     section: ClassVar[str] = "worker"
     id: str = setting("", "Name of the worker; empty = host@pid.")
-    max_active_runs: int = setting(100, "Most runs at once.", ge=1)
+    max_active_runs: int = setting(100, "Most runs at once in one runner.", ge=1)
+    runners: int = setting(0, "How many runner processes; 0 = one a core, at most 4.", ge=0, le=64)
+    drain_grace: Duration = setting(
+        2.0, "How long runs may go on to their end when a runner stops; then the next one joins their steps."
+    )
+    max_memory_mib: int = setting(
+        0, "A runner that has grown beyond so many MiB is replaced by a fresh one; 0 = no limit.", ge=0
+    )
+    cpus: int = setting(0, "How many cores runners and their steps may use; 0 = all.", ge=0)
     labels: Pairs = setting({}, "What the worker offers.")
 
 

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
-from dagu_core.builtins.sqlite_store.rows import RUN_COLUMNS, to_summary
-from dagu_core.builtins.sqlite_store.runs import load
+from dagu_core.base.errors import Conflict
+from dagu_core.builtins.sqlite_store.rows import GIVEN_BACK, HELD, RUN_COLUMNS, WANTED, to_summary
+from dagu_core.builtins.sqlite_store.runs import load, not_found
 from dagu_core.contracts.store import QueueState, StoredRun
 from dagu_core.model.run.run import RunRef
 from dagu_core.model.status import RunStatus
 
 DB = sqlite3.Connection
+QUEUED = f"status = {RunStatus.QUEUED:d}"
+TAKES_SLOT = f"status = {RunStatus.RUNNING:d} AND slot > 0"
+COUNT_SLOTS = f"SELECT count(*) FROM runs WHERE queue = ? AND slot = ? AND {TAKES_SLOT}"
+COUNT_ALL_SLOTS = f"SELECT queue, count(*) FROM runs WHERE {TAKES_SLOT} AND slot = {HELD} GROUP BY queue"
+COUNT_WAITING = f"SELECT queue, engine <> '', count(*) FROM runs WHERE {QUEUED} GROUP BY queue, engine <> ''"
+PARENTS = f"SELECT parent FROM runs WHERE {QUEUED} AND queue = ? AND engine > '' AND parent <> ''"
+NEXT = f"SELECT dag, run_id FROM runs WHERE {QUEUED} AND queue = ? AND engine = ''"
+IN_ORDER = " ORDER BY priority DESC, queued_at, id LIMIT ?"
 
 
 def claim(
     db: DB, queue: str, engine: str, host: str, limit: int, slots: int | None, ref: RunRef | None
 ) -> list[StoredRun]:
     """Take queued runs; a damaged one leaves the queue, but is not handed out."""
-    where, values = (" AND queue = ?", [queue]) if queue else ("", [])
-    where += " AND engine = ''" if ref is None else " AND run_id = ? AND dag = ?"
-    values += [] if ref is None else [ref.run_id, ref.dag]
+    sql, values = waiting(queue, ref)
     if slots is not None:
-        limit = min(limit, slots - _slots_used(db, queue))
+        free = slots - _count(db, queue, HELD) - _count(db, queue, WANTED)
+        limit = min(limit, free if ref else free - _children(db, queue, free))
     claimed: list[StoredRun] = []
     while len(claimed) < limit:
-        rows = db.execute(
-            f"SELECT id, {RUN_COLUMNS} FROM runs WHERE status = {RunStatus.QUEUED:d}{where}"
-            " ORDER BY priority DESC, queued_at, id LIMIT ?",
-            (*values, limit - len(claimed)),
-        ).fetchall()
+        rows = db.execute(sql, (*values, limit - len(claimed))).fetchall()
         if not rows:
             break
         for run, *row in rows:
@@ -36,45 +41,76 @@ def claim(
             sound = summary.status is RunStatus.QUEUED
             status = RunStatus.RUNNING if sound else RunStatus.NOT_STARTED
             db.execute(
-                "UPDATE runs SET status = ?, slot = 1, fence = fence + 1, engine = ?, host = ? WHERE id = ?",
+                f"UPDATE runs SET status = ?, slot = {HELD}, fence = fence + 1, engine = ?, host = ?"
+                " WHERE id = ?",
                 (int(status), engine if sound else "", host if sound else "", run),
             )
             if sound:
-                stored = load(db, summary.ref)
-                stored.summary.holds_slot = True
-                claimed.append(stored)
+                claimed.append(load(db, summary.ref))
     return claimed
+
+
+def waiting(queue: str, ref: RunRef | None) -> tuple[str, list[Any]]:
+    """The SELECT for runs that may be claimed, with its values; their number comes last."""
+    sql = f"SELECT id, {RUN_COLUMNS} FROM runs WHERE {QUEUED}"
+    if ref is not None:
+        sql, values = f"{sql} AND run_id = ? AND dag = ?", [ref.run_id, ref.dag]
+        return f"{sql} AND (queue = ? OR ? = '') LIMIT ?", [*values, queue, queue]
+    where = " AND queue = ? AND engine = ''" if queue else " AND engine = ''"
+    return sql + where + IN_ORDER, [queue] if queue else []
+
+
+def hold_slot(db: DB, ref: RunRef, fence: int, held: bool, slots: int | None) -> bool:
+    """Give a slot back, take it again, or note that it is wanted."""
+    row = db.execute(
+        "SELECT id, queue, slot, fence FROM runs WHERE run_id = ? AND dag = ?", (ref.run_id, ref.dag)
+    ).fetchone()
+    if row is None:
+        raise not_found(ref)
+    run, queue, before, stored = row
+    if stored != fence:
+        raise Conflict(f"run {ref} has another owner (fence {stored}, this request {fence})")
+    if not held:
+        now = GIVEN_BACK
+    elif before == HELD or slots is None or _count(db, queue, HELD) < slots:
+        now = HELD
+    else:
+        now = WANTED
+    if now != before:
+        db.execute("UPDATE runs SET slot = ? WHERE id = ?", (now, run))
+    return now == HELD
 
 
 def queues(db: DB) -> list[QueueState]:
     """The queues in which runs wait or hold a slot."""
-    waiting = dict(
-        db.execute(
-            f"SELECT queue, count(*) FROM runs WHERE status = {RunStatus.QUEUED:d} AND engine = ''"
-            " GROUP BY queue"
-        ).fetchall()
-    )
-    used = dict(
-        db.execute(
-            f"SELECT queue, count(*) FROM runs WHERE status = {RunStatus.RUNNING:d} AND slot = 1"
-            " GROUP BY queue"
-        ).fetchall()
-    )
+    counted = {(name, bool(owned)): count for name, owned, count in db.execute(COUNT_WAITING)}
+    used = dict(db.execute(COUNT_ALL_SLOTS).fetchall())
     found = []
-    for name in sorted(waiting.keys() | used.keys()):
-        first = db.execute(
-            f"SELECT dag, run_id FROM runs WHERE status = {RunStatus.QUEUED:d} AND queue = ?"
-            " AND engine = '' ORDER BY priority DESC, queued_at, id LIMIT 1",
-            (name,),
-        ).fetchone()
+    for name in sorted({name for name, _ in counted} | used.keys()):
+        first = db.execute(NEXT + IN_ORDER, (name, 1)).fetchone()
         found.append(
-            QueueState(name, waiting.get(name, 0), used.get(name, 0), RunRef(*first) if first else None)
+            QueueState(
+                name,
+                waiting=counted.get((name, False), 0),
+                slots_used=used.get(name, 0),
+                next=RunRef(*first) if first else None,
+                owned=counted.get((name, True), 0),
+            )
         )
     return found
 
 
-def _slots_used(db: DB, queue: str) -> int:
-    (used,) = db.execute(
-        f"SELECT count(*) FROM runs WHERE queue = ? AND status = {RunStatus.RUNNING:d} AND slot = 1", (queue,)
-    ).fetchone()
-    return int(used)
+def _count(db: DB, queue: str, slot: int) -> int:
+    return int(db.execute(COUNT_SLOTS, (queue, slot)).fetchone()[0])
+
+
+def _children(db: DB, queue: str, most: int) -> int:
+    """How many queued sub-DAG runs with a running parent there are; no more than `most` are counted."""
+    found = 0
+    for (parent,) in db.execute(PARENTS, (queue,)):
+        if found >= most:
+            break
+        dag, _, run_id = parent.partition(":")
+        row = db.execute("SELECT status FROM runs WHERE run_id = ? AND dag = ?", (run_id, dag)).fetchone()
+        found += row == (RunStatus.RUNNING,)
+    return found

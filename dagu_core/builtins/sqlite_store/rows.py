@@ -21,7 +21,8 @@ from dagu_core.model.run.run import RunRef, RunSummary, StepRun
 from dagu_core.model.status import RunStatus
 
 RECORD_DAMAGED = "record_damaged"
-RUN_COLUMNS = "dag, run_id, status, fence, seq, engine, host, created_at, body, crc"
+RUN_COLUMNS = "dag, run_id, status, fence, seq, engine, host, created_at, slot, body, crc"
+HELD, GIVEN_BACK, WANTED = 1, 0, 2
 STATUSES = {status.value: status for status in RunStatus}
 _COLUMN_TYPES = [int, int, str, str]  # fence, seq, engine, host
 
@@ -50,7 +51,7 @@ def new_row(summary: RunSummary, events: int) -> dict[str, Any]:
         "queue": summary.queue,
         "priority": summary.priority,
         "queued_at": queued_at(summary),
-        "slot": int(summary.holds_slot),
+        "slot": HELD if summary.holds_slot else GIVEN_BACK,
         "created_at": summary.created_at,
         "child": int(is_child(summary)),
         "root": "" if summary.root is None else str(summary.root),
@@ -69,12 +70,14 @@ def is_child(summary: RunSummary) -> bool:
 
 def queued_at(summary: RunSummary) -> float:
     """The time by which queued runs of one priority are ordered."""
+    if summary.queue_place is not None:
+        return summary.queue_place
     return summary.created_at if summary.queued_at is None else summary.queued_at
 
 
 def to_summary(row: Sequence[Any]) -> RunSummary:
     """The summary in a row of RUN_COLUMNS; a damaged one as the contract of `load` describes it."""
-    dag, run_id, status, fence, seq, engine, host, created_at, body, crc = row
+    dag, run_id, status, fence, seq, engine, host, created_at, slot, body, crc = row
     try:
         if not is_sound(body, crc) or [type(value) for value in row[3:7]] != _COLUMN_TYPES:
             raise Damaged("not what was written")
@@ -90,6 +93,7 @@ def to_summary(row: Sequence[Any]) -> RunSummary:
         mark_damaged(summary, status)
         fence, seq, engine, host = whole(fence), whole(seq), str(engine), str(host)
     summary.fence, summary.seq, summary.engine, summary.host = fence, seq, engine, host
+    summary.holds_slot = slot == HELD
     return summary
 
 

@@ -59,13 +59,13 @@ def commit(db: DB, change: Change) -> None:
     """Write the change if the caller still owns the run."""
     summary = change.summary
     found = db.execute(
-        "SELECT id, status, fence, seq, queue, priority, queued_at, slot, tags, body, crc"
+        "SELECT id, status, fence, seq, queue, priority, queued_at, tags, body, crc"
         " FROM runs WHERE run_id = ? AND dag = ?",
         (summary.ref.run_id, summary.ref.dag),
     ).fetchone()
     if found is None:
         raise not_found(summary.ref)
-    run, status, fence, seq, queue, priority, queued, slot, tags, old, crc = found
+    run, status, fence, seq, queue, priority, queued, tags, old, crc = found
     if whole(fence) > summary.fence:
         raise Conflict(f"run {summary.ref} has another owner (fence {fence}, this commit {summary.fence})")
     if status in STATUSES and STATUSES[status].is_over and not _is_retry(change.events):
@@ -79,11 +79,10 @@ def commit(db: DB, change: Change) -> None:
     body = encode_summary(summary)
     values = [summary.fence, seq + len(change.events), summary.engine, summary.host, body, checksum(body)]
     sets = "fence = ?, seq = ?, engine = ?, host = ?, body = ?, crc = ?"
-    slot_now = int(summary.holds_slot)
-    now = (int(summary.status), summary.queue, summary.priority, queued_at(summary), slot_now)
+    now = (int(summary.status), summary.queue, summary.priority, queued_at(summary))
     # Most commits change no indexed column; leaving those out saves the work on four indexes.
-    if now != (status, queue, priority, queued, slot):
-        sets += ", status = ?, queue = ?, priority = ?, queued_at = ?, slot = ?"
+    if now != (status, queue, priority, queued):
+        sets += ", status = ?, queue = ?, priority = ?, queued_at = ?"
         values += now
     db.execute(f"UPDATE runs SET {sets} WHERE id = ?", (*values, run))
     if tags != (new := dump_json(summary.tags)):
@@ -141,7 +140,8 @@ def events(db: DB, ref: RunRef, after: int, limit: int) -> list[tuple[int, Event
 def adopt(db: DB, ref: RunRef, fence: int, engine: str, host: str) -> int:
     """Change the owner if the fence still is `fence`."""
     done = db.execute(
-        "UPDATE runs SET fence = fence + 1, engine = ?, host = ? WHERE run_id = ? AND dag = ? AND fence = ?",
+        "UPDATE runs SET fence = fence + 1, engine = ?, host = ?, slot = slot & 1"
+        " WHERE run_id = ? AND dag = ? AND fence = ?",
         (engine, host, ref.run_id, ref.dag, fence),
     )
     if done.rowcount == 0:

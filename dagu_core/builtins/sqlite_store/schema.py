@@ -60,10 +60,15 @@ CREATE TABLE pairs (
 CREATE INDEX pairs_by_expiry ON pairs (expires_at) WHERE expires_at IS NOT NULL;
 """
 
-# `slot` = the run takes a slot of its queue while it is running.
+# `slot`: while it is running the run takes a slot of its queue (1), takes none (0), or wants one (2).
+# `queued_at` is the time a waiting run is ordered by, which is not when it was queued if it was moved.
 _V2 = """
 ALTER TABLE runs ADD COLUMN slot INTEGER NOT NULL DEFAULT 1;
-CREATE INDEX runs_slots ON runs (queue) WHERE status = 1 AND slot = 1;
+CREATE INDEX runs_slots ON runs (queue, slot) WHERE status = 1 AND slot > 0;
+DROP INDEX runs_queued;
+DROP INDEX runs_queued_in;
+CREATE INDEX runs_queued ON runs (engine, priority DESC, queued_at) WHERE status = 5;
+CREATE INDEX runs_queued_in ON runs (queue, engine, priority DESC, queued_at) WHERE status = 5;
 """
 
 MIGRATIONS: tuple[str, ...] = (_V1, _V2)

@@ -119,6 +119,11 @@ class SqliteStore(StateStore):
     ) -> list[StoredRun]:
         return await self._write(lambda db: queue_work.claim(db, queue, engine, host, limit, slots, ref))
 
+    async def hold_slot(
+        self, ref: RunRef, *, fence: int, held: bool = True, slots: int | None = None
+    ) -> bool:
+        return await self._write(lambda db: queue_work.hold_slot(db, ref, fence, held, slots))
+
     async def queues(self) -> list[QueueState]:
         return await self._read(queue_work.queues)
 

@@ -76,7 +76,8 @@ class RunSummary:
     `fence` grows with every owner; a commit with an older one is refused. `engine` names the
     process that drives it ("" = nobody), `host` its machine. `definition` is the key of the
     stored source. `recoveries` counts how often the run was adopted from a dead engine.
-    `holds_slot` = while it is running it takes a slot of its queue.
+    `holds_slot` = while it is running it takes a slot of its queue. `queue_place` is where it
+    stands among the waiting runs of its priority, when that is not by `queued_at`.
     """
 
     ref: RunRef
@@ -107,6 +108,7 @@ class RunSummary:
     seq: int = 0
     recoveries: int = 0
     holds_slot: bool = True
+    queue_place: float | None = None
     hidden: bool = False
     extra: dict[str, str] = field(default_factory=dict)
 

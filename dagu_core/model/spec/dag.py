@@ -17,7 +17,7 @@ from pydantic import (
 from dagu_core.base.errors import Invalid
 from dagu_core.base.places import Place
 from dagu_core.model.plan.plan import ParamsSpec
-from dagu_core.model.plan.schedule import NO_SCHEDULE
+from dagu_core.model.plan.schedule import Schedule
 from dagu_core.model.spec.forms import Env, LogOutputWord, Seconds, ShellWords, Tags, TextMap, Texts
 from dagu_core.model.spec.located import Map, Seq, plain
 from dagu_core.model.spec.model import Reading, SpecModel
@@ -163,7 +163,7 @@ class DagSpec(SpecModel):
     tags: Tags = Field(default_factory=list, description="Words to find it by.")
     type: str = Field("chain", description="`chain`: one step after the other; `graph`: by `depends` only.")
     schedule: ScheduleField = Field(
-        NO_SCHEDULE, description="When it is started, stopped or restarted by itself."
+        default_factory=Schedule, description="When it is started, stopped or restarted by itself."
     )
     timezone: Zone = Field("", description="The zone of its schedules; that of the settings when not given.")
     start_date: Day = Field("", description="First day its schedules count.")

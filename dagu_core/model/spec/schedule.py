@@ -107,11 +107,14 @@ def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, Map) else value
 
 
-def _number(value: Any) -> Any:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+def _within(least: float, most: float) -> BeforeValidator:
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            message = f"must be a number from {least:g} to {most:g}, not {describe(value)}"
+            raise refused(message, code="D082")
+        return float(value)
 
-
-Degrees = Annotated[float, BeforeValidator(_number, json_schema_input_type=float)]
+    return BeforeValidator(check, json_schema_input_type=float)
 
 
 class LocationSpec(SpecModel):
@@ -120,9 +123,9 @@ class LocationSpec(SpecModel):
     noun: ClassVar[str] = "location"
     spellings: ClassVar[dict[str, str]] = {"latitude": "lat", "longitude": "lon", "lng": "lon"}
 
-    lat: Degrees = Field(ge=-90, le=90, description="Latitude in degrees, north is positive.")
-    lon: Degrees = Field(ge=-180, le=180, description="Longitude in degrees, east is positive.")
-    elevation: Degrees = Field(0.0, ge=-500, le=10_000, description="Metres above the sea.")
+    lat: Annotated[float, _within(-90, 90)] = Field(description="Latitude in degrees, north is positive.")
+    lon: Annotated[float, _within(-180, 180)] = Field(description="Longitude in degrees, east is positive.")
+    elevation: Annotated[float, _within(-500, 10_000)] = Field(0.0, description="Metres above the sea.")
 
 
 class ScheduleSpec(SpecModel):

@@ -19,7 +19,7 @@ from dagu_core.model.spec.forms import TextMap
 from dagu_core.model.spec.keys import known_keys
 from dagu_core.model.spec.located import Map, plain
 from dagu_core.model.spec.model import Reading, SpecModel
-from dagu_core.model.spec.moments import Length, Zone, known_zone
+from dagu_core.model.spec.moments import Length, Zone
 from dagu_core.model.spec.refusal import describe
 from dagu_core.model.spec.suggest import suggestion
 
@@ -121,10 +121,10 @@ def read_text(action: str, text: str, reading: Reading) -> ScheduleEntry:
     line, zone = text.strip(), ""
     first, _, rest = line.partition(" ")
     if first.startswith(("CRON_TZ=", "TZ=")):
-        try:
-            zone = known_zone(first.partition("=")[2])
-        except ValueError as error:
-            raise Invalid(str(error), code=WRONG) from None
+        from dagu_core.base.zones import zone_named
+
+        zone = first.partition("=")[2]
+        zone_named(zone)
         line = rest.strip()
     for clock in {each.name: each for each in reading.vocabulary.clocks.values()}.values():
         if (data := clock.read(line)) is not None:

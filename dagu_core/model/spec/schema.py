@@ -22,6 +22,8 @@ def dag_schema(vocabulary: Vocabulary) -> dict[str, Any]:
     step = definitions["StepSpec"]
     _add_keys(step, vocabulary.step_keys, definitions)
     _add_types(step, vocabulary, definitions)
+    _add_clocks(definitions["EntrySpec"], vocabulary, definitions)
+    _add_triggers(schema["properties"], vocabulary, definitions)
     for name, definition in (("", schema), *definitions.items()):
         _accept_snake_case(definition, f"#/$defs/{name}" if name else "#")
     _add_older_spellings(schema, definitions)
@@ -51,6 +53,39 @@ def _add_types(step: dict[str, Any], vocabulary: Vocabulary, definitions: dict[s
             }
         )
     step["allOf"] = rules
+
+
+def _add_clocks(entry: dict[str, Any], vocabulary: Vocabulary, definitions: dict[str, Any]) -> None:
+    """The keys of all kinds of schedules, side by side."""
+    entry["properties"]["kind"] |= {"examples": sorted(vocabulary.clocks)}
+    for word in sorted(vocabulary.clocks):
+        clock = vocabulary.clocks[word]
+        reference = _reference(clock.config, clock.name, definitions)["$ref"]
+        for key in definitions[reference.removeprefix("#/$defs/")]["properties"]:
+            entry["properties"].setdefault(key, {"$ref": f"{reference}/properties/{key}"})
+
+
+def _add_triggers(properties: dict[str, Any], vocabulary: Vocabulary, definitions: dict[str, Any]) -> None:
+    """One alternative for each type of trigger, with its keys beside `type`."""
+    types: list[dict[str, Any]] = []
+    for word in sorted(vocabulary.triggers):
+        reference = _reference(vocabulary.triggers[word], word, definitions)["$ref"]
+        model = definitions[reference.removeprefix("#/$defs/")]
+        keys = {key: {"$ref": f"{reference}/properties/{key}"} for key in model["properties"]}
+        types.append(
+            {
+                "type": "object",
+                "properties": {"type": {"const": word}, **keys},
+                "required": ["type", *model.get("required", [])],
+                "additionalProperties": False,
+            }
+        )
+        if word == "file":
+            properties["fileTrigger"]["anyOf"][0] = {"$ref": reference}
+    if types:
+        definitions["Trigger"] = {"description": "What starts a DAG beside the clock.", "anyOf": types}
+        one = {"$ref": "#/$defs/Trigger"}
+        properties["triggers"]["anyOf"] = [{"type": "array", "items": one}, one]
 
 
 def _reference(model: type[BaseModel], word: str, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class CronTrigger(ClockTrigger):
         if words[0].startswith("@"):
             if words[0].lower() not in (*DESCRIPTORS, "@every"):
                 return None
-        elif len(words) == 1 or not set(words[0]) & set("0123456789*"):
+        elif len(words) == 1 or (len(words) < 5 and not set(words[0]) & set("0123456789*")):
             return None
         line = " ".join(words)
         try:

@@ -20,7 +20,11 @@ from dagu_docker.executor import DockerExecutor
 
 BOX = "image: box:1, pullPolicy: never"
 #: writes a line to a file outside when it starts, and a line of output every tenth of a second
-COUNT = "sh -c 'echo ran >> /out/ledger; for i in $(seq {n}); do echo line $i; echo err $i >&2; sleep 0.1; done; exit {code}'"
+COUNT = (
+    "sh -c 'echo ran >> /out/ledger; "
+    "for i in $(seq {n}); do echo line $i; echo err $i >&2; sleep 0.1; done; exit {code}'"
+)
+ENDLESS = "sh -c 'i=0; while :; do i=$((i+1)); echo line $i; sleep 0.1; done'"
 
 
 def lines(word: str, count: int) -> str:
@@ -34,7 +38,7 @@ def ledger(lab: Any) -> str:
 
 def written(lab: Any) -> bool:
     """Whether some step has written something to its log."""
-    logs = (lab.home / "data").rglob("*.out")
+    logs = lab.home.rglob("*.out")
     return any(b"line 3" in path.read_bytes() for path in logs)
 
 
@@ -127,12 +131,12 @@ def test_X06_a_killed_worker_is_replaced_and_a_stop_still_reaches_the_container(
 ) -> None:
     process = lab.start(f"""
         steps:
-          - {{name: one, container: {{{BOX}}}, command: "sh -c 'for i in $(seq 999); do echo line $i; sleep 0.1; done'"}}
+          - {{name: one, container: {{{BOX}}}, command: "{ENDLESS}"}}
         """)
     wait(30, lambda: written(lab))
     (worker,) = [pid for pid in lab.processes() if b"dagu_docker.work" in _command(pid)]
     os.kill(worker, signal.SIGKILL)
-    (log,) = (lab.home / "data").rglob("one*.out")
+    (log,) = lab.home.rglob("one*.out")
     seen = log.read_text().count("\n")
     wait(30, lambda: log.read_text().count("\n") > seen + 5)
     assert log.read_text() == lines("line", log.read_text().count("\n"))
@@ -164,7 +168,7 @@ def test_X06_a_container_that_is_killed_from_outside(lab: Any, engine: Any, wait
 
 def test_X06_a_container_that_is_removed_from_outside_is_lost(lab: Any, engine: Any, wait: Any) -> None:
     process = lab.start(f"""
-        steps: [{{name: one, container: {{{BOX}}}, command: "sh -c 'while :; do echo line 3; sleep 0.1; done'"}}]
+        steps: [{{name: one, container: {{{BOX}}}, command: "{ENDLESS}"}}]
         """)
     wait(30, lambda: written(lab))
     engine.api.remove_container(engine.names()[0], force=True)
@@ -244,7 +248,7 @@ def test_X06_an_engine_that_comes_back_is_followed_on(lab: Any, proxy: Proxy, wa
         """)
     wait(30, lambda: written(lab))
     proxy.cut()
-    (log,) = (lab.home / "data").rglob("one*.err")
+    (log,) = lab.home.rglob("one*.err")
     wait(10, lambda: "the Docker engine is gone; waiting" in log.read_text())
     proxy.listen()
     ran = lab.end(process)
@@ -295,7 +299,9 @@ def test_what_ignores_the_signal_is_killed_within_the_grace(lab: Any, engine: An
           - name: one
             signalOnStop: SIGINT
             container: {{{BOX}}}
-            command: sh -c "trap 'echo got it' INT; trap 'echo wrong' TERM; while :; do echo line 3; sleep 0.2; done"
+            command: >-
+              sh -c "trap 'echo got it' INT; trap 'echo wrong' TERM;
+              while :; do echo line 3; sleep 0.2; done"
         """)
     wait(30, lambda: written(lab))
     lab.call("stop", "flow")

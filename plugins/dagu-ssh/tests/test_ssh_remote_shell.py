@@ -118,7 +118,7 @@ def test_the_end_of_the_connection(lab: Any, begin: Any, nap: str) -> None:
 
 
 def test_a_host_without_setsid(lab: Any, begin: Any, nap: str, tmp_path: Path) -> None:
-    for word in ("grep", "sleep", "sh"):
+    for word in ("env", "grep", "sleep"):
         (tmp_path / word).symlink_to(shutil.which(word) or "")
     command = begin("sh", "-c", f"sleep {nap} & sleep {nap}", grace=0.5, path=str(tmp_path))
     lab.within(5, lambda: len(lab.running(nap)) >= 2)

@@ -1,0 +1,146 @@
+"""Carries out what waits in the queues, in a process that hosts many runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+from dagu_core.app import recovery, retention
+from dagu_core.app.services import RENEWED, register, unregister, wake_runners
+from dagu_core.base.errors import Conflict, DaguError, LostOwnership, Unavailable
+from dagu_core.engine.launch import resume
+from dagu_core.engine.liveness import dead_engines
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+    from dagu_core.contracts.store import StoredRun
+    from dagu_core.engine.runner import Runner
+    from dagu_core.model.run.run import RunRef
+
+#: seconds between two looks at the queues when nobody pokes us: other hosts cannot
+LOOK = 1.0
+
+
+class Hosting:
+    """One runner at work: claims, recovers, and lets go when it is told to.
+
+    `most` runs at once. `say` prints what people should know.
+    """
+
+    def __init__(self, app: App, runner: Runner, most: int) -> None:
+        self.app, self.runner, self.most = app, runner, most
+        self.stopping = asyncio.Event()
+        self._runs: dict[RunRef, asyncio.Task[None]] = {}
+        self._since = app.clock.now()
+
+    async def serve(self) -> None:
+        """Work until `stopping` is set, then let what still runs come to its end, for the grace
+        of the settings, and leave the rest to whoever comes next."""
+        notes = asyncio.create_task(self._keep_note())
+        stop = asyncio.create_task(self.stopping.wait())
+        try:
+            while not self.stopping.is_set():
+                self.runner.woken.clear()
+                with contextlib.suppress(Unavailable):
+                    # A store that is away for a moment comes back; then we go on.
+                    await self._recover()
+                    await self._claim()
+                await self._sleep(stop)
+            await self._drain()
+        finally:
+            stop.cancel()
+            notes.cancel()
+            with contextlib.suppress(DaguError):
+                await unregister(self.app, "runner", self.runner.engine)
+
+    async def _sleep(self, stop: asyncio.Task[bool]) -> None:
+        woken = asyncio.create_task(self.runner.woken.wait())
+        try:
+            await asyncio.wait({woken, stop}, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+
+    async def _claim(self) -> None:
+        """Take what waits, as far as the queues have slots and we have room."""
+        for state in await self.app.store.queues():
+            free = self.most - len(self._runs)
+            if not state.waiting or state.next is None or free <= 0:
+                continue
+            slots = await self.app.queues.limit_of(state.name, state.next)
+            if slots <= state.slots_used:
+                continue
+            engine, host = self.runner.engine, self.runner.host
+            for stored in await self.app.store.claim(
+                state.name, engine=engine, host=host, limit=min(free, slots - state.slots_used), slots=slots
+            ):
+                self._host(stored.summary.ref, self._carry_out(stored))
+
+    async def _recover(self) -> None:
+        """Take over what dead engines of this host left behind."""
+        if not dead_engines(self.app.settings.paths.data):
+            return
+        dead = await recovery.dead_roots(self.app)
+        for ref in dead:
+            if ref not in self._runs:
+                self._host(ref, self._take_over(ref))
+        if not dead:
+            await recovery.tidy_up(self.app)
+
+    def _host(self, ref: RunRef, work: object) -> None:
+        task = asyncio.create_task(work, name=f"run {ref}")  # type: ignore[arg-type]
+        self._runs[ref] = task
+        task.add_done_callback(lambda _: self._left(ref))
+
+    def _left(self, ref: RunRef) -> None:
+        self._runs.pop(ref, None)
+        # Its slot is free: look at once who is next.
+        self.runner.woken.set()
+
+    async def _carry_out(self, stored: StoredRun) -> None:
+        ref = stored.summary.ref
+        try:
+            launch = await self.app.runs.launch_again(stored, ref.run_id)
+        except DaguError as error:
+            await recovery.fail(self.app, stored, str(error))
+            return
+        await self._ended(ref, resume(self.runner, launch, stored, claimed=True))
+
+    async def _take_over(self, ref: RunRef) -> None:
+        await self._ended(ref, recovery.take_over(self.app, self.runner, ref))
+
+    async def _ended(self, ref: RunRef, work: object) -> None:
+        try:
+            run = await work  # type: ignore[misc]
+        except (Conflict, LostOwnership):
+            return  # somebody else has it
+        except DaguError as error:
+            sys.stderr.write(f"run {ref}: {error}\n")
+            return
+        if run is not None:
+            with contextlib.suppress(DaguError):
+                await retention.after_run(self.app, run.plan)
+                await self._wake_others(run.summary.queue)
+
+    async def _wake_others(self, queue: str) -> None:
+        """We may be full, or a parent elsewhere may wait for this very slot."""
+        if len(self._runs) > self.most // 2:
+            await wake_runners(self.app)
+
+    async def _drain(self) -> None:
+        tasks = list(self._runs.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=self.app.settings.worker.drain_grace)
+        self.runner.let_go()
+        for task in self._runs.values():
+            task.cancel()
+        await asyncio.gather(*self._runs.values(), return_exceptions=True)
+
+    async def _keep_note(self) -> None:
+        while True:
+            with contextlib.suppress(DaguError):
+                await register(
+                    self.app, "runner", self.runner.engine, self._since, runs=len(self._runs), most=self.most
+                )
+            await asyncio.sleep(RENEWED)

@@ -1,0 +1,148 @@
+"""A small pool of runner processes, kept alive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dagu_core.base.settings import Settings
+
+#: seconds: between two looks at memory, before one that died young is started again (doubling up
+#: to the last), and a runner may take to stop beyond its grace
+LOOK, BACKOFF, LONGEST, MARGIN = 5.0, 0.1, 5.0, 3.0
+_YOUNG = 10.0
+
+
+@dataclass(slots=True)
+class _Member:
+    process: asyncio.subprocess.Process
+    born: float
+    retired: bool = False
+
+
+class Pool:
+    """`async with` it, or `start` and `stop`. `say` hears what people should know."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] = lambda text: None) -> None:
+        self._settings, self._say = settings, say
+        self.size = settings.worker.runners or min(4, os.cpu_count() or 1)
+        self._members: list[_Member] = []
+        self._keepers: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that live."""
+        return [one.process.pid for one in self._members if one.process.returncode is None]
+
+    async def start(self) -> None:
+        """Start all runners; returns when each is ready (or has failed to be, which is said)."""
+        ready = [asyncio.Event() for _ in range(self.size)]
+        self._keepers = [asyncio.create_task(self._keep(one)) for one in ready]
+        self._keepers.append(asyncio.create_task(self._watch_memory()))
+        await asyncio.gather(*(one.wait() for one in ready))
+
+    async def stop(self) -> None:
+        """Drain: runs end within the grace, or are left to whoever comes next."""
+        self._stopping = True
+        living = [one for one in self._members if one.process.returncode is None]
+        for member in living:
+            _signal(member, signal.SIGTERM)
+        patience = self._settings.worker.drain_grace + MARGIN
+        waits = [asyncio.ensure_future(one.process.wait()) for one in living]
+        if waits:
+            await asyncio.wait(waits, timeout=patience)
+        for member in living:
+            if member.process.returncode is None:
+                self._say(f"runner {member.process.pid} did not stop within {patience:g} s: killed")
+                _signal(member, signal.SIGKILL)
+        await asyncio.gather(*waits)
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+
+    async def __aenter__(self) -> Pool:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _keep(self, ready: asyncio.Event) -> None:
+        """Have one runner, whatever happens to it."""
+        loop = asyncio.get_running_loop()
+        delay = BACKOFF
+        while not self._stopping:
+            member = await self._spawn()
+            assert member.process.stdout is not None
+            await member.process.stdout.readline()
+            ready.set()
+            code = await member.process.wait()
+            self._members.remove(member)
+            if self._stopping:
+                return
+            # The others take over what it left behind.
+            for other in self._members:
+                _signal(other, signal.SIGUSR1)
+            if not member.retired:
+                self._say(f"runner {member.process.pid} ended with {code}: starting another one")
+            delay = BACKOFF if loop.time() - member.born > _YOUNG else min(delay * 2, LONGEST)
+            await asyncio.sleep(0.0 if member.retired else delay)
+
+    async def _spawn(self) -> _Member:
+        environ = dict(os.environ)
+        if home := self._settings.home:
+            environ["DAGU_HOME"] = str(home)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "dagu_core.service.runner_process",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=environ,
+            start_new_session=True,
+            preexec_fn=_limited_to(self._settings.worker.cpus),
+        )
+        member = _Member(process, asyncio.get_running_loop().time())
+        self._members.append(member)
+        return member
+
+    async def _watch_memory(self) -> None:
+        """Replace a runner that has grown too large; its runs go on in the next one."""
+        limit = self._settings.worker.max_memory_mib << 20
+        while limit:
+            await asyncio.sleep(LOOK)
+            for member in self._members:
+                if not member.retired and (used := _resident(member.process.pid)) > limit:
+                    self._say(f"runner {member.process.pid} uses {used >> 20} MiB: replaced")
+                    member.retired = True
+                    _signal(member, signal.SIGTERM)
+
+
+def _signal(member: _Member, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        member.process.send_signal(number)
+
+
+def _limited_to(cpus: int) -> Callable[[], None] | None:
+    if not cpus or not hasattr(os, "sched_setaffinity"):
+        return None
+    chosen = sorted(os.sched_getaffinity(0))[:cpus]
+    return lambda: os.sched_setaffinity(0, chosen)
+
+
+def _resident(pid: int) -> int:
+    """Bytes of memory a process uses now; 0 where the kernel does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        return 0
