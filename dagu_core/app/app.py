@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dagu_core.app.dags import Dags
 from dagu_core.app.history import History
 from dagu_core.app.log_lines import log_line
+from dagu_core.app.queues import Queues
 from dagu_core.app.runs import Runs
 from dagu_core.app.views import RunView
 from dagu_core.base.clock import Clock, SystemClock
@@ -29,6 +30,7 @@ class App:
         self.dags = Dags(paths.dags, paths.base_config, host)
         self.history = History(self)
         self.runs = Runs(self)
+        self.queues = Queues(self)
 
     @property
     def catalog(self) -> Catalog:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from dagu_core.app import recovery, retention
 from dagu_core.app.services import RENEWED, register, unregister, wake_runners
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from dagu_core.app.app import App
     from dagu_core.contracts.store import StoredRun
     from dagu_core.engine.runner import Runner
-    from dagu_core.model.run.run import RunRef
+    from dagu_core.model.run.run import Run, RunRef
 
 #: seconds between two looks at the queues when nobody pokes us: other hosts cannot
 LOOK = 1.0
@@ -88,8 +89,8 @@ class Hosting:
         if not dead:
             await recovery.tidy_up(self.app)
 
-    def _host(self, ref: RunRef, work: object) -> None:
-        task = asyncio.create_task(work, name=f"run {ref}")  # type: ignore[arg-type]
+    def _host(self, ref: RunRef, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"run {ref}")
         self._runs[ref] = task
         task.add_done_callback(lambda _: self._left(ref))
 
@@ -110,9 +111,9 @@ class Hosting:
     async def _take_over(self, ref: RunRef) -> None:
         await self._ended(ref, recovery.take_over(self.app, self.runner, ref))
 
-    async def _ended(self, ref: RunRef, work: object) -> None:
+    async def _ended(self, ref: RunRef, work: Coroutine[Any, Any, Run | None]) -> None:
         try:
-            run = await work  # type: ignore[misc]
+            run = await work
         except (Conflict, LostOwnership):
             return  # somebody else has it
         except DaguError as error:
@@ -121,10 +122,10 @@ class Hosting:
         if run is not None:
             with contextlib.suppress(DaguError):
                 await retention.after_run(self.app, run.plan)
-                await self._wake_others(run.summary.queue)
+                await self._wake_others()
 
-    async def _wake_others(self, queue: str) -> None:
-        """We may be full, or a parent elsewhere may wait for this very slot."""
+    async def _wake_others(self) -> None:
+        """A slot is free that others may have room for, when we have not."""
         if len(self._runs) > self.most // 2:
             await wake_runners(self.app)
 

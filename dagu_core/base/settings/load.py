@@ -124,6 +124,11 @@ class Settings:
         return self.section(QueuesSettings)
 
     @property
+    def worker(self) -> WorkerSettings:
+        """The runner processes."""
+        return self.section(WorkerSettings)
+
+    @property
     def scheduler(self) -> SchedulerSettings:
         """The scheduler service."""
         return self.section(SchedulerSettings)

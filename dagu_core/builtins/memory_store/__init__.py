@@ -33,31 +33,40 @@ class MemoryStore(MemoryRuns):
             if queue in ("", summary.queue) and (summary.ref == ref if ref else not summary.engine)
         ]
         if slots is not None:
-            limit = min(limit, slots - self._slots_used(queue))
+            free = slots - self._slots_used(queue) - self._slots_wanted(queue)
+            limit = min(limit, free if ref else free - self._children_waiting(queue))
         claimed = waiting[: max(limit, 0)]
         for summary in claimed:
             summary.status, summary.holds_slot = RunStatus.RUNNING, True
-            hand_over(summary, engine, host)
+            hand_over(self._runs[summary.ref], engine, host)
         return [await self.load(summary.ref) for summary in claimed]
+
+    async def hold_slot(
+        self, ref: RunRef, *, fence: int, held: bool = True, slots: int | None = None
+    ) -> bool:
+        record = self._record(ref)
+        summary = record.summary
+        if summary.fence != fence:
+            raise Conflict(f"run {ref} has another owner")
+        free = summary.holds_slot or slots is None or self._slots_used(summary.queue) < slots
+        summary.holds_slot, record.wants_slot = held and free, held and not free
+        return summary.holds_slot
 
     async def queues(self) -> list[QueueState]:
         self._check_open()
-        waiting: dict[str, list[RunRef]] = {}
+        waiting: dict[str, list[RunSummary]] = {}
         for summary in self._waiting():
-            if not summary.engine:
-                waiting.setdefault(summary.queue, []).append(summary.ref)
-        names = waiting.keys() | {
-            record.summary.queue for record in self._runs.values() if _takes_slot(record.summary)
-        }
-        return [
-            QueueState(
-                name,
-                len(refs := waiting.get(name, [])),
-                self._slots_used(name),
-                refs[0] if refs else None,
+            waiting.setdefault(summary.queue, []).append(summary)
+        used = {record.summary.queue for record in self._runs.values() if _takes_slot(record.summary)}
+        found = []
+        for name in sorted(waiting.keys() | used):
+            there = waiting.get(name, [])
+            free = [one.ref for one in there if not one.engine]
+            first = free[0] if free else None
+            found.append(
+                QueueState(name, len(free), self._slots_used(name), first, owned=len(there) - len(free))
             )
-            for name in sorted(names)
-        ]
+        return found
 
     def _waiting(self) -> list[RunSummary]:
         records = [one for one in self._runs.values() if one.summary.status is RunStatus.QUEUED]
@@ -65,4 +74,25 @@ class MemoryStore(MemoryRuns):
         return [one.summary for one in records]
 
     def _slots_used(self, queue: str) -> int:
-        return sum(_takes_slot(one.summary) for one in self._runs.values() if one.summary.queue == queue)
+        return sum(_takes_slot(one.summary) for one in self._in(queue))
+
+    def _slots_wanted(self, queue: str) -> int:
+        return sum(one.wants_slot and one.summary.status is RunStatus.RUNNING for one in self._in(queue))
+
+    def _children_waiting(self, queue: str) -> int:
+        parents = [one.parent for one in self._waiting() if one.queue == queue and one.engine]
+        found = [self._runs[parent].summary for parent in parents if parent in self._runs]
+        return sum(one.status is RunStatus.RUNNING for one in found)
+
+    def _in(self, queue: str) -> list[Record]:
+        return [one for one in self._runs.values() if one.summary.queue == queue]
+
+
+def _takes_slot(summary: RunSummary) -> bool:
+    return summary.status is RunStatus.RUNNING and summary.holds_slot
+
+
+def _queued_at(summary: RunSummary) -> float:
+    if summary.queue_place is not None:
+        return summary.queue_place
+    return summary.created_at if summary.queued_at is None else summary.queued_at

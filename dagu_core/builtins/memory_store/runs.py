@@ -68,6 +68,7 @@ class MemoryRuns(MemoryPairs):
         if stored.status.is_over and not any(isinstance(e, (RunReset, RunStarted)) for e in change.events):
             raise Conflict(f"run {stored.ref} is over: it {stored.status.label}", status=stored.status.label)
         _apply(record, change)
+        record.summary.holds_slot = stored.holds_slot
 
     async def load(self, ref: RunRef) -> StoredRun:
         record = self._record(ref)
@@ -93,11 +94,11 @@ class MemoryRuns(MemoryPairs):
         return [(seq, decode_event(body)) for seq, body in numbered[: max(limit, 0)]]
 
     async def adopt(self, ref: RunRef, *, fence: int, engine: str, host: str) -> int:
-        summary = self._record(ref).summary
-        if summary.fence != fence:
+        record = self._record(ref)
+        if record.summary.fence != fence:
             raise Conflict(f"run {ref} was taken over by another process")
-        hand_over(summary, engine, host)
-        return summary.fence
+        hand_over(record, engine, host)
+        return record.summary.fence
 
     async def delete(self, refs: Sequence[RunRef]) -> int:
         self._check_open()
@@ -157,7 +158,9 @@ def _apply(record: Record, change: Change) -> None:
     summary.seq = len(record.events)
 
 
-def hand_over(summary: RunSummary, engine: str, host: str) -> None:
+def hand_over(record: Record, engine: str, host: str) -> None:
+    """Make an engine the owner; a slot its last one wanted is not wanted any more."""
+    record.wants_slot, summary = False, record.summary
     summary.fence, summary.engine, summary.host = summary.fence + 1, engine, host
 
 

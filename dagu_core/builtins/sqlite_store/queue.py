@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from typing import Any
 
 from dagu_core.base.errors import Conflict
@@ -17,7 +18,7 @@ QUEUED = f"status = {RunStatus.QUEUED:d}"
 TAKES_SLOT = f"status = {RunStatus.RUNNING:d} AND slot > 0"
 COUNT_SLOTS = f"SELECT count(*) FROM runs WHERE queue = ? AND slot = ? AND {TAKES_SLOT}"
 COUNT_ALL_SLOTS = f"SELECT queue, count(*) FROM runs WHERE {TAKES_SLOT} AND slot = {HELD} GROUP BY queue"
-COUNT_WAITING = f"SELECT queue, engine <> '', count(*) FROM runs WHERE {QUEUED} GROUP BY queue, engine <> ''"
+COUNT_WAITING = f"SELECT queue, engine, count(*) FROM runs WHERE {QUEUED} GROUP BY queue, engine"
 PARENTS = f"SELECT parent FROM runs WHERE {QUEUED} AND queue = ? AND engine > '' AND parent <> ''"
 NEXT = f"SELECT dag, run_id FROM runs WHERE {QUEUED} AND queue = ? AND engine = ''"
 IN_ORDER = " ORDER BY priority DESC, queued_at, id LIMIT ?"
@@ -83,7 +84,9 @@ def hold_slot(db: DB, ref: RunRef, fence: int, held: bool, slots: int | None) ->
 
 def queues(db: DB) -> list[QueueState]:
     """The queues in which runs wait or hold a slot."""
-    counted = {(name, bool(owned)): count for name, owned, count in db.execute(COUNT_WAITING)}
+    counted: Counter[tuple[str, bool]] = Counter()
+    for name, engine, count in db.execute(COUNT_WAITING):
+        counted[name, bool(engine)] += count
     used = dict(db.execute(COUNT_ALL_SLOTS).fetchall())
     found = []
     for name in sorted({name for name, _ in counted} | used.keys()):
@@ -91,10 +94,10 @@ def queues(db: DB) -> list[QueueState]:
         found.append(
             QueueState(
                 name,
-                waiting=counted.get((name, False), 0),
+                waiting=counted[name, False],
                 slots_used=used.get(name, 0),
                 next=RunRef(*first) if first else None,
-                owned=counted.get((name, True), 0),
+                owned=counted[name, True],
             )
         )
     return found

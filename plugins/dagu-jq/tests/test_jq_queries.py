@@ -102,7 +102,7 @@ def test_an_environment_variable_is_read_with_env() -> None:
 
 
 @pytest.mark.parametrize("key", ["args", "vars"])
-def test_args_bring_texts_into_a_query(key: str) -> None:
+def test_gotcha_097_args_bring_texts_into_a_query(key: str) -> None:
     dag = {"params": [{"FIELD": 'a"b'}]}
     config = {key: {"field": "${FIELD}", "n": 5, "yes": True}}
     result = ask(".[$field], $n, $yes, $ARGS.named.n", '{"a\\"b": 1}', dag=dag, compact=True, **config)
