@@ -18,7 +18,10 @@ from dagu_docker.verdict import Verdict
 
 #: marks the processes of a command: the engine has no way to end one, a shell beside it has
 MARK = "DAGU_EXEC"
+KILL = 9
 _POLL = 0.2
+#: the code the engine makes up for a command that goes on writing when nobody listens any more
+_NOBODY_LISTENS = 126
 #: signals every process that was given the mark, wherever it went, by nothing but a shell and `cat`
 _TELL = """n=1
 for f in /proc/[0-9]*/environ; do
@@ -90,20 +93,19 @@ def _run(
     output: Output,
 ) -> Verdict:
     command = order.commands[index]
-    warnings = []
+    taken_over = bool(running)
     if not running:
         running = _create(daemon, container, order, command)
         journal.write(index, running)
     state = _state(daemon, running, order, output)
     if state["ExitCode"] is None and not state["Running"]:
+        taken_over = False
         with daemon.reached():
             try:
                 connection = daemon.patient.exec_start(running, socket=True)
             except errors.APIError as error:
                 raise refused(error, "cannot run the command") from None
         copy(connection, output)
-    elif state["Running"]:
-        warnings.append("what the command wrote while nobody followed it is not in the log")
     pause = 0.005
     while (state := _state(daemon, running, order, output))["Running"]:
         time.sleep(pause)
@@ -111,11 +113,15 @@ def _run(
     code = state["ExitCode"]
     if code is None:
         raise Lost("the container ended under the command")
+    if taken_over and code == _NOBODY_LISTENS:
+        tell(daemon, container, order, KILL)
+        raise Lost("nobody was there to hear how the command ended")
     message = ""
     if code:
         which = f"command {index + 1} failed: " if len(order.commands) > 1 else ""
         message = f'failed to execute step "{order.step}": {which}exit status {code}'
-    return Verdict(code, message=message, warnings=warnings)
+    unheard = ["what the command wrote while nobody listened is not in the log"] if taken_over else []
+    return Verdict(code, message=message, warnings=unheard)
 
 
 def _create(daemon: Daemon, container: str, order: Order, command: list[str]) -> str:

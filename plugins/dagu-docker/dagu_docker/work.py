@@ -7,15 +7,13 @@ from typing import Any
 
 from dagu_core.contracts.work import Stopped
 from dagu_docker import container as containers
-from dagu_docker.commands import Journal, run_commands, tell
+from dagu_docker.commands import KILL, Journal, run_commands, tell
 from dagu_docker.daemon import Daemon, Trouble, is_status, labelled
 from dagu_docker.follow import run_fresh
 from dagu_docker.order import ATTEMPT, RUN, Order
 from dagu_docker.output import Output
 from dagu_docker.stopping import be_deaf, end_us
 from dagu_docker.verdict import Hold, Verdict
-
-_KILL = 9
 
 
 def run(data: dict[str, Any]) -> int:
@@ -124,7 +122,7 @@ def _kill_command(daemon: Daemon, order: Order, running: str) -> None:
     try:
         found = daemon.api.exec_inspect(running)
         if found["Running"]:
-            tell(daemon, found["ContainerID"], order, _KILL)
+            tell(daemon, found["ContainerID"], order, KILL)
     except errors.APIError as error:
         if not is_status(error, 404, 409):
             raise

@@ -241,7 +241,9 @@ def test_history_caps_the_limit(app: SimpleNamespace, dagu: Dagu, capsys: Captur
 
 def test_why(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:
     app.history.answer = [
-        SimpleNamespace(subject="b", status="aborted", code="upstream_failed", sentence="step a failed")
+        SimpleNamespace(
+            subject="b", status="aborted", code="upstream_failed", sentence="step a failed", provider=""
+        )
     ]
     assert dagu("why", "pair") == 0
     assert capsys.readouterr().out.splitlines()[1] == "b        aborted  step a failed  upstream_failed"

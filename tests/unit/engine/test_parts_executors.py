@@ -113,6 +113,15 @@ def test_texts_are_prepared_as_the_executor_asks(toys: Toys, expansion: str, see
     assert ran.out("s") == seen
 
 
+def test_a_command_in_another_language_is_left_alone_beside_an_expanded_script(toys: Toys) -> None:
+    toys.give(executor(tell_texts, capabilities=COMMANDS, expansion="script"))
+    ran = toys.run("""
+        env: [WORD: hi]
+        steps: [{name: s, type: toy, command: ".[] as $WORD | `id` ${WORD}", script: "[${WORD}]"}]
+        """)
+    assert ran.out("s") == ".[] as $WORD | `id` ${WORD}|[hi]"
+
+
 async def raises(attempt: Any) -> Outcome:
     raise KeyError("lost key")
 
