@@ -32,16 +32,13 @@ class Faults:
 
 
 def faulty(store: type[StateStore], faults: Faults) -> type[StateStore]:
-    """The store with `faults`: what is planned happens before the call reaches the store.
-
-    Its scheme is `faulty` + that of the store.
-    """
+    """The store with `faults`: what is planned happens before the call reaches the store."""
     space: dict[str, Any] = {
         name: _failing(getattr(store, name), name, faults)
         for name in StateStore.__abstractmethods__
         if name not in ("open", "close")
     }
-    space |= {"scheme": f"faulty{store.scheme}", "__doc__": f"{store.__name__} with fault points."}
+    space["__doc__"] = f"{store.__name__} with fault points."
     return type(f"Faulty{store.__name__}", (store,), space)
 
 

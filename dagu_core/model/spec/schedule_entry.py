@@ -105,6 +105,8 @@ class EntrySpec(SpecModel):
         config = Map(self.raw.place)
         config.update(self.extras)
         config.spots = self.raw.spots
+        names = known_keys(clock.config)
+        config.fields = {names[fold(key)]: key for key in self.extras if fold(key) in names}
         if not is_valid(clock.config, config, self.raw.place, reading):
             return None
         if clock.name == "at" and action != "start":

@@ -15,6 +15,7 @@ from dagu_archive.limits import Limits
 from dagu_archive.progress import Progress, warn
 from dagu_archive.reading import Archive
 from dagu_archive.staging import file_beside, parents
+from dagu_archive.stopping import held
 from dagu_archive.streams import CHUNK
 from dagu_archive.tree import Counted
 from dagu_archive.writing import Writer, writer
@@ -103,10 +104,12 @@ class Creation:
         if request["verifyIntegrity"]:
             self._verify(beside, format)
         digest = _sha256(beside) if request["checksum"] else ""
-        os.replace(beside, self._destination)
+        with held() as stop:
+            os.replace(beside, self._destination)
+            stop.done()
         if digest:
-            with open(f"{self._destination}.sha256", "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(f"{digest}  {os.path.basename(self._destination)}\n")
+            with open(f"{self._destination}.sha256", "w", encoding="utf-8", errors="surrogateescape") as out:
+                out.write(f"{digest}  {os.path.basename(self._destination)}\n")
 
     def _add(self, out: Writer, found: Found) -> None:
         try:

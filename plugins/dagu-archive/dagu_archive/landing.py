@@ -58,15 +58,17 @@ class Landing:
         """Move the entries; the folders that were made. What fails or is stopped is undone."""
         undo: list[Callable[[], None]] = []
         made: list[str] = []
-        if not os.path.lexists(self.destination):
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(self.tree, 0o777 & ~mask)
-            os.rename(self.tree, self.destination)
-            return [entry.name for entry in entries if entry.kind == "dir"]
         with held() as stop:
             try:
-                self._move(entries, undo, made, stop)
+                if os.path.lexists(self.destination):
+                    self._move(entries, undo, made, stop)
+                else:
+                    mask = os.umask(0)
+                    os.umask(mask)
+                    os.chmod(self.tree, 0o777 & ~mask)
+                    os.rename(self.tree, self.destination)
+                    made = [entry.name for entry in entries if entry.kind == "dir"]
+                stop.done()
             except BaseException:
                 for step in reversed(undo):
                     step()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from dagu_archive.codes import DESTINATION, refuse
 from dagu_archive.stopping import held
@@ -26,11 +26,9 @@ def parents(path: str) -> Iterator[None]:
                 made.append(each)
         yield
     except BaseException:
-        for each in reversed(made):
-            try:
+        with held(), suppress(OSError):  # somebody else may use them by now
+            for each in reversed(made):
                 os.rmdir(each)
-            except OSError:
-                break
         raise
 
 
@@ -44,7 +42,8 @@ def folder_beside(path: str, token: str) -> Iterator[str]:
             os.mkdir(folder, 0o700)
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with held():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -55,7 +54,7 @@ def file_beside(path: str, token: str) -> Iterator[str]:
     try:
         yield file
     finally:
-        if os.path.lexists(file):
+        with held(), suppress(FileNotFoundError):
             os.unlink(file)
 
 

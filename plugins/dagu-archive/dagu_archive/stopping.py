@@ -24,10 +24,15 @@ def _raise(number: int, frame: object) -> None:
 
 
 class Held:
-    """Whether a stop has come since."""
+    """Whether a stop has come since, and whether it still changes anything."""
 
     def __init__(self) -> None:
         self.asked = False
+        self.is_done = False
+
+    def done(self) -> None:
+        """All is in place: what is left is tidying up, and no stop can undo the rest."""
+        self.is_done = True
 
     def note(self, number: int, frame: object) -> None:
         """Remember the stop."""
@@ -43,6 +48,6 @@ def held() -> Iterator[Held]:
         yield stop
     finally:
         for number, handler in zip(_SIGNALS, before, strict=True):
-            signal.signal(number, handler)
-    if stop.asked:
+            signal.signal(number, signal.SIG_IGN if stop.is_done else handler)
+    if stop.asked and not stop.is_done:
         _raise(signal.SIGTERM, None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 import stat
 import sys
 import time
@@ -37,7 +36,7 @@ _MAX_MEMORY = 3 << 30
 def run(request: dict[str, Any]) -> int:
     """Create, extract or list, and print the summary."""
     stopping.once()
-    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, resource.RLIM_INFINITY))
+    _bound_memory()
     operation = request["operation"]
     otherwise = {"create": CREATE, "extract": EXTRACT, "list": SOURCE}[operation]
     began = time.monotonic()
@@ -56,6 +55,16 @@ def run(request: dict[str, Any]) -> int:
     text = json.dumps({"operation": operation, **summary}, indent=2, ensure_ascii=False)
     sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
     return 0
+
+
+def _bound_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY or hard > _MAX_MEMORY:
+        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, hard))
 
 
 def _create(request: dict[str, Any]) -> dict[str, Any]:

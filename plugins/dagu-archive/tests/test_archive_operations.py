@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,19 @@ def test_a_destination_in_the_source_is_not_packed(lab: Any, sample: Path) -> No
         lab.create("src", "src/x.tar").ok()
         assert "src/x.tar" not in lab.names("src/x.tar")
     assert not [name for name in os.listdir(sample) if "dagu" in name]
+
+
+def test_names_that_are_no_utf8_are_kept_in_tar(lab: Any, sample: Path) -> None:
+    (sample / "caf\udce9").write_text("latin")
+    lab.create("src", "x.tar").ok()
+    assert "src/caf\udce9" in lab.names("x.tar")
+    assert lab.extract("x.tar", "back").code == 12
+    lab.extract("x.tar", "back", names="any").ok()
+    assert (lab.folder / "back/src/caf\udce9").read_text() == "latin"
+    subprocess.run(["tar", "-xf", "x.tar", "-C", "src"], cwd=lab.folder, check=True)
+    assert (lab.folder / "src/src/caf\udce9").read_text() == "latin"
+    done = lab.create("src", "x.zip")
+    assert done.code == 7 and "is no UTF-8" in done.err
 
 
 def test_sockets_and_pipes_are_left_out_of_a_new_archive(lab: Any, sample: Path) -> None:

@@ -110,6 +110,25 @@ run("dagu_archive.work:run", sys.argv[1])
     assert sorted(os.listdir(lab.folder)) == ["back", "src", "x.tar"]
 
 
+def test_a_stop_after_the_last_file_moved_comes_too_late(lab: Any) -> None:
+    (lab.folder / "src/sub").mkdir(parents=True)
+    (lab.folder / "src/sub").chmod(0o711)
+    lab.create("src", "x.tar").ok()
+    code = """
+import os, signal, sys
+from dagu_core.contracts.work import run
+rename = os.rename
+def stopping(source, target):
+    rename(source, target)
+    os.kill(os.getpid(), signal.SIGTERM)
+os.rename = stopping
+run("dagu_archive.work:run", sys.argv[1])
+"""
+    assert lab.extract("x.tar", "back", program=code).ok()["filesExtracted"] == 0
+    assert (lab.folder / "back/src/sub").stat().st_mode & 0o777 == 0o711
+    assert sorted(os.listdir(lab.folder)) == ["back", "src", "x.tar"]
+
+
 def test_what_a_killed_attempt_left_is_removed_by_the_next(lab: Any) -> None:
     sparse(lab.folder / "big", 2 << 30)
     process = lab.start("create", "big", destination="x.tar")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from heapq import merge
 from itertools import product
 
 #: what the short words stand for
@@ -42,23 +43,36 @@ class Expression:
     days: str
 
     def days_from(self, first: date) -> Iterator[date]:
-        """The days it names, from `first` on, in order."""
-        from croniter import croniter
-        from croniter.croniter import CroniterBadDateError
+        """The days it names, from `first` on, in order.
 
-        if self.days == "* * *":
+        Day of month and day of week together mean either, unless one of them begins with `*`:
+        then a day must match both, as in the cron of Unix.
+        """
+        day, month, weekday = self.days.split()
+        if day in "*?" and month == "*" and weekday in "*?":
             for ordinal in range(first.toordinal(), date.max.toordinal()):
                 yield date.fromordinal(ordinal)
+        elif day[0] in "*?" or weekday[0] in "*?":
+            yield from _walk(self.days, first)
+        else:
+            last = None
+            for found in merge(_walk(f"{day} {month} *", first), _walk(f"* {month} {weekday}", first)):
+                if found != last:
+                    yield found
+                last = found
+
+
+def _walk(days: str, first: date) -> Iterator[date]:
+    from croniter import croniter
+    from croniter.croniter import CroniterBadDateError
+
+    before = datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp() - 1
+    walker = croniter(f"0 0 {days}", before, max_years_between_matches=_YEARS_AHEAD, day_or=False)
+    while True:
+        try:
+            yield datetime.fromtimestamp(walker.get_next(float), UTC).date()
+        except (CroniterBadDateError, OverflowError, ValueError):
             return
-        before = datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp() - 1
-        days = croniter(
-            f"0 0 {self.days}", before, max_years_between_matches=_YEARS_AHEAD, implement_cron_bug=True
-        )
-        while True:
-            try:
-                yield datetime.fromtimestamp(days.get_next(float), UTC).date()
-            except (CroniterBadDateError, OverflowError, ValueError):
-                return
 
 
 @lru_cache(maxsize=4096)

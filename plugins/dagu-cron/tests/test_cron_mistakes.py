@@ -16,7 +16,9 @@ VOCABULARY = PluginHost.load(plugins=[plugin], discover=False).catalog.vocabular
 def told(schedule: str) -> list[str]:
     with pytest.raises(InvalidDefinition) as caught:
         read_definition(f"steps: [a]\nschedule: {schedule}\n", vocabulary=VOCABULARY)
-    return [f"{each.place} {each.code} {each.message}" for each in caught.value.problems]
+    return [
+        f"{each.place.line}:{each.place.column} {each.code} {each.message}" for each in caught.value.problems
+    ]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_T08_a_line_that_is_wrong(schedule: str, message: str) -> None:
 
 def test_all_wrong_lines_are_told_at_once() -> None:
     found = told("{start: ['61 * * * *', '0 9 * * *', '0 0 30 2 *'], stop: '* * *'}")
-    assert [each.partition(" ")[0] for each in found] == ["2:20", "2:46", "2:67"]
+    assert [each.partition(" ")[0] for each in found] == ["2:20", "2:47", "2:68"]
 
 
 @pytest.mark.parametrize("text", ["@sunset", "@sunset-30m", "tomorrow", "", "  "])

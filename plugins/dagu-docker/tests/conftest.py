@@ -226,6 +226,15 @@ class Lab:
     def start(self, text: str, *words: str, name: str = "flow") -> subprocess.Popen[str]:
         return self.begin("start", "--run-id", "r", str(self.write(text, name)), *words)
 
+    def until_written(self, what: bytes = b"line 3") -> None:
+        """Wait until some step has written something to its log."""
+
+        def seen() -> bool:
+            assert self.begun[-1].poll() is None, self.begun[-1].communicate()[0]
+            return any(what in path.read_bytes() for path in self.home.rglob("*.out"))
+
+        within(30, seen)
+
     def end(self, process: subprocess.Popen[str], name: str = "flow") -> Ran:
         said, _ = process.communicate(timeout=50)
         code, shown = self.call("status", "--json", name)
@@ -265,7 +274,7 @@ def within(seconds: float, holds: Callable[[], Any]) -> Any:
     """Wait until it holds, and return what it said."""
     until = time.monotonic() + seconds
     while not (seen := holds()):
-        assert time.monotonic() < until, f"not within {seconds:g} s"
+            assert time.monotonic() < until, f"not within {seconds:g} s"
         time.sleep(0.02)
     return seen
 

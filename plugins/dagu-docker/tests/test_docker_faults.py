@@ -36,12 +36,6 @@ def ledger(lab: Any) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def written(lab: Any) -> bool:
-    """Whether some step has written something to its log."""
-    logs = lab.home.rglob("*.out")
-    return any(b"line 3" in path.read_bytes() for path in logs)
-
-
 def recovered(lab: Any) -> Any:
     lab.call("recover")
     return lab.end(lab.begin("status", "flow"))
@@ -60,7 +54,7 @@ def test_X06_a_killed_engine_finds_the_attempt_again(lab: Any, wait: Any, how: s
             command:{first}
               - {COUNT.format(n=40, code=7)}
         """)
-    wait(30, lambda: written(lab))
+    lab.until_written()
     process.kill()
     process.wait()
     ran = recovered(lab)
@@ -79,7 +73,7 @@ def test_X06_the_container_is_found_by_its_label_when_everything_of_ours_was_kil
             container: {{{BOX}, volumes: ['.:/out']}}
             command: {COUNT.format(n=40, code=0)}
         """)
-    wait(30, lambda: written(lab))
+    lab.until_written()
     lab.kill_all()
     assert len(engine.names()) == 1
     ran = recovered(lab)
@@ -98,7 +92,7 @@ def test_X06_a_container_that_ended_while_nobody_lived_is_told_as_it_ended(
             container: {{{BOX}, volumes: ['.:/out']}}
             command: {COUNT.format(n=15, code=9)}
         """)
-    wait(30, lambda: written(lab))
+    lab.until_written()
     lab.kill_all()
     wait(20, lambda: engine.api.containers() == [])
     ran = recovered(lab)
@@ -115,7 +109,7 @@ def test_X06_a_silent_command_is_found_when_everything_of_ours_was_killed(
           - {{name: one, command: ["sh -c 'echo ran >> /out/ledger; echo line 3; sleep 3'", echo after]}}
           - {{name: two, command: hostname}}
         """)
-    wait(30, lambda: written(lab))
+    lab.until_written()
     lab.kill_all()
     ran = recovered(lab)
     assert (ran.status("one"), ran.status("two"), ledger(lab)) == ("succeeded", "succeeded", "ran\n")
@@ -129,7 +123,7 @@ def test_X06_a_command_nobody_listens_to_is_lost_and_ended(lab: Any, engine: Any
         steps:
           - {{name: one, command: "{COUNT.format(n=777, code=0)}"}}
         """)
-    wait(30, lambda: written(lab))
+    lab.until_written()
     lab.kill_all()
     ran = recovered(lab)
     assert (ran.status("one"), ran.step("one").get("exitCode")) == ("failed", None)
@@ -144,7 +138,7 @@ def test_X06_a_killed_worker_is_replaced_and_a_stop_still_reaches_the_container(
         steps:
           - {{name: one, container: {{{BOX}}}, command: "{ENDLESS}"}}
         """)
-    wait(30, lambda: written(lab))
+    lab.until_written()
     (worker,) = [pid for pid in lab.processes() if b"dagu_docker.work" in _command(pid)]
     os.kill(worker, signal.SIGKILL)
     (log,) = lab.home.rglob("one*.out")
@@ -169,7 +163,7 @@ def test_X06_a_container_that_is_killed_from_outside(lab: Any, engine: Any, wait
     process = lab.start(f"""
         steps: [{{name: one, container: {{{BOX}}}, command: "sh -c \\"{line}\\""}}]
         """)
-    wait(30, lambda: written(lab))
+    lab.until_written()
     (name,) = engine.names()
     engine.api.kill(name, signal="KILL" if code == "137" else "TERM")
     ran = lab.end(process)
@@ -181,7 +175,7 @@ def test_X06_a_container_that_is_removed_from_outside_is_lost(lab: Any, engine: 
     process = lab.start(f"""
         steps: [{{name: one, container: {{{BOX}}}, command: "{ENDLESS}"}}]
         """)
-    wait(30, lambda: written(lab))
+    lab.until_written()
     engine.api.remove_container(engine.names()[0], force=True)
     ran = lab.end(process)
     assert ran.status("one") == "failed"
@@ -257,7 +251,7 @@ def test_X06_an_engine_that_comes_back_is_followed_on(lab: Any, proxy: Proxy, wa
         steps:
           - {{name: one, container: {{{BOX}, volumes: ['.:/out']}}, command: "{COUNT.format(n=40, code=0)}"}}
         """)
-    wait(30, lambda: written(lab))
+    lab.until_written()
     proxy.cut()
     (log,) = lab.home.rglob("one*.err")
     wait(10, lambda: "the Docker engine is gone; waiting" in log.read_text())
@@ -274,7 +268,7 @@ def test_X06_an_engine_that_stays_away_loses_the_attempt(
         steps:
           - {{name: one, container: {{{BOX}, volumes: ['.:/out']}}, command: "{COUNT.format(n=99, code=0)}"}}
         """)
-    wait(30, lambda: written(lab))
+    lab.until_written()
     proxy.cut()
     ran = lab.end(process)
     (name,) = engine.names()
@@ -314,7 +308,7 @@ def test_what_ignores_the_signal_is_killed_within_the_grace(lab: Any, engine: An
               sh -c "trap 'echo got it' INT; trap 'echo wrong' TERM;
               while :; do echo line 3; sleep 0.2; done"
         """)
-    wait(30, lambda: written(lab))
+    lab.until_written()
     lab.call("stop", "flow")
     ran = lab.end(process)
     assert ran.status("one") == "aborted"

@@ -49,7 +49,7 @@ class FtpServer:
             except ftplib.error_perm as error:
                 raise Problem(f"login as {options.user or 'anonymous'!r} refused: {error}", LOGIN) from None
             self._features = self._asked_features(session)
-            if "UTF8" in self._features:
+            if "UTF8" in self._features and options.encoding.replace("-", "").lower() == "utf8":
                 self._try("OPTS UTF8 ON")
             if "unix.mode" in self._features.get("MLST", ""):
                 self._try("OPTS MLST type;size;modify;unix.mode;")
@@ -129,16 +129,15 @@ class FtpServer:
             return self._listed(path)
 
     def _listed(self, path: str) -> Entry | None:
-        """For servers without SIZE: what the folder says."""
+        """For servers without SIZE: what the folder says, names with a leading dot included."""
         if "SIZE" in self._features or not name_of(path):
             return None
         try:
-            found = self.entries(folder_of(self._path(path)))
-        except Problem as problem:
-            if problem.code == MISSING:
-                return None
-            raise
-        return next((each for each in found if each.name == name_of(path)), None)
+            self._ready("A").cwd(folder_of(self._path(path)))
+            found = [line_entry(line, self._now) for line in self._lines("LIST -a")]
+        except ftplib.error_perm:
+            return None
+        return next((each for each in found if each and each.name == name_of(path)), None)
 
     def modified(self, path: str, entry: Entry) -> float | None:
         if entry.is_exact:

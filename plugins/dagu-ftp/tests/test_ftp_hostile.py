@@ -57,6 +57,20 @@ def test_names_with_line_breaks_reach_no_server(server: Any, do: Any, tmp_path: 
             assert (done.status, done.code) == ("failed", 2), (command, config, done.error)
 
 
+def test_a_server_that_can_little_and_names_an_address_of_its_own_network(
+    own_vsftpd: Any, do: Any, tmp_path: Path
+) -> None:
+    server = own_vsftpd(cmds_denied="FEAT,SIZE,MDTM,EPSV,OPTS,MLSD,MLST", pasv_address="192.0.2.1")
+    (tmp_path / "a").write_text("hello")
+    for destination in ("in/a", "in/new/"):
+        done = do(server.step("upload", source="a", destination=destination, retries=0))
+        assert done.status == "succeeded", done.error
+    done = do(server.step("download", source="in", recursive=True, destination="back", retries=0))
+    assert (done.status, done.sources()) == ("succeeded", ["in/a", "in/new/a"]), done.error
+    assert (tmp_path / "back/new/a").read_text() == "hello"
+    assert do(server.step("exists", source="in/none")).code == 23
+
+
 def test_names_with_line_breaks_here_are_refused(server: Any, do: Any, tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     (tmp_path / "s/good").write_text("good")

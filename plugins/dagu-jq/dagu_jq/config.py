@@ -50,7 +50,9 @@ class JqConfig(Config):
     args_json: dict[Name, Any] = Field(
         {}, description="Variables of the query that are JSON; a text is read as JSON."
     )
-    max_memory: Size = Field(4 << 30, ge=64 << 20, description="Memory the query may use, like 512Mi or 8Gi.")
+    max_memory: Size = Field(
+        4 << 30, ge=128 << 20, description="Memory the query may use, like 512Mi or 8Gi."
+    )
 
     @model_validator(mode="after")
     def _names_are_free(self) -> JqConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -28,8 +27,7 @@ def query(request: dict[str, Any]) -> int:
     # No handler of Python's runs while the library computes: only the kernel can end it.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (request["maxMemory"], resource.RLIM_INFINITY))
+    _bound_memory(request["maxMemory"])
     text = _input(request)
     results = _results(request, text)
     while True:
@@ -44,6 +42,17 @@ def query(request: dict[str, Any]) -> int:
             return _failure(str(error))
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()  # nothing else runs until the next result, however long it takes
+
+
+def _bound_memory(limit: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY or hard > limit:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the library aborts when there is no more
 
 
 def _input(request: dict[str, Any]) -> str:

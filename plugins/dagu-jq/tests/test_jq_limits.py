@@ -36,7 +36,7 @@ def test_P44_a_query_without_end_ends_by_a_stop() -> None:
 
 
 def test_P44_a_huge_array_is_stopped_by_the_memory_limit() -> None:
-    result = _run("[range(1e9)] | length", config={"maxMemory": "256Mi"})
+    result = _run("[range(1e9)] | length", config={"maxMemory": "128Mi"})
     assert result.status == "failed"
     assert "memory" in result.step.error and "maxMemory" in result.step.error
     assert result.left == ()

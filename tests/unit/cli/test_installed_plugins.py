@@ -44,7 +44,7 @@ def install(tmp_path: Path) -> Install:
     return put
 
 
-def test_x08_every_broken_plugin_is_listed_with_its_reason(
+def test_X08_every_broken_plugin_is_listed_with_its_reason(
     home: chaos.Home, install: Install, tmp_path: Path
 ) -> None:
     install("zoo_whole")
@@ -68,7 +68,7 @@ def test_x08_every_broken_plugin_is_listed_with_its_reason(
     assert home.cli("start", path).code == 0
 
 
-def test_x08_a_plugin_that_hangs_is_left_behind(home: chaos.Home, install: Install) -> None:
+def test_X08_a_plugin_that_hangs_is_left_behind(home: chaos.Home, install: Install) -> None:
     install("zoo_hangs")
     install("zoo_whole")
     done = home.cli("plugins", "--json", limit=20)
@@ -77,7 +77,7 @@ def test_x08_a_plugin_that_hangs_is_left_behind(home: chaos.Home, install: Insta
     assert (states["hangs"], states["whole"]) == ("failed", "loaded")
 
 
-def test_x08_a_dag_that_needs_a_broken_plugin_is_told_why(home: chaos.Home, install: Install) -> None:
+def test_X08_a_dag_that_needs_a_broken_plugin_is_told_why(home: chaos.Home, install: Install) -> None:
     (home.root / "site" / "dagu_ssh-1.dist-info").mkdir(parents=True)
     info = home.root / "site" / "dagu_ssh-1.dist-info"
     (info / "entry_points.txt").write_text("[dagu.plugins]\nssh = zoo_raises\n")

@@ -104,7 +104,7 @@ BROKEN = {
 }
 
 
-def test_x08_each_broken_plugin_is_reported_and_harms_no_other(install: Install, tmp_path: Path) -> None:
+def test_X08_each_broken_plugin_is_reported_and_harms_no_other(install: Install, tmp_path: Path) -> None:
     (tmp_path / "site" / "zoo_bad_syntax.py").write_text("def broken(:\n", encoding="utf-8")
     install("zoo_good")
     install("zoo_constructor", attribute="Plugin")
@@ -123,7 +123,7 @@ def test_x08_each_broken_plugin_is_reported_and_harms_no_other(install: Install,
     assert host.catalog.vocabulary.broken["dagu-raises"] == "RuntimeError: the cage is empty"
 
 
-def test_x08_a_plugin_that_hangs_is_left_behind(install: Install) -> None:
+def test_X08_a_plugin_that_hangs_is_left_behind(install: Install) -> None:
     install("zoo_hangs")
     install("zoo_good")
     _, reports = load(import_limit=0.3)

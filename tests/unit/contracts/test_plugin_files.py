@@ -45,7 +45,7 @@ def test_a_file_is_a_plugin_named_like_the_file(folder: Path) -> None:
     assert "parrot" in host.catalog.executors
 
 
-def test_x08_each_broken_file_is_reported_and_harms_no_other(folder: Path) -> None:
+def test_X08_each_broken_file_is_reported_and_harms_no_other(folder: Path) -> None:
     put(folder, "good")
     broken = ("raises", "exits", "unknown_hook", "old_api", "hook_raises")
     for animal in broken:
@@ -58,7 +58,7 @@ def test_x08_each_broken_file_is_reported_and_harms_no_other(folder: Path) -> No
     assert host.catalog.vocabulary.broken["raises"] == "RuntimeError: the cage is empty"
 
 
-def test_x08_a_file_that_hangs_is_left_behind(folder: Path) -> None:
+def test_X08_a_file_that_hangs_is_left_behind(folder: Path) -> None:
     put(folder, "good", "z_good")
     put(folder, "hangs")
     _, reports = load(folder, import_limit=0.3)

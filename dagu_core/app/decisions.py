@@ -1,0 +1,56 @@
+"""What was decided instead of starting a run, kept with its reason: no fire vanishes silently."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dagu_core.base.errors import Conflict
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+NAMESPACE = "decisions"
+#: seconds a decision is kept
+KEPT = 30 * 86_400.0
+_MOST = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why something due was not done. `kind` is what became of it (skipped, missed, truncated,
+    superseded, dropped, refused), `reason` a code, `detail` the sentence; `due` the instant in
+    question, `at` when it was decided (epoch seconds)."""
+
+    at: float
+    kind: str
+    reason: str
+    detail: str = ""
+    due: float | None = None
+
+
+async def record(
+    app: App, dag: str, kind: str, reason: str, detail: str = "", *, due: float | None = None
+) -> None:
+    """Keep a decision about a DAG. The same one about the same instant is kept once, however often
+    it is made."""
+    at = app.clock.now()
+    value = {"at": at, "due": due, "kind": kind, "reason": reason, "detail": detail}
+    number = round((at if due is None else due) * 1e9)
+    while True:
+        key = f"{dag}/{number:020}"
+        try:
+            await app.store.put(NAMESPACE, key, value, expected=0, ttl=KEPT)
+            return
+        except Conflict:
+            known = await app.store.get(NAMESPACE, key)
+            same = ("due", "kind", "reason")
+            if due is not None and known and all(known.value.get(word) == value[word] for word in same):
+                return
+        number += 1
+
+
+async def of(app: App, dag: str, limit: int = 20) -> list[Decision]:
+    """The latest decisions about a DAG, newest first."""
+    pairs = await app.store.scan(NAMESPACE, f"{dag}/", limit=_MOST)
+    return [Decision(**pair.value) for _, pair in reversed(pairs[-limit:])]
