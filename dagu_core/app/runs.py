@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagu_core.app import recovery, retention
+from dagu_core.app.accepting import accept, end_waiting
 from dagu_core.app.disk import guard_disk
 from dagu_core.app.requests import StartRequest
 from dagu_core.app.views import RunView
@@ -22,12 +22,12 @@ from dagu_core.base.errors import (
 )
 from dagu_core.base.names import check_dag_name, check_run_id
 from dagu_core.base.places import Problem
-from dagu_core.contracts.store import Change, RunQuery, StoredRun
+from dagu_core.contracts.store import RunQuery, StoredRun
 from dagu_core.engine.launch import resume, start
 from dagu_core.engine.liveness import host_name, poke
-from dagu_core.engine.new_run import Launch, evaluate_params, new_summary
+from dagu_core.engine.new_run import Launch, new_summary
 from dagu_core.model.plan.plan import Param
-from dagu_core.model.run.events import Event, RunEnded, RunReset
+from dagu_core.model.run.events import Event, RunReset
 from dagu_core.model.run.index import restore
 from dagu_core.model.run.retry import steps_to_retry
 from dagu_core.model.run.run import Run, RunRef, RunSummary
@@ -56,7 +56,7 @@ class Runs:
         # The runner first: its supervisor boots while we read the definition.
         async with self.app.runner(_roots(watch)) as runner:
             runner.listen_to_signals()
-            launch = await self._launch(request)
+            launch = await self.launch_of(request)
             if request.parent is not None and (stored := await self._existing(launch.ref)):
                 steps = steps_to_retry(restore(launch.plan, stored.summary, stored.steps))
                 reset = RunReset(self.app.clock.now(), steps, reason="parent retried")
@@ -71,14 +71,7 @@ class Runs:
         """Record a run for later; a runner takes it from its queue."""
         if not self.app.settings.queues.enabled:
             raise Invalid("queues are disabled", hint="set queues.enabled: true")
-        launch = await self._launch(request)
-        guard_disk(self.app.settings.paths.data)
-        params, _, _ = await evaluate_params(launch, [Path.cwd()])
-        now = self.app.clock.now()
-        summary = new_summary(launch, params, now)
-        summary.status, summary.queued_at, summary.reason = RunStatus.QUEUED, now, "queued"
-        await self.app.store.create(Change(summary, durable=True), launch.plan.source)
-        return summary
+        return await accept(self.app, request)
 
     async def dequeue(self, queue: str, ref: RunRef | None = None) -> RunRef:
         """Take a waiting run (the oldest one) out of a queue; it ends aborted and never starts."""
@@ -91,7 +84,7 @@ class Runs:
             what = f"run {ref} does not wait in queue {queue}" if ref else f"queue {queue} is empty"
             raise Invalid(what)
         summary = waiting[-1]
-        await self._end(summary, "dequeued")
+        await end_waiting(self.app, summary, "dequeued")
         return summary.ref
 
     async def stop(self, dag: str, run_id: str = "", force: bool = False) -> list[RunRef]:
@@ -107,7 +100,7 @@ class Runs:
         asked = []
         for summary in found:
             if summary.status is RunStatus.QUEUED:
-                await self._end(summary, "stopped")
+                await end_waiting(self.app, summary, "stopped")
             elif summary.status is RunStatus.RUNNING:
                 signal = StopSignal(self.app.clock.now(), "user", force=force)
                 await self.app.store.leave_signal(summary.ref, signal)
@@ -178,7 +171,7 @@ class Runs:
 
     async def dry(self, request: StartRequest) -> RunView:
         """What a run would do: everything is read and checked, nothing is run or stored."""
-        launch = await self._launch(request)
+        launch = await self.launch_of(request)
         now = self.app.clock.now()
         params = tuple((one.name or str(place), one.value) for place, one in enumerate(launch.overrides, 1))
         summary = new_summary(launch, params, now)
@@ -189,7 +182,8 @@ class Runs:
             state.status, state.started_at, state.finished_at = StepStatus.SUCCEEDED, now, now
         return _view(run)
 
-    async def _launch(self, request: StartRequest) -> Launch:
+    async def launch_of(self, request: StartRequest) -> Launch:
+        """What a request stands for, read and checked. Raises NotFound, InvalidDefinition, Invalid."""
         app = self.app
         run_id = check_run_id(request.run_id) if request.run_id else app.clock.new_run_id()
         if request.from_run_id:
@@ -197,7 +191,8 @@ class Runs:
             stored = await app.store.load(RunRef(dag, request.from_run_id))
             launch = await self.launch_again(stored, run_id)
             ref = RunRef(check_dag_name(request.name), run_id) if request.name else launch.ref
-            return replace(launch, ref=ref, worker=request.worker_id)
+            environ = {**launch.environ, **request.env}
+            return replace(launch, ref=ref, worker=request.worker_id, environ=environ, extra=request.extra)
         if request.text:
             definition = app.dags.check(request.text, name=request.name, base=request.base or None)
         else:
@@ -261,15 +256,6 @@ class Runs:
             return await self.app.store.load(ref)
         except NotFound:
             return None
-
-    async def _end(self, summary: RunSummary, reason: str) -> None:
-        """End a run nobody drives as aborted."""
-        fence = await self.app.store.adopt(summary.ref, fence=summary.fence, engine="", host="")
-        now = self.app.clock.now()
-        ended = replace(
-            summary, fence=fence, engine="", status=RunStatus.ABORTED, finished_at=now, reason=reason
-        )
-        await self.app.store.commit(Change(ended, events=[RunEnded(now, RunStatus.ABORTED)], durable=True))
 
 
 def _note(problem: Problem, path: str) -> tuple[str, str]:

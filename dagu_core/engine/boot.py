@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from dagu_core.engine.logs import RunFiles
-from dagu_core.engine.status_file import read_story
+from dagu_core.engine.status_file import Fate, read_story
 from dagu_core.model.run.events import AttemptEnded, Outcome
 from dagu_core.model.run.run import Run
 
@@ -38,4 +38,17 @@ def lost_to_a_restart(run: Run, files: RunFiles, now: float) -> list[AttemptEnde
         if node.call is None
         and (attempts := run.steps[node.index].attempts)
         and read_story(files.status(node.index, attempts)).exit_code is None
+    ]
+
+
+def never_begun(run: Run, files: RunFiles, now: float) -> list[AttemptEnded]:
+    """The ends of attempts that were recorded but never started, in a run that is ending: nothing
+    is started any more, not even what was about to be."""
+    outcome = Outcome(exit_code=None, ended="stopped", message="stopped before it began")
+    return [
+        AttemptEnded(now, node.name, attempts, outcome)
+        for node in (run.plan.nodes[index] for index in sorted(run.active))
+        if node.call is None
+        and (attempts := run.steps[node.index].attempts)
+        and read_story(files.status(node.index, attempts)).fate is Fate.NOT_STARTED
     ]

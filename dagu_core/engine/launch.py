@@ -9,7 +9,7 @@ from dagu_core.base.errors import AlreadyRunning, Conflict, DaguError
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change, StoredRun
 from dagu_core.engine import providers
-from dagu_core.engine.boot import BOOT, boot_id, lost_to_a_restart
+from dagu_core.engine.boot import BOOT, boot_id, lost_to_a_restart, never_begun
 from dagu_core.engine.carry_out import Workbench
 from dagu_core.engine.children import RunChildren
 from dagu_core.engine.context import (
@@ -42,6 +42,7 @@ from dagu_core.model.status import RunStatus
 
 #: a run that kills its own engine again and again is given up after this many recoveries
 RECOVERY_LIMIT = 3
+_ENDING = (RunFailed, StopRequested)
 
 
 async def start(runner: Runner, launch: Launch) -> Run:
@@ -117,6 +118,8 @@ async def resume(
     signals = (await runner.store.signals([old.ref])).get(old.ref, [])
     if reset is None:
         first += [StopRequested(one.at, one.by, one.signal, one.force) for one in signals]
+        if run.stopping or run.failed or run.timed_out or any(isinstance(one, _ENDING) for one in first):
+            first[:0] = never_begun(run, files, now)
     else:
         # Status files of the last attempt would be taken for those of the new one.
         shutil.rmtree(work_folder(runner.places.data, old.ref), ignore_errors=True)

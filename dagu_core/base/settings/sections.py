@@ -127,6 +127,15 @@ class SchedulerSettings(SettingsSection):
 
     section: ClassVar[str] = "scheduler"
     port: int = setting(8090, "Port of the health page; 0 or less = none.", le=65535)
+    host: str = setting("127.0.0.1", "Address of the health page.")
+    catchup_per_dag: int = setting(
+        100, "Most missed starts caught up at once, for each DAG.", key="catchup.maxRunsPerDag", ge=1
+    )
+    catchup_total: int = setting(500, "The same for all together.", key="catchup.maxRunsTotal", ge=1)
+    catchup_per_minute: int = setting(
+        60, "Most of them handed to their queues in a minute.", key="catchup.dispatchPerMinute", ge=1
+    )
+    backfill_max_runs: int = setting(10_000, "Most runs a backfill may make.", key="backfill.maxRuns", ge=1)
     lock_stale_threshold: Duration = setting(30.0, "A leader silent for so long is replaced.")
     lock_retry_interval: Duration = setting(5.0, "How often a stand-by tries to lead.")
     zombie_detection_interval: Duration = setting(45.0, "How often lost runs are looked for; 0 = never.")

@@ -93,7 +93,8 @@ def _secrets(node: PlannedStep, spec: StepSpec, plan: Plan, secrets: set[str], f
         by_shell = (
             node.executor == COMMAND and field in ("command", "script") and not (shell and shell.is_direct)
         )
-        if by_shell or field == "env":
+        # What stands under `config` is handed to the step type in memory.
+        if by_shell or field in ("env", "config"):
             continue
         for match in _VARIABLE.finditer(text):
             name = match[1] or match[2]

@@ -18,6 +18,10 @@ ERROR = "error"
 INITIALISATION = "initialisation"
 QUEUED = "queued"
 RECOVERY_LIMIT = "recovery_limit"
+OVERLAP = "overlap"
+CATCHUP = "catchup"
+RESTART = "restart"
+SUPERSEDED = "superseded"
 
 SENTENCES: dict[str, str] = {
     UPSTREAM_FAILED: "a step it depends on failed",
@@ -35,5 +39,9 @@ SENTENCES: dict[str, str] = {
     ERROR: "it could not be carried out",
     INITIALISATION: "the run could not be prepared",
     QUEUED: "it waits in a queue until a runner takes it",
+    OVERLAP: "it waits until active runs of the DAG (or of its group) have ended",
+    CATCHUP: "it is caught up after the others of its batch",
+    RESTART: "it waits until the run it replaces has ended",
+    SUPERSEDED: "a newer start took its place",
     RECOVERY_LIMIT: "its engine died too often; it was given up",
 }

@@ -274,7 +274,7 @@ def within(seconds: float, holds: Callable[[], Any]) -> Any:
     """Wait until it holds, and return what it said."""
     until = time.monotonic() + seconds
     while not (seen := holds()):
-            assert time.monotonic() < until, f"not within {seconds:g} s"
+        assert time.monotonic() < until, f"not within {seconds:g} s"
         time.sleep(0.02)
     return seen
 

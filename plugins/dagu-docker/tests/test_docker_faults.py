@@ -119,7 +119,9 @@ def test_X06_a_silent_command_is_found_when_everything_of_ours_was_killed(
 def test_X06_a_command_nobody_listens_to_is_lost_and_ended(lab: Any, engine: Any, wait: Any) -> None:
     lab.start(f"""
         container: {{{BOX}, volumes: ['.:/out']}}
-        handlerOn: {{exit: {{command: "sh -c 'ps | grep -c \"[s]eq 777\"'"}}}}
+        handlerOn:
+          exit:
+            command: sh -c "ps | grep -c '[s]eq 777'; true"
         steps:
           - {{name: one, command: "{COUNT.format(n=777, code=0)}"}}
         """)

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 # Told by what becomes the command: from here on signals reach it, as it will hear them.
-_START = """printf '%s start\\n' "$0"; printf '%s start\\n' "$0" >&2; exec "$@\""""
+_START = """printf '%s start\\n' "$0" >&2; printf '%s start\\n' "$0"; exec "$@\""""
 
 #: marks every process of the command, also those that left its session
 MARK = "DAGU_SSH_STEP"
@@ -45,6 +45,8 @@ trap stopping=1 USR1
   while [ "$left" -gt 0 ] && { kill -0 -- "-$pid" || kill -0 "$pid"; }; do
     sleep 0.1 || { sleep 1; left=$((left - 9)); }
     left=$((left - 1))
+    # A shell that is just being replaced by its command may swallow a signal.
+    [ $((left % 50)) -ne 0 ] || kill -s "$signal" -- "-$pid"
   done
   kill -s KILL -- "-$pid" || kill -s KILL "$pid"
   for pass in 1 2 3 4; do

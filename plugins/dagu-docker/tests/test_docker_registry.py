@@ -1,0 +1,142 @@
+"""Private registries: a real one, with a password."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+
+from dagu_core.testing.requirements import require
+
+CONFIG = """\
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {folder}/data}}}}
+http: {{addr: 127.0.0.1:{port}}}
+auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}
+"""
+USER, PASSWORD = "robot", "pass:word/1"
+BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+
+
+@pytest.fixture(scope="module")
+def registry(shared_engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The host and port of a registry that has box:1 as private/box:1."""
+    require(shutil.which("docker-registry"), "docker-registry: apt install docker-registry")
+    folder: Path = tmp_path_factory.mktemp("registry")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    (folder / "htpasswd").write_text(f"{USER}:{hashed}\n")
+    (folder / "config.yml").write_text(CONFIG.format(folder=folder, port=port))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["docker-registry", "serve", str(folder / "config.yml")], stdout=log, stderr=log
+        )
+    try:
+        host = f"127.0.0.1:{port}"
+        shared_engine.api.tag("box:1", f"{host}/private/box", "1")
+        for _ in range(200):
+            login = {"username": USER, "password": PASSWORD}
+            said = shared_engine.api.push(f"{host}/private/box", "1", auth_config=login)
+            if "error" not in said:
+                break
+        assert "error" not in said, said
+        yield host
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def image(registry: str, engine: Any) -> Iterator[str]:
+    """A private image that is not here yet."""
+    name = f"{registry}/private/box:1"
+    _forget(engine, name)
+    yield name
+    _forget(engine, name)
+
+
+def _forget(engine: Any, name: str) -> None:
+    if engine.api.images(name):
+        engine.api.remove_image(name, force=True)
+
+
+def forms(host: str) -> dict[str, Any]:
+    """Every way to write the login."""
+    pair = {"username": USER, "password": PASSWORD}
+    return {
+        "pair": {host: pair},
+        "auth": {host: {"auth": BASIC}},
+        "text": {host: BASIC},
+        "json": {host: json.dumps(pair)},
+        "whole": json.dumps({"auths": {host: {"auth": BASIC}}, "credsStore": ""}),
+        "url": {f"http://{host}/v1/": pair},
+    }
+
+
+@pytest.mark.parametrize("form", ["pair", "auth", "text", "json", "whole", "url"])
+def test_a_private_image_is_pulled_with_the_login_of_the_dag(
+    lab: Any, registry: str, image: str, form: str
+) -> None:
+    auths = json.dumps(forms(registry)[form])
+    if form == "pair":
+        lab.environ["THE_PASSWORD"] = PASSWORD
+        auths = auths.replace(json.dumps(PASSWORD), '"${PW}"')
+    ran = lab.run(f"""
+        secrets: [{{name: PW, provider: env, key: {"THE_PASSWORD" if form == "pair" else "PATH"}}}]
+        registryAuths: {auths}
+        container: {{image: "{image}"}}
+        steps: [{{name: one, command: echo pulled}}]
+        """)
+    assert ran.out("one") == "pulled\n", ran.said
+    assert "Digest: sha256:" in ran.err("one")
+    found = [
+        path for path in lab.home.rglob("*") if path.is_file() and PASSWORD.encode() in path.read_bytes()
+    ]
+    assert found == []
+
+
+def test_policies_and_docker_auth_config(lab: Any, engine: Any, registry: str, image: str) -> None:
+    lab.environ["DOCKER_AUTH_CONFIG"] = json.dumps({"auths": {registry: {"auth": BASIC}}})
+    ran = lab.run(f"""
+        steps:
+          - {{name: missing, container: {{image: "{image}"}}, command: "true"}}
+          - {{name: there, container: {{image: "{image}"}}, command: "true"}}
+          - {{name: always, container: {{image: "{image}", pullPolicy: always}}, command: "true"}}
+          - name: build
+            container: {{build: {{context: ., pull: true, dockerfileInline: "FROM {image}\\nRUN touch /x"}}}}
+            command: ls /x
+        """)
+    assert ran.code == 0, ran.said
+    pulled = {name: "pulling" in ran.err(name) for name in ("missing", "there", "always")}
+    assert pulled == {"missing": True, "there": False, "always": True}
+    assert ran.out("build") == "/x\n"
+    for each in engine.api.images(filters={"label": "dagu.build"}):
+        engine.api.remove_image(each["Id"], force=True)
+
+
+@pytest.mark.parametrize(
+    ("auths", "said"),
+    [
+        ("{}", "it needs a login: see registryAuths"),
+        ('{"HOST": {"username": "robot", "password": "wr0ng-pw"}}', "the login in registryAuths was refused"),
+        ('{"HOST": "d3JvbmctcHc="}', "not the base64 of `username:password`"),
+        ('{"other.example": {"username": "robot", "password": "wr0ng-pw"}}', "it needs a login"),
+    ],
+)
+def test_a_login_that_does_not_work(lab: Any, registry: str, image: str, auths: str, said: str) -> None:
+    ran = lab.run(f"""
+        registryAuths: {auths.replace("HOST", registry)}
+        steps: [{{name: one, container: {{image: "{image}"}}, command: "true"}}]
+        """)
+    assert ran.status("one") == "failed"
+    assert said in ran.error("one") and "wr0ng" not in ran.said and "wrong-pw" not in ran.said
