@@ -79,6 +79,7 @@ class App:
                 log_limit=self.settings.core.log_limit,
             ),
             definitions=self.dags,
+            queues=self.queues if self.settings.queues.enabled else None,
             look_ahead=self.settings.durability != "full",
             watch=watch,
             describe=lambda run, event: log_line(event, view_of(run), form),

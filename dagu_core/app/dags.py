@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dagu_core.base.errors import DaguError, Invalid, NotFound
+from dagu_core.base.places import InvalidDefinition
 from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.store import definition_key
 from dagu_core.model.plan.plan import Plan, Source
@@ -63,6 +64,8 @@ class Dags:
             as_child=as_child,
         )
         findings = tuple(found for plan in definition.plans for found in self.host.lint(plan))
+        if errors := [found for found in findings if found.severity == "error"]:
+            raise InvalidDefinition(errors, file=path, text=text)
         return replace(definition, warnings=definition.warnings + findings) if findings else definition
 
     def text_of(self, path: Path) -> str:

@@ -147,7 +147,7 @@ def dagu_read_source(path: Path, text: str) -> str | None:
 
 @hookspec
 def dagu_lint(plan: Plan) -> list[Problem]:
-    """Look at a valid plan and return findings of severity warning or info.
+    """Look at a valid plan and return findings; one of severity error makes the file invalid.
 
     .. versionadded:: API 1
     """

@@ -93,6 +93,10 @@ class ScheduleFilter(Part, ABC):
         Raises DaguError when it cannot judge: nothing is started then, and the reason is shown.
         """
 
+    def shifts(self, config: Config) -> bool:
+        """Whether it may move instants; False spares the planner a look at the days around."""
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Fire:

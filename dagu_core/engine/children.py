@@ -7,16 +7,14 @@ import contextlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dagu_core.base.errors import AlreadyExists, Conflict, DaguError, Invalid
+from dagu_core.base.errors import DaguError, Invalid
 from dagu_core.base.masking import without_references
 from dagu_core.base.names import child_run_id
+from dagu_core.engine.child_run import Child, ChildRun
 from dagu_core.model.plan.plan import Call, Param, Plan, PlannedStep
 from dagu_core.model.run.events import ChildRef, ChildStarted, Outcome, StopRequested
-from dagu_core.model.run.index import restore
-from dagu_core.model.run.retry import steps_to_retry
 from dagu_core.model.run.run import Run, RunRef
 from dagu_core.model.status import RunStatus, StepStatus
 from dagu_core.model.values.expand import expand, expand_data
@@ -33,15 +31,6 @@ if TYPE_CHECKING:
 #: levels of sub-DAGs below the root
 NESTING_LIMIT = 32
 ITEM_LIMIT = 1000
-#: seconds between two looks at a child that another process drives
-_POLL = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Child:
-    ref: RunRef
-    params: tuple[Param, ...]
-    text: str
 
 
 class RunChildren:
@@ -66,7 +55,7 @@ class RunChildren:
         plan = self.runner.definitions.child(call.target, self.driver.plan)
         if call.parallel is None:
             child = self._child(plan, await self._params(call, None))
-            run = await self._one(plan, child)
+            run = await self._one(child)
             await self._write(_report(run, child.text, self.driver.bench.context))
             return _single_outcome(run)
         return await self._fan_out(plan, call)
@@ -84,16 +73,16 @@ class RunChildren:
             )
         if len(items) > ITEM_LIMIT:
             raise Invalid(f"parallel: {len(items)} items, at most {ITEM_LIMIT} are allowed")
-        children: dict[str, _Child] = {}
+        children: dict[str, Child] = {}
         for item in items:
             child = self._child(plan, await self._params(call, "null" if item is None else item))
             children.setdefault(child.ref.run_id, child)  # equal parameters are one run
         gate = asyncio.Semaphore(call.parallel.max_concurrent)
 
-        async def bounded(child: _Child) -> Run | DaguError:
+        async def bounded(child: Child) -> Run | DaguError:
             async with gate:
                 try:
-                    return await self._one(plan, child)
+                    return await self._one(child)
                 except DaguError as error:
                     return error
 
@@ -128,22 +117,23 @@ class RunChildren:
         )
         return await child_params(call.params, wider, run)
 
-    def _child(self, plan: Plan, params: tuple[Param, ...]) -> _Child:
+    def _child(self, plan: Plan, params: tuple[Param, ...]) -> Child:
         text = params_text([(param.name or str(n), param.value) for n, param in enumerate(params, 1)])
         state = self.driver.run.steps[self.node.index]
         # A repetition wants new runs; a retry finds the old ones and resumes them.
         salt = f"#{state.done_count}" if state.done_count else ""
         run_id = child_run_id(str(self.driver.run.ref), self.node.name, text, salt)
-        return _Child(RunRef(plan.name, run_id), params, text)
+        return Child(plan, RunRef(plan.name, run_id), params, text)
 
-    async def _one(self, plan: Plan, child: _Child) -> Run:
+    async def _one(self, child: Child) -> Run:
         """Start the child run, or go on with the one that exists; stop it when we are stopped."""
         self.driver.post(
             ChildStarted(
                 self.runner.clock.now(), self.node.name, ChildRef(child.ref.dag, child.ref.run_id, child.text)
             )
         )
-        task = asyncio.create_task(self._start_or_resume(plan, child))
+        work = ChildRun(self.runner, self.launch, self.driver, self.node, self.number, self.attempt, child)
+        task = asyncio.create_task(work.carry_out())
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -153,7 +143,7 @@ class RunChildren:
             await self._stop(child, task)
             raise
 
-    async def _stop(self, child: _Child, task: asyncio.Task[Run]) -> None:
+    async def _stop(self, child: Child, task: asyncio.Task[Run]) -> None:
         signal_name = self.node.signal_on_stop or self.driver.run.stop_signal or "SIGTERM"
         force = self.driver.run.forced
         while not task.done():
@@ -164,71 +154,6 @@ class RunChildren:
                 force = True
         if not task.cancelled() and task.exception() is not None:
             return
-
-    async def _start_or_resume(self, plan: Plan, child: _Child) -> Run:
-        from dagu_core.engine.launch import resume, start
-        from dagu_core.engine.new_run import Launch
-        from dagu_core.model.run.events import RunReset
-
-        context = self.driver.bench.context
-        launch = Launch(
-            plan=plan,
-            ref=child.ref,
-            overrides=child.params,
-            environ={
-                **self.launch.environ,
-                **context.dag_env,
-                **context.param_values,
-                **context.secrets,
-            },
-            fallback_dir=str(self.attempt.working_dir),
-            root=self.driver.run.summary.root,
-            parent=self.driver.run.ref,
-            parent_step=self.node.name,
-            depth=self.launch.depth + 1,
-        )
-        if self.number == 1 and not self.attempt.again:
-            try:
-                return await start(self.runner, launch)
-            except AlreadyExists:
-                pass
-        try:
-            stored = await self.runner.store.load(child.ref)
-        except DaguError:
-            return await start(self.runner, launch)
-        summary = stored.summary
-        run = restore(plan, summary, stored.steps)
-        begun = self._begun()
-        if summary.status.is_success or (
-            self.attempt.again and summary.status.is_over and (summary.started_at or 0.0) >= begun
-        ):
-            # It ended while this attempt had no engine: that is its true result.
-            return run
-        from dataclasses import replace
-
-        launch = replace(launch, params=summary.params)
-        if summary.status is RunStatus.RUNNING:
-            try:
-                return await resume(self.runner, launch, stored, recovered=True)
-            except Conflict:
-                return await self._wait_for(plan, child)
-        reset = RunReset(self.runner.clock.now(), steps_to_retry(run), reason="parent retried")
-        return await resume(self.runner, launch, stored, reset=reset)
-
-    async def _wait_for(self, plan: Plan, child: _Child) -> Run:
-        """Wait for a child that another process drives."""
-        while True:
-            stored = await self.runner.store.load(child.ref)
-            summary = stored.summary
-            if summary.status.is_over:
-                return restore(plan, summary, stored.steps)
-            if not self.runner.is_alive(summary.engine, summary.host):
-                return await self._start_or_resume(plan, child)
-            await asyncio.sleep(_POLL)
-
-    def _begun(self) -> float:
-        state = self.driver.run.steps[self.node.index]
-        return state.retried_at or state.started_at or 0.0
 
     async def _write(self, document: Any) -> None:
         if self.attempt.again:
@@ -256,7 +181,7 @@ def _report(run: Run, params: str, context: RunContext) -> dict[str, Any]:
 
 
 def _summary(
-    results: Sequence[Run | DaguError], children: Sequence[_Child], context: RunContext
+    results: Sequence[Run | DaguError], children: Sequence[Child], context: RunContext
 ) -> dict[str, Any]:
     done = [(run, child) for run, child in zip(results, children, strict=True) if isinstance(run, Run)]
     good = [run for run, _ in done if run.summary.status.is_success]

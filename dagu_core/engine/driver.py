@@ -85,8 +85,7 @@ class Driver:
         Unavailable when the store is gone.
         """
         for event in first:
-            # Not `_apply`: a retry begins with a run that is over.
-            self._record.apply(event)
+            self._record.apply(event)  # not `_apply`: a retry begins with a run that is over
         try:
             if self.run.active:
                 # A run that kills its engine must count that before anything of it is touched.
@@ -291,7 +290,7 @@ class Driver:
         """Callers see the one error that mattered, not the group it came in."""
         first: BaseException = errors
         while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
+            (first, *_) = first.exceptions
         raise first from None
 
     def handler_status(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from dagu_core.base.errors import AlreadyRunning, Conflict, DaguError
@@ -22,6 +23,7 @@ from dagu_core.engine.context import (
 from dagu_core.engine.driver import Driver
 from dagu_core.engine.logs import RunFiles, log_folder, run_files, work_folder
 from dagu_core.engine.new_run import Launch, evaluate_params, new_summary
+from dagu_core.engine.queue_slot import RunSlots, Seat
 from dagu_core.engine.real_values import dag_fields
 from dagu_core.engine.run_log import RunLog
 from dagu_core.engine.runner import Runner
@@ -179,12 +181,17 @@ async def _drive(
         home=runner.places.home,
     )
     first += await _plugin_values(runner, plan, run, context)
-    driver = make_driver(runner, launch, run, context, files)
+    seat = launch.seat or Seat(runner, run)
+    slots = RunSlots(seat, runner.slots, run)
+    driver = make_driver(runner, replace(launch, seat=seat), run, context, files, slots)
     if short := context.masker.too_short if context.masker else ():
         first.append(Noted(now, "secret.too_short", f"too short to be masked: {', '.join(short)}"))
     if launch.parent is None and (few := runner.few):
         first.append(Noted(now, "descriptors", few))
-    return await runner.host_run(driver, first)
+    try:
+        return await runner.host_run(driver, first)
+    finally:
+        slots.leave()
 
 
 async def _plugin_values(runner: Runner, plan: Plan, run: Run, context: RunContext) -> list[Event]:
@@ -201,7 +208,9 @@ async def _plugin_values(runner: Runner, plan: Plan, run: Run, context: RunConte
     ]
 
 
-def make_driver(runner: Runner, launch: Launch, run: Run, context: RunContext, files: RunFiles) -> Driver:
+def make_driver(
+    runner: Runner, launch: Launch, run: Run, context: RunContext, files: RunFiles, slots: RunSlots
+) -> Driver:
     """Wire a driver and its workbench together."""
     bench = Workbench(
         plan=launch.plan,
@@ -222,7 +231,7 @@ def make_driver(runner: Runner, launch: Launch, run: Run, context: RunContext, f
         bench,
         store=runner.store,
         clock=runner.clock,
-        slots=runner.slots,
+        slots=slots,
         # What masks the output of a step is a process of its own, which takes its time.
         may_look_ahead=lambda: runner.may_look_ahead and not context.secrets,
         watch=RunLog(files.log, runner.describe, runner.tell),

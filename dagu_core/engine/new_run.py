@@ -6,20 +6,25 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dagu_core.contracts.store import definition_key
 from dagu_core.engine.context import Params, dag_environment, default_shell, load_dotenv, working_dir
 from dagu_core.engine.substitute import Substitution
 from dagu_core.model.plan.plan import Param, Plan
-from dagu_core.model.run.run import RunRef, RunSummary
+from dagu_core.model.run.run import DEFAULT_PRIORITY, RunRef, RunSummary
 from dagu_core.model.values.params import params_text, resolve
+
+if TYPE_CHECKING:
+    from dagu_core.engine.queue_slot import Seat
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
     """What a new run is made of. `overrides` are parameters from outside; `environ` the OS
     environment its references see; `fallback_dir` where it works unless its file says; `extra` what
-    its row keeps of its cause; `notes` (code, sentence) what its definition was warned of."""
+    its row keeps of its cause; `notes` (code, sentence) what its definition was warned of; `seat` the slot of a queue
+    it works in, when that is not one of its own."""
 
     plan: Plan
     ref: RunRef
@@ -31,11 +36,12 @@ class Launch:
     parent_step: str = ""
     worker: str = "local"
     queue: str = ""
-    priority: int = 0
+    priority: int = DEFAULT_PRIORITY
     depth: int = 0
     params: Params | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[tuple[str, str]] = ()
+    seat: Seat | None = None
 
 
 async def evaluate_params(launch: Launch, folders: Sequence[Path]) -> tuple[Params, dict[str, str], Path]:

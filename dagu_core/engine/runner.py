@@ -20,6 +20,8 @@ from dagu_core.engine.driver import Driver
 from dagu_core.engine.fanout import Fanout
 from dagu_core.engine.liveness import EngineLock, host_name, living_pid
 from dagu_core.engine.logs import work_folder
+from dagu_core.engine.queue_slot import QueueRules
+from dagu_core.engine.queue_turn import Waits
 from dagu_core.engine.run_log import RunLog
 from dagu_core.engine.supervision import Supervision
 from dagu_core.model.plan.plan import Plan
@@ -63,7 +65,7 @@ class Runner:
 
     `watch` hears every committed event of every run; `describe` turns one into a line for the
     run's own log ("" = none). `look_ahead` = steps of a chain may begin before the store knows.
-    `woken` is set whenever somebody pokes this process.
+    `woken` is set whenever somebody pokes this process. Without `queues` no run waits for its turn.
     """
 
     store: StateStore
@@ -74,6 +76,7 @@ class Runner:
     watch: Callable[[Run, Event], None] = lambda run, event: None
     describe: Callable[[Run, Event], str] = lambda run, event: ""
     look_ahead: bool = True
+    queues: QueueRules | None = None
     supervision: Supervision = field(default_factory=Supervision)
     engine: str = ""
     host: str = field(default_factory=host_name)
@@ -88,7 +91,7 @@ class Runner:
     async def __aenter__(self) -> Runner:
         self.engine = self.engine or f"e{self.clock.new_token(12)}"
         self._lock = EngineLock(self.places.data, self.engine)
-        self._poked, self.woken = asyncio.Event(), asyncio.Event()
+        self._poked, self.woken, self.waits = asyncio.Event(), asyncio.Event(), Waits()
         self._hear_pokes()
         try:
             self._lock.hold()
@@ -136,6 +139,7 @@ class Runner:
     def _wake(self) -> None:
         self._poked.set()
         self.woken.set()
+        self.waits.look()
 
     def _stop_hearing(self) -> None:
         with contextlib.suppress(AttributeError, ValueError):
@@ -153,6 +157,7 @@ class Runner:
             run = await driver.drive(first)
         finally:
             self._drivers.pop(driver.run.ref, None)
+            self.waits.look()
         if run.is_over:
             shutil.rmtree(work_folder(self.places.data, run.ref), ignore_errors=True)
         return run
@@ -195,6 +200,7 @@ class Runner:
         for driver in list(self._drivers.values()):
             for event in self._stop_for(driver):
                 driver.post(event)
+        self.waits.stop()
 
     def _stop_for(self, driver: Driver) -> list[Event]:
         """Children are stopped by their parents; a second signal spares nobody."""
@@ -207,7 +213,9 @@ class Runner:
     def stop_child(self, ref: RunRef, request: StopRequested) -> None:
         """Pass a stop of a parent on to a child that runs here; asking twice changes nothing."""
         driver = self._drivers.get(ref)
-        if driver is not None and (request.force or not driver.run.stopping):
+        if driver is None:
+            self.waits.stop(ref)
+        elif request.force or not driver.run.stopping:
             driver.post(StopRequested(self.clock.now(), request.by, request.signal, request.force))
 
     @property

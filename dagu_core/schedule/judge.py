@@ -71,14 +71,15 @@ class Judge:
         self._defers = defers
         self._filters = filters
         self._scope = scope
+        self._shifts = any(each.config is not None and each.part.shifts(each.config) for each in filters)
 
     def __bool__(self) -> bool:
         return bool(self._exclusions or self._filters)
 
     @property
-    def moves_back(self) -> bool:
-        """Whether an instant may become due before its time, or long after it."""
-        return bool(self._filters)
+    def shifts(self) -> bool:
+        """Whether a filter may move an instant to another day."""
+        return self._shifts
 
     def covers(self, action: str) -> bool:
         """Whether instants of the action are judged at all."""

@@ -148,7 +148,7 @@ class Planner:
         for candidate in heapq.merge(*lanes, key=attrgetter("source")):
             cleared = max(cleared, candidate.source if candidate.clear else -math.inf)
             sure = candidate.source
-            if self._judge.moves_back:
+            if self._judge.shifts:
                 sure = max(cleared - _MARGIN, candidate.source - _REACH)
             yield from self._settled(groups, due, ready, sure, after, until)
             if sure > until:
@@ -222,7 +222,7 @@ class Planner:
     def _begin(self, after: float) -> float:
         """Where to begin so that everything that is moved behind `after` is met."""
         begin = after - self._jitter
-        if self._judge.moves_back:
+        if self._judge.shifts:
             begin -= _MARGIN
             for _ in range(round(_REACH / _DAY)):
                 begin -= _DAY

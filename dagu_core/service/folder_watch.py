@@ -10,6 +10,7 @@ import struct
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 #: seconds: changes that come so close together are told at once; between two looks without inotify;
 #: between two looks beside it, for folders whose changes the kernel does not see
@@ -65,7 +66,10 @@ class FolderWatch:
             if folder not in self._watched.values():
                 number = _libc.inotify_add_watch(self._descriptor, os.fsencode(folder), _MASK)
                 if number >= 0:
+                    # What came before nobody has told us.
                     self._watched[number] = folder
+                    self._everything = True
+                    self._woken.set()
         return len(self._watched) == len(self._folders)
 
     def _read(self) -> None:
@@ -96,4 +100,4 @@ def _inotify() -> int:
     return int(_libc.inotify_init1(_FLAGS))
 
 
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None
+_libc: Any = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None

@@ -96,11 +96,13 @@ class Parallel:
 @dataclass(frozen=True, slots=True)
 class Call:
     """A sub-DAG step: `target` is a local document, a DAG name or a path; `params` unexpanded:
-    text in the parameter grammar, or (name, value) pairs whose values are texts or JSON data."""
+    text in the parameter grammar, or (name, value) pairs whose values are texts or JSON data.
+    `queue` is the one its runs wait in, unexpanded ("" = that of the called DAG)."""
 
     target: str
     params: str | tuple[tuple[str, Any], ...] = ""
     parallel: Parallel | None = None
+    queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,10 @@ from dagu_core.model.status import RunStatus, StepStatus
 
 #: keys of `RunSummary.extra`: JSON of what caused the run, and of variables all its steps get
 TRIGGER, ENV = "trigger", "env"
+#: key of `RunSummary.extra`: somebody chose the queue of this very run
+QUEUE_OVERRIDDEN = "queueOverridden"
+#: priorities go from 0 to 9; the higher one begins first
+DEFAULT_PRIORITY = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,7 @@ class StepSpec(SpecModel):
         ParallelModel | None,
         BeforeValidator(_parallel, json_schema_input_type=str | list[Any] | ParallelModel),
     ] = Field(None, description="Run the sub-DAG once an item.")
+    queue: str = Field("", description="The queue of the sub-DAG's runs, in place of its own.")
     worker_selector: TextMap = Field(
         default_factory=dict, description="Labels of the workers a sub-DAG may run on."
     )

@@ -226,12 +226,13 @@ class Lab:
     def start(self, text: str, *words: str, name: str = "flow") -> subprocess.Popen[str]:
         return self.begin("start", "--run-id", "r", str(self.write(text, name)), *words)
 
-    def until_written(self, what: bytes = b"line 3") -> None:
-        """Wait until some step has written something to its log."""
+    def until_written(self, steps: str) -> None:
+        """Wait until each of the steps has written `line 3` to its log."""
 
         def seen() -> bool:
             assert self.begun[-1].poll() is None, self.begun[-1].communicate()[0]
-            return any(what in path.read_bytes() for path in self.home.rglob("*.out"))
+            logs = {path.name.split(".")[0]: path for path in self.home.rglob("*.out")}
+            return all(name in logs and b"line 3\n" in logs[name].read_bytes() for name in steps.split())
 
         within(30, seen)
 

@@ -19,11 +19,16 @@ from dagu_docker.config import ContainerField
 from dagu_docker.executor import DockerExecutor
 
 BOX = "image: box:1, pullPolicy: never"
-#: writes a line to a file outside when it starts, and a line of output every tenth of a second
-COUNT = (
-    "sh -c 'echo ran >> /out/ledger; "
-    "for i in $(seq {n}); do echo line $i; echo err $i >&2; sleep 0.1; done; exit {code}'"
-)
+
+
+def count(name: str, number: int, code: int) -> str:
+    """A command that writes a line to a file outside, then a line a moment to both its streams."""
+    return (
+        f"sh -c 'echo {name} >> /out/ledger; for i in $(seq {number}); "
+        f"do echo line $i; echo err $i >&2; sleep 0.1; done; exit {code}'"
+    )
+
+
 ENDLESS = "sh -c 'i=0; while :; do i=$((i+1)); echo line $i; sleep 0.1; done'"
 
 
@@ -31,9 +36,9 @@ def lines(word: str, count: int) -> str:
     return "".join(f"{word} {number}\n" for number in range(1, count + 1))
 
 
-def ledger(lab: Any) -> str:
-    path = lab.root / "ledger"
-    return path.read_text() if path.exists() else ""
+def ledger(lab: Any) -> list[str]:
+    """The names of the commands that were begun."""
+    return (lab.root / "ledger").read_text().split()
 
 
 def recovered(lab: Any) -> Any:
@@ -41,96 +46,60 @@ def recovered(lab: Any) -> Any:
     return lab.end(lab.begin("status", "flow"))
 
 
-@pytest.mark.parametrize("how", ["fresh", "several", "shared"])
-def test_X06_a_killed_engine_finds_the_attempt_again(lab: Any, wait: Any, how: str) -> None:
-    own = "" if how == "shared" else f"container: {{{BOX}, volumes: ['.:/out']}}"
-    dag = f"container: {{{BOX}, volumes: ['.:/out']}}" if how == "shared" else "env: []"
-    first = "" if how != "several" else "\n              - echo first"
+def test_X06_a_killed_engine_finds_its_attempts_again(lab: Any) -> None:
+    """One container each, several commands in one, and the container of the DAG."""
     process = lab.start(f"""
-        {dag}
+        container: {{{BOX}, volumes: ['.:/out']}}
+        type: graph
         steps:
-          - name: one
-            {own or "env: []"}
-            command:{first}
-              - {COUNT.format(n=40, code=7)}
+          - {{name: fresh, container: {{{BOX}, volumes: ['.:/out']}}, command: "{count("fresh", 30, 7)}"}}
+          - name: several
+            container: {{{BOX}, volumes: ['.:/out']}}
+            command: [echo first, "{count("several", 30, 7)}", echo never]
+          - {{name: shared, command: "{count("shared", 30, 7)}"}}
         """)
-    lab.until_written()
+    lab.until_written("fresh several shared")
     process.kill()
     process.wait()
     ran = recovered(lab)
-    assert (ran.status("one"), ran.step("one")["exitCode"], ran.step("one")["doneCount"]) == ("failed", 7, 1)
-    assert ledger(lab) == "ran\n"
-    assert ran.out("one").removeprefix("first\n") == lines("line", 40)
-    assert ran.err("one") == lines("err", 40)
+    for name in ("fresh", "several", "shared"):
+        step = ran.step(name)
+        assert (ran.status(name), step["exitCode"], step["doneCount"]) == ("failed", 7, 1)
+        assert ran.out(name).removeprefix("first\n") == lines("line", 30)
+        assert ran.err(name) == lines("err", 30)
+    assert sorted(ledger(lab)) == ["fresh", "several", "shared"]
 
 
-def test_X06_the_container_is_found_by_its_label_when_everything_of_ours_was_killed(
+def test_X06_attempts_are_found_by_label_when_everything_of_ours_was_killed(
     lab: Any, engine: Any, wait: Any
 ) -> None:
-    lab.start(f"""
-        steps:
-          - name: one
-            container: {{{BOX}, volumes: ['.:/out']}}
-            command: {COUNT.format(n=40, code=0)}
-        """)
-    lab.until_written()
-    lab.kill_all()
-    assert len(engine.names()) == 1
-    ran = recovered(lab)
-    assert (ran.code, ran.status("one"), ran.step("one")["doneCount"]) == (0, "succeeded", 1)
-    assert ledger(lab) == "ran\n"
-    assert ran.out("one") == lines("line", 40)
-    assert ran.err("one") == lines("err", 40)
-
-
-def test_X06_a_container_that_ended_while_nobody_lived_is_told_as_it_ended(
-    lab: Any, engine: Any, wait: Any
-) -> None:
-    lab.start(f"""
-        steps:
-          - name: one
-            container: {{{BOX}, volumes: ['.:/out']}}
-            command: {COUNT.format(n=15, code=9)}
-        """)
-    lab.until_written()
-    lab.kill_all()
-    wait(20, lambda: engine.api.containers() == [])
-    ran = recovered(lab)
-    assert (ran.status("one"), ran.step("one")["exitCode"]) == ("failed", 9)
-    assert (ledger(lab), ran.out("one"), ran.err("one")) == ("ran\n", lines("line", 15), lines("err", 15))
-
-
-def test_X06_a_silent_command_is_found_when_everything_of_ours_was_killed(
-    lab: Any, engine: Any, wait: Any
-) -> None:
+    """Also what ended while nobody lived; a command that nobody listens to cannot be heard again."""
     lab.start(f"""
         container: {{{BOX}, volumes: ['.:/out']}}
-        steps:
-          - {{name: one, command: ["sh -c 'echo ran >> /out/ledger; echo line 3; sleep 3'", echo after]}}
-          - {{name: two, command: hostname}}
-        """)
-    lab.until_written()
-    lab.kill_all()
-    ran = recovered(lab)
-    assert (ran.status("one"), ran.status("two"), ledger(lab)) == ("succeeded", "succeeded", "ran\n")
-    assert ran.out("one") == "line 3\nafter\n"
-
-
-def test_X06_a_command_nobody_listens_to_is_lost_and_ended(lab: Any, engine: Any, wait: Any) -> None:
-    lab.start(f"""
-        container: {{{BOX}, volumes: ['.:/out']}}
+        type: graph
         handlerOn:
           exit:
             command: sh -c "ps | grep -c '[s]eq 777'; true"
         steps:
-          - {{name: one, command: "{COUNT.format(n=777, code=0)}"}}
+          - {{name: long, container: {{{BOX}, volumes: ['.:/out']}}, command: "{count("long", 50, 0)}"}}
+          - {{name: short, container: {{{BOX}, volumes: ['.:/out']}}, command: "{count("short", 15, 9)}"}}
+          - name: silent
+            command: ["sh -c 'echo silent >> /out/ledger; echo line 3; sleep 4'", echo after]
+          - {{name: talking, command: "{count("talking", 777, 0)}"}}
         """)
-    lab.until_written()
+    lab.until_written("long short silent talking")
     lab.kill_all()
+    wait(20, lambda: any(each["State"] == "exited" for each in engine.api.containers(all=True)))
     ran = recovered(lab)
-    assert (ran.status("one"), ran.step("one").get("exitCode")) == ("failed", None)
-    assert ran.error("one") == "lost: nobody was there to hear how the command ended"
-    assert (ledger(lab), ran.out("onExit")) == ("ran\n", "0\n")
+    assert (ran.status("long"), ran.step("long")["doneCount"]) == ("succeeded", 1)
+    assert (ran.out("long"), ran.err("long")) == (lines("line", 50), lines("err", 50))
+    assert (ran.status("short"), ran.step("short")["exitCode"]) == ("failed", 9)
+    assert (ran.out("short"), ran.err("short")) == (lines("line", 15), lines("err", 15))
+    assert (ran.status("silent"), ran.out("silent")) == ("succeeded", "line 3\nafter\n")
+    assert (ran.status("talking"), ran.step("talking").get("exitCode")) == ("failed", None)
+    assert ran.error("talking") == "lost: nobody was there to hear how the command ended"
+    assert ran.out("onExit") == "0\n"
+    assert sorted(ledger(lab)) == ["long", "short", "silent", "talking"]
 
 
 def test_X06_a_killed_worker_is_replaced_and_a_stop_still_reaches_the_container(
@@ -140,7 +109,7 @@ def test_X06_a_killed_worker_is_replaced_and_a_stop_still_reaches_the_container(
         steps:
           - {{name: one, container: {{{BOX}}}, command: "{ENDLESS}"}}
         """)
-    lab.until_written()
+    lab.until_written("one")
     (worker,) = [pid for pid in lab.processes() if b"dagu_docker.work" in _command(pid)]
     os.kill(worker, signal.SIGKILL)
     (log,) = lab.home.rglob("one*.out")
@@ -159,30 +128,26 @@ def _command(pid: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("code", ["137", "3"])
-def test_X06_a_container_that_is_killed_from_outside(lab: Any, engine: Any, wait: Any, code: str) -> None:
-    line = "trap 'exit 3' TERM; while :; do echo line 3; sleep 0.1; done"
+def test_X06_a_container_that_is_ended_from_outside(lab: Any, engine: Any) -> None:
+    trap = "sh -c 'trap \\"exit 3\\" TERM; while :; do echo line 3; sleep 0.1; done'"
     process = lab.start(f"""
-        steps: [{{name: one, container: {{{BOX}}}, command: "sh -c \\"{line}\\""}}]
+        type: graph
+        steps:
+          - {{name: killed, container: {{{BOX}, name: killed}}, command: "{ENDLESS}"}}
+          - {{name: asked, container: {{{BOX}, name: asked}}, command: "{trap}"}}
+          - {{name: removed, container: {{{BOX}, name: removed}}, command: "{ENDLESS}"}}
         """)
-    lab.until_written()
-    (name,) = engine.names()
-    engine.api.kill(name, signal="KILL" if code == "137" else "TERM")
+    lab.until_written("killed asked removed")
+    engine.api.kill("killed", signal="KILL")
+    engine.api.kill("asked", signal="TERM")
+    engine.api.remove_container("removed", force=True)
     ran = lab.end(process)
-    assert ran.step("one")["exitCode"] == int(code)
-    assert f"exit status {code}" in ran.error("one") and ("(killed)" in ran.error("one")) is (code == "137")
-
-
-def test_X06_a_container_that_is_removed_from_outside_is_lost(lab: Any, engine: Any, wait: Any) -> None:
-    process = lab.start(f"""
-        steps: [{{name: one, container: {{{BOX}}}, command: "{ENDLESS}"}}]
-        """)
-    lab.until_written()
-    engine.api.remove_container(engine.names()[0], force=True)
-    ran = lab.end(process)
-    assert ran.status("one") == "failed"
+    assert (ran.step("killed")["exitCode"], ran.step("asked")["exitCode"]) == (137, 3)
+    assert "exit status 137 (killed)" in ran.error("killed") and "(killed)" not in ran.error("asked")
+    assert ran.status("removed") == "failed"
     # Whoever looks first sees it dead, or does not see it at all.
-    assert "removed by somebody else" in ran.error("one") or "exit status 137" in ran.error("one")
+    said = ran.error("removed")
+    assert "removed by somebody else" in said or "exit status 137" in said
 
 
 class Proxy:
@@ -251,15 +216,15 @@ def proxy(lab: Any, engine: Any) -> Iterator[Proxy]:
 def test_X06_an_engine_that_comes_back_is_followed_on(lab: Any, proxy: Proxy, wait: Any) -> None:
     process = lab.start(f"""
         steps:
-          - {{name: one, container: {{{BOX}, volumes: ['.:/out']}}, command: "{COUNT.format(n=40, code=0)}"}}
+          - {{name: one, container: {{{BOX}, volumes: ['.:/out']}}, command: "{count("one", 30, 0)}"}}
         """)
-    lab.until_written()
+    lab.until_written("one")
     proxy.cut()
     (log,) = lab.home.rglob("one*.err")
     wait(10, lambda: "the Docker engine is gone; waiting" in log.read_text())
     proxy.listen()
     ran = lab.end(process)
-    assert (ran.status("one"), ran.out("one"), ledger(lab)) == ("succeeded", lines("line", 40), "ran\n")
+    assert (ran.status("one"), ran.out("one"), ledger(lab)) == ("succeeded", lines("line", 30), ["one"])
 
 
 def test_X06_an_engine_that_stays_away_loses_the_attempt(
@@ -268,9 +233,9 @@ def test_X06_an_engine_that_stays_away_loses_the_attempt(
     lab.environ["DAGU_DOCKER_RECONNECT_SEC"] = "1"
     process = lab.start(f"""
         steps:
-          - {{name: one, container: {{{BOX}, volumes: ['.:/out']}}, command: "{COUNT.format(n=99, code=0)}"}}
+          - {{name: one, container: {{{BOX}, volumes: ['.:/out']}}, command: "{count("one", 99, 0)}"}}
         """)
-    lab.until_written()
+    lab.until_written("one")
     proxy.cut()
     ran = lab.end(process)
     (name,) = engine.names()
@@ -310,7 +275,7 @@ def test_what_ignores_the_signal_is_killed_within_the_grace(lab: Any, engine: An
               sh -c "trap 'echo got it' INT; trap 'echo wrong' TERM;
               while :; do echo line 3; sleep 0.2; done"
         """)
-    lab.until_written()
+    lab.until_written("one")
     lab.call("stop", "flow")
     ran = lab.end(process)
     assert ran.status("one") == "aborted"

@@ -28,7 +28,7 @@ _BOOTSTRAP = (
 _LINES = """exec 3<&0 4>&1 5>&2 </dev/null
 @EXPORTS@
 own= deaf=1
-command -v setsid >/dev/null 2>&1 && own=setsid || set -m 2>/dev/null
+if command -v setsid >/dev/null 2>&1; then own=setsid; elif (set -m) 2>/dev/null; then set -m 2>/dev/null; fi
 env --default-signal=INT,QUIT true 2>/dev/null && own="$own env --default-signal=INT,QUIT" deaf=
 env @MARK@ $own /bin/sh -c @START@ @TOKEN@ @COMMAND@ 3<&- 4>&- 5>&- &
 pid=$!

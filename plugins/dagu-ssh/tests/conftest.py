@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +20,12 @@ from typing import Any
 
 import pytest
 
+from dagu_core import Settings
+from dagu_core.app.app import App
+from dagu_core.app.requests import StartRequest
+from dagu_core.testing.harness import DAG, environment, write_dag
 from dagu_core.testing.requirements import require
+from dagu_ssh import plugin
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
@@ -156,6 +163,33 @@ def running(word: str) -> list[str]:
     return found
 
 
+def stop_when(ready: Callable[[], Any], step: Any, grace: int = 3) -> SimpleNamespace:
+    """Run a step, and stop it as soon as `ready` says so: how it ended and what it wrote."""
+
+    async def work(home: Path) -> SimpleNamespace:
+        file = write_dag(home, step, {"maxCleanUpTimeSec": grace})
+        settings = Settings.load(environ=environment(home, {}))
+        async with App.open(settings, plugins=[plugin], discover=False) as app:
+            notes: list[str] = []
+            request = StartRequest(dag=str(file), run_id="r")
+            run = asyncio.create_task(
+                app.runs.start(request, watch=lambda _, event: notes.append(getattr(event, "code", "")))
+            )
+            await asyncio.to_thread(within, 15, lambda: ready() or run.done())
+            began = time.monotonic()
+            await app.runs.stop(DAG, "r")
+            view = await run
+            took = time.monotonic() - began
+        (found,) = view.steps
+        out, err = (Path(path).read_bytes() if path else b"" for path in (found.stdout, found.stderr))
+        return SimpleNamespace(
+            status=found.status.label, stdout=out, stderr=err, stopping=took, notes=notes, step=found
+        )
+
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(work(Path(folder)))
+
+
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     server = start_sshd(tmp_path_factory.mktemp("sshd") / "server")
@@ -238,6 +272,7 @@ class Proxy:
 def lab() -> SimpleNamespace:
     """What tests need to set things up and to look at them."""
     return SimpleNamespace(
+        stop_when=stop_when,
         keygen=keygen,
         start=start_sshd,
         stop=stop_sshd,

@@ -44,60 +44,62 @@ def meanwhile(do: Callable[[], None]) -> Iterator[None]:
 # -- stop ----------------------------------------------------------------------------------------
 
 
+def sleepers(lab: Any, word: str, count: int = 1) -> Callable[[], bool]:
+    """Whether so many processes sleep."""
+    return lambda: sum(line.startswith(f"sleep {word}") for line in lab.running(word)) >= count
+
+
 def test_a_stop_ends_the_command_there(lab: Any, sshd: Any, nap: str) -> None:
-    result = run(sshd.step(f"sleep {nap}"), stop_after=0.7)
-    assert (result.status, result.left) == ("aborted", ())
-    assert result.stopping < 2
+    result = lab.stop_when(sleepers(lab, nap), sshd.step(f"sleep {nap}"))
+    assert result.status == "aborted" and result.stopping < 2
     assert not lab.running(nap)
 
 
 def test_a_timeout_ends_the_command_there(lab: Any, sshd: Any, nap: str) -> None:
-    result = run({**sshd.step(f"sleep {nap} & sleep {nap}; echo late", shell="sh"), "timeoutSec": 1})
-    assert (result.status, result.step.exit_code) == ("failed", 124)
+    result = run({**sshd.step(f"sleep {nap} & sleep {nap}; echo late", shell="sh"), "timeoutSec": 2})
+    assert (result.status, result.step.exit_code, result.stdout) == ("failed", 124, b"")
     assert not lab.running(nap)
 
 
 def test_a_stop_sends_the_signal_of_the_step(lab: Any, sshd: Any, nap: str) -> None:
-    line = f"trap 'echo heard; exit 0' USR1; echo ready; while :; do sleep {nap} & wait $!; done"
+    line = f"trap 'echo heard; exit 0' USR1; while :; do sleep {nap} & wait $!; done"
     step = {**sshd.step(line, shell="sh"), "signalOnStop": "SIGUSR1"}
-    result = run(step, stop_after=0.8)
-    assert (result.status, result.stdout) == ("aborted", b"ready\nheard\n")
+    result = lab.stop_when(sleepers(lab, nap), step)
+    assert (result.status, result.stdout) == ("aborted", b"heard\n")
     assert not lab.running(nap)
 
 
 def test_an_interrupt_is_heard(lab: Any, sshd: Any, nap: str) -> None:
-    step = {**sshd.step(f"echo ready; sleep {nap}", shell="sh"), "signalOnStop": "SIGINT"}
-    result = run(step, grace=20, stop_after=1.0)
-    assert (result.status, result.stdout) == ("aborted", b"ready\n")
-    assert result.stopping < 5
+    step = {**sshd.step(f"sleep {nap}"), "signalOnStop": "SIGINT"}
+    result = lab.stop_when(sleepers(lab, nap), step, grace=20)
+    assert result.status == "aborted" and result.stopping < 5
     assert not lab.running(nap)
 
 
 def test_what_ignores_the_signal_is_killed_within_the_grace(lab: Any, sshd: Any, nap: str) -> None:
-    line = f"trap '' TERM; echo ready; while :; do sleep {nap}; done"
-    result = run(sshd.step(line, shell="sh"), stop_after=0.8)
-    assert (result.status, result.stdout) == ("aborted", b"ready\n")
+    line = f"trap '' TERM; while :; do sleep {nap}; done"
+    result = lab.stop_when(sleepers(lab, nap), sshd.step(line, shell="sh"))
+    assert result.status == "aborted" and 1 < result.stopping < 4
     # The end was seen: nobody had to be left behind.
-    assert 1 < result.stopping < 3.5
     assert "step.killed" not in result.notes
     assert not lab.running(nap)
 
 
 def test_what_left_the_session_is_ended_too(lab: Any, sshd: Any, nap: str) -> None:
     line = f"setsid sleep {nap} </dev/null >/dev/null 2>&1 & nohup sleep {nap} >/dev/null 2>&1 & sleep {nap}"
-    result = run(sshd.step(line, shell="sh"), stop_after=0.8)
+    result = lab.stop_when(sleepers(lab, nap, 3), sshd.step(line, shell="sh"))
     assert result.status == "aborted"
     assert not lab.running(nap)
 
 
 def test_a_stop_while_output_floods(lab: Any, sshd: Any, nap: str) -> None:
-    result = run(sshd.step(f"yes {nap}"), stop_after=0.8)
-    assert result.status == "aborted" and result.stopping < 3
+    result = lab.stop_when(lambda: lab.running(f"yes\0{nap}"), sshd.step(f"yes {nap}"))
+    assert result.status == "aborted" and result.stopping < 4
     assert not lab.running(nap)
 
 
 def test_a_stop_without_grace(lab: Any, sshd: Any, nap: str) -> None:
-    result = run(sshd.step(f"sleep {nap}"), grace=0, stop_after=0.8)
+    result = lab.stop_when(sleepers(lab, nap), sshd.step(f"sleep {nap}"), grace=0)
     assert result.status == "aborted"
     lab.within(3, lambda: not lab.running(nap))
 
@@ -110,10 +112,11 @@ def test_a_stop_while_connecting() -> None:
     assert result.stopping < 2
 
 
-def test_a_plain_command_loses_its_connection_at_a_stop(sshd: Any) -> None:
+def test_a_plain_command_loses_its_connection_at_a_stop(lab: Any, sshd: Any, tmp_path: Path) -> None:
     # Nobody looks after it there; it ends when it writes into the void.
-    result = run(sshd.step("while :; do echo on; sleep 0.1; done", plain=True), stop_after=0.7)
-    assert result.status == "aborted" and result.stdout.startswith(b"on\n")
+    step = sshd.step(f"touch {tmp_path}/on; while :; do echo on; sleep 0.1; done", plain=True)
+    result = lab.stop_when((tmp_path / "on").exists, step)
+    assert result.status == "aborted" and result.stopping < 3
 
 
 def test_the_death_of_our_process_ends_the_command_there(lab: Any, sshd: Any, nap: str) -> None:

@@ -156,6 +156,12 @@ def test_findings_of_plugins_stand_beside_ours(toys: Toys) -> None:
     assert [found.message for found in toys.warnings("steps: ['true']")] == ["flow is dull"]
 
 
+def test_an_error_a_plugin_finds_makes_the_file_invalid(toys: Toys) -> None:
+    toys.give(dagu_lint=lambda plan: [Problem(f"{plan.name} is wrong", Place(1, 1), code="T002")])
+    with pytest.raises(InvalidDefinition, match=r"flow\.yaml:1:1: error T002 flow is wrong"):
+        toys.check("steps: ['true']")
+
+
 def read_toml(path: Path, text: str) -> str | None:
     import yaml
 

@@ -27,7 +27,7 @@ from tests.hostile.language import VOCABULARY, problems, told
     ("secrets: [{name: S, provider: env, key: K}]\nsteps: [{command: x $S, shell: direct}]", ["W105"]),
     ("secrets: [{name: S, provider: env, key: K}]\nsteps: [{call: c, params: 'A=${S}'}]", ["W105"]),
     ("secrets: [{name: S, provider: env, key: K}]\nsteps: [{type: http, command: 'GET ${S}'}]", ["W105"]),
-    ("secrets: [{name: S, provider: env, key: K}]\nsteps: [{type: http, config: {token: '${S}'}}]", []),
+    ("secrets: [{name: S, provider: env, key: K}]\nsteps: [{type: http, config: {timeout: '${S}'}}]", []),
 ])  # fmt: skip
 def test_warning(text: str, found: list[str]) -> None:
     assert [problem.code for problem in problems(text)] == found

@@ -79,6 +79,8 @@ def test_the_validity_holds_both_dates() -> None:
 def test_slots_are_made_as_they_are_taken() -> None:
     for plan in (planner(beat(1)), planner(beat(1), beat(7)), planner(beat(1), closed={"dates": []})):
         assert [slot.due for slot in islice(plan.slots(100.0, math.inf), 3)] == [101.0, 102.0, 103.0]
+    shifting = planner(beat(600), closed={"dates": [], "then": "next"})
+    assert [slot.due for slot in islice(shifting.slots(0.0, math.inf), 2)] == [600.0, 1200.0]
 
 
 def test_what_comes_to_an_end_ends() -> None:

@@ -92,6 +92,10 @@ class Closed(ScheduleFilter):
     name = "closed"
     Config = ClosedConfig
 
+    def shifts(self, config: Model) -> bool:
+        assert isinstance(config, ClosedConfig)
+        return config.then != "skip"
+
     def verdict(self, config: Model, scope: ClockScope, at: float) -> Verdict:
         assert isinstance(config, ClosedConfig)
         if config.broken:

@@ -1,0 +1,150 @@
+"""One sub-DAG run: begin it, or go on with the one that exists."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dagu_core.base.errors import AlreadyExists, Conflict, DaguError
+from dagu_core.contracts.store import StoredRun
+from dagu_core.engine.new_run import Launch
+from dagu_core.engine.queue_turn import carry_out_in_turn, create_queued
+from dagu_core.model.plan.plan import Param, Plan, PlannedStep
+from dagu_core.model.run.events import Noted, RunReset
+from dagu_core.model.run.index import restore
+from dagu_core.model.run.retry import steps_to_retry
+from dagu_core.model.run.run import Run, RunRef
+from dagu_core.model.status import RunStatus
+from dagu_core.model.values.expand import expand
+
+if TYPE_CHECKING:
+    from dagu_core.engine.attempt import LiveAttempt
+    from dagu_core.engine.driver import Driver
+    from dagu_core.engine.runner import Runner
+
+#: seconds between two looks at a child that another process drives
+_POLL = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Which run of which plan an attempt calls for; `text` is what its parameters look like."""
+
+    plan: Plan
+    ref: RunRef
+    params: tuple[Param, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRun:
+    """Carries out a child for attempt `number` of a step; `launch` and `driver` are the parent's."""
+
+    runner: Runner
+    launch: Launch
+    driver: Driver
+    node: PlannedStep
+    number: int
+    attempt: LiveAttempt
+    child: Child
+
+    async def carry_out(self) -> Run:
+        """Drive the child to its end. One with a queue waits for a slot of its own, and then its
+        parent needs none; any other works in the slot of its parent."""
+        launch = await self._launch()
+        if launch.seat is not None or self.launch.seat is None:
+            return await self._begin_or_go_on(launch)
+        async with self.launch.seat.lent():
+            return await self._begin_or_go_on(launch)
+
+    async def _launch(self) -> Launch:
+        context, call, parent = self.driver.bench.context, self.attempt.call, self.driver.run
+        queue = self.child.plan.queue
+        if call is not None and call.queue:
+            queue = await expand(call.queue, self.attempt.values.scope, self.attempt.substitution)
+        waits = bool(queue) and self.runner.queues is not None
+        return Launch(
+            plan=self.child.plan,
+            ref=self.child.ref,
+            overrides=self.child.params,
+            environ={
+                **self.launch.environ,
+                **context.dag_env,
+                **context.param_values,
+                **context.secrets,
+            },
+            fallback_dir=str(self.attempt.working_dir),
+            root=parent.summary.root,
+            parent=parent.ref,
+            parent_step=self.node.name,
+            queue=queue,
+            priority=parent.summary.priority,
+            depth=self.launch.depth + 1,
+            seat=None if waits else self.launch.seat,
+        )
+
+    async def _begin_or_go_on(self, launch: Launch) -> Run:
+        if self.number == 1 and not self.attempt.again:
+            try:
+                return await self._begin(launch)
+            except AlreadyExists:
+                pass
+        try:
+            stored = await self.runner.store.load(self.child.ref)
+        except DaguError:
+            return await self._begin(launch)
+        return await self._go_on(launch, stored)
+
+    async def _begin(self, launch: Launch) -> Run:
+        from dagu_core.engine.launch import start
+
+        if launch.seat is not None:
+            return await start(self.runner, launch)
+        await create_queued(self.runner, launch)
+        return await self._in_turn(launch)
+
+    async def _in_turn(self, launch: Launch) -> Run:
+        return await carry_out_in_turn(self.runner, launch, self._note) or await self._wait()
+
+    async def _go_on(self, launch: Launch, stored: StoredRun) -> Run:
+        from dagu_core.engine.launch import resume
+
+        summary = stored.summary
+        run = restore(launch.plan, summary, stored.steps)
+        if summary.status.is_success or (
+            self.attempt.again and summary.status.is_over and (summary.started_at or 0.0) >= self._begun()
+        ):
+            # It ended while this attempt had no engine: that is its true result.
+            return run
+        launch = replace(launch, params=summary.params)
+        if summary.status is RunStatus.QUEUED:
+            return await self._in_turn(launch)
+        if summary.status is RunStatus.RUNNING:
+            try:
+                return await resume(self.runner, launch, stored, recovered=True)
+            except Conflict:
+                return await self._wait()
+        if launch.seat is None:
+            # The next attempt waits for a slot before its first step, not before it is recorded.
+            await self.runner.store.hold_slot(summary.ref, fence=summary.fence, held=False)
+        reset = RunReset(self.runner.clock.now(), steps_to_retry(run), reason="parent retried")
+        return await resume(self.runner, launch, stored, reset=reset)
+
+    async def _wait(self) -> Run:
+        """Wait for a child that another process drives."""
+        while True:
+            stored = await self.runner.store.load(self.child.ref)
+            summary = stored.summary
+            if summary.status.is_over:
+                return restore(self.child.plan, summary, stored.steps)
+            if not self.runner.is_alive(summary.engine, summary.host):
+                return await self.carry_out()
+            await asyncio.sleep(_POLL)
+
+    def _begun(self) -> float:
+        state = self.driver.run.steps[self.node.index]
+        return state.retried_at or state.started_at or 0.0
+
+    def _note(self, what: str) -> None:
+        self.driver.post(Noted(self.runner.clock.now(), "queue.waits", what, self.node.name))

@@ -1,0 +1,157 @@
+"""What the DAGs folder says about starts, kept up to date: the light plans of its files."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagu_core.app.dags import SUFFIXES
+from dagu_core.base.errors import DaguError
+from dagu_core.model.plan.plan import Plan, Source
+from dagu_core.service.light_reading import STARTING, cut, keys_of
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+Stamp = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A file as it was last seen: `plan` is the last good one, None when nothing in it starts by
+    itself. The plan knows when it starts, not what it does."""
+
+    stamp: Stamp
+    plan: Plan | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The DAGs that came or changed, and those that are gone, by name."""
+
+    changed: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+
+
+class Definitions:
+    """The scheduled DAGs of the top level of the folder. `say` hears of files that are broken,
+    once for each change of a file."""
+
+    def __init__(self, app: App, say: Callable[[str, str], None] = lambda dag, text: None) -> None:
+        self.folder, self.base = app.dags.folder, app.dags.base_config
+        #: light plans by DAG name
+        self.plans: dict[str, Plan] = {}
+        self._dags, self._say = app.dags, say
+        self._filters = frozenset(app.catalog.filters)
+        self._files: dict[Path, Reading] = {}
+        self._base_stamp: Stamp | None = None
+        self._base_text = ""
+        self._base_starts = False
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What is wrong with files, by name."""
+        return {path.name: one.problem for path, one in self._files.items() if one.problem}
+
+    def refresh(self, paths: Iterable[Path] | None = None) -> Changes:
+        """Read what has changed: the files of these paths, or all of them."""
+        if self._base_changed():
+            self._files = {path: replace(one, stamp=(0, 0, 0)) for path, one in self._files.items()}
+            paths = None
+        if paths is None:
+            here = _listed(self.folder)
+        else:
+            touched = {path for path in paths if path.suffix in SUFFIXES and path.parent == self.folder}
+            here = {path: stamp for path in touched if (stamp := _stamp(path)) is not None}
+            here |= {path: one.stamp for path, one in self._files.items() if path not in touched}
+        files: dict[Path, Reading] = {}
+        for path, stamp in sorted(here.items()):
+            known = self._files.get(path)
+            files[path] = known if known and known.stamp == stamp else self._read(path, stamp, known)
+        self._files = files
+        return self._compared()
+
+    def _compared(self) -> Changes:
+        plans: dict[str, Plan] = {}
+        for path, one in self._files.items():
+            if one.plan is None:
+                continue
+            if (first := plans.setdefault(one.plan.name, one.plan)) is not one.plan:
+                problem = f"the DAG {one.plan.name} is defined in {Path(first.source.path).name} already"
+                if one.problem != problem:
+                    self._files[path] = replace(one, problem=problem)
+                    self._say(one.plan.name, f"{path.name}: {problem}")
+        old, self.plans = self.plans, plans
+        changed = frozenset(name for name, plan in plans.items() if old.get(name) is not plan)
+        return Changes(changed, frozenset(old.keys() - plans.keys()))
+
+    def _read(self, path: Path, stamp: Stamp, known: Reading | None) -> Reading:
+        try:
+            return Reading(stamp, self._light_plan(path))
+        except DaguError as error:
+            if known is None or known.problem != str(error):
+                self._say(path.stem, str(error))
+            return Reading(stamp, known.plan if known else None, str(error))
+
+    def _light_plan(self, path: Path) -> Plan | None:
+        text = self._dags.text_of(path)
+        keys = keys_of(text)
+        if keys is not None and not self._base_starts and not keys & STARTING:
+            return None
+        plan = None
+        if (part := cut(text, self._filters)) is not None:
+            base = cut(self._base_text, self._filters)
+            try:
+                found = self._dags.check(f"{part}\nsteps: []\n", path=str(path), base=base or "")
+                plan = found.plans[0] if base is not None else None
+            except DaguError:
+                plan = None  # reading all of it finds the same, and tells the places
+        if plan is None:
+            plan = self._dags.check(text, path=str(path), base=self._base_text).plans[0]
+        if not plan.schedule:
+            return None
+        return replace(plan, nodes=(), step_count=0, local={}, source=Source("", str(path)))
+
+    def _base_changed(self) -> bool:
+        stamp = _stamp(self.base)
+        if stamp == self._base_stamp:
+            return False
+        try:
+            self._base_text = self._dags.base_text()
+        except DaguError as error:
+            self._say("base", str(error))
+            return False
+        finally:
+            self._base_stamp = stamp
+        keys = keys_of(self._base_text)
+        self._base_starts = bool(self._base_text.strip()) and (keys is None or bool(keys & STARTING))
+        return True
+
+
+def _listed(folder: Path) -> dict[Path, Stamp]:
+    return {
+        path: stamp
+        for name in _names(folder)
+        if name.endswith(SUFFIXES) and (stamp := _stamp(path := folder / name)) is not None
+    }
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """What tells one content of a regular file from another; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size, found.st_ino) if stat.S_ISREG(found.st_mode) else None

@@ -1,0 +1,135 @@
+"""When the next slot of each DAG is due: a heap, so that nobody looks at DAGs that are not."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+
+from dagu_core.model.plan.plan import Plan
+from dagu_core.schedule.planner import Planner
+from dagu_core.schedule.slots import Slot
+
+#: seconds a slot may be late and is still done; the second for slots that come closer than a minute
+LATE, LATE_BY_SECONDS = 60.0, 5.0
+_MINUTE = 60.0
+
+
+@dataclass(slots=True)
+class Line:
+    """The slots of one DAG from some instant on. `previous` is the last start before the next."""
+
+    plan: Plan
+    planner: Planner
+    seen: Mapping[str, float]
+    patience: float = LATE
+    upcoming: Slot | None = None
+    previous: float | None = None
+    number: int = 0
+    _slots: Iterator[Slot] = field(default_factory=lambda: iter(()))
+
+    def arm(self, after: float) -> None:
+        """Go on with the first slot after `after`."""
+        self.previous = None
+        self._slots = self.planner.slots(after, math.inf)
+        self.advance()
+        first = self.upcoming
+        if first is not None:
+            following = next(self.planner.slots(first.at, math.inf), None)
+            close = following is not None and following.at - first.at < _MINUTE
+            self.patience = LATE_BY_SECONDS if close else LATE
+
+    def advance(self) -> None:
+        """Go on with the slot after this one."""
+        if self.upcoming is not None and self.upcoming.action == "start" and not self.upcoming.skipped:
+            self.previous = self.upcoming.due
+        self.upcoming = next(self._slots, None)
+
+    def counts(self, slot: Slot) -> bool:
+        """Whether the slot is of an entry that was there before it: nothing new fires back."""
+        return any(self.seen.get(entry.fingerprint, 0.0) < slot.due for entry in slot.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A slot that is to be done now; `previous` as in `Line`."""
+
+    line: Line
+    slot: Slot
+    previous: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A DAG that has slots in (after, until] nobody has handled, all of them too old to be done."""
+
+    line: Line
+    after: float
+    until: float
+
+
+class Timetable:
+    """The lines of all DAGs, the next slot first."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, Line] = {}
+        self._heap: list[tuple[float, int, Line]] = []
+        self._numbers = count(1)
+
+    def put(self, line: Line) -> None:
+        """Add a DAG that was armed, in place of the one of its name."""
+        self.remove(line.plan.name)
+        self.lines[line.plan.name] = line
+        self._push(line)
+
+    def remove(self, name: str) -> None:
+        """Forget a DAG."""
+        if (line := self.lines.pop(name, None)) is not None:
+            line.number = 0
+
+    def next_at(self) -> float | None:
+        """When the next slot is to be done."""
+        while self._heap and self._heap[0][2].number != self._heap[0][1]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def pop(self, now: float, most: int = 1000) -> Iterator[Due | Missed]:
+        """Up to `most` of what is due, in order; the lines go on behind it."""
+        for _ in range(most):
+            at = self.next_at()
+            if at is None or at > now:
+                return
+            line = heapq.heappop(self._heap)[2]
+            slot, previous = line.upcoming, line.previous
+            assert slot is not None
+            if now - slot.at > line.patience:
+                # One more second, so that no slot falls between what was missed and what comes.
+                until = now - line.patience
+                line.arm(until)
+                self._push(line)
+                yield Missed(line, slot.at - 0.001, until)
+                continue
+            line.advance()
+            self._push(line)
+            if line.counts(slot):
+                yield Due(line, slot, previous)
+
+    def rearm(self, after: float) -> None:
+        """Start all lines anew: the clock was set back."""
+        for line in self.lines.values():
+            line.arm(after)
+            self._push(line)
+
+    def _push(self, line: Line) -> None:
+        line.number = next(self._numbers)
+        if line.upcoming is not None:
+            heapq.heappush(self._heap, (line.upcoming.at, line.number, line))
+
+
+def line_of(plan: Plan, make: Callable[[Plan], Planner], seen: Mapping[str, float], after: float) -> Line:
+    """The line of a plan from `after` on. Raises DaguError for a schedule nobody can plan."""
+    line = Line(plan, make(plan), seen)
+    line.arm(after)
+    return line
