@@ -10,8 +10,9 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from dagu_core.model.plan.schedule import Exclusion
 from dagu_core.schedule.lanes import Clockwork
 
-#: windows that touch are one for those who wait for the end; more in a row are for ever
-_MOST_IN_A_ROW = 2_000
+#: windows that touch are one for those who wait for the end; more in a row are for ever: so many
+#: single minutes, or so many longer ones
+_MOST_MINUTES, _MOST_LONGER = 2_000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +56,19 @@ class Exclusions:
 
     def end_of(self, at: float) -> float | None:
         """The first instant from `at` on that is not excluded; None when there is none in sight."""
-        for _ in range(_MOST_IN_A_ROW):
-            window = self.window_at(at)
-            if window is None:
-                return at
+        looked_at = 0.0
+        while (window := self.window_at(at)) is not None:
+            looked_at += _share(window)
+            if looked_at > 1:
+                return None
             at = window.end
-        return None
+        return at
 
     def start_of(self, at: float) -> float:
         """Where the windows begin, one touching the other, that `at` lies in; `at` itself outside."""
-        for _ in range(_MOST_IN_A_ROW):
-            window = self.window_at(at)
-            if window is None:
-                break
+        looked_at = 0.0
+        while looked_at <= 1 and (window := self.window_at(at)) is not None:
+            looked_at += _share(window)
             at = window.start - 0.001
         return at
 
@@ -105,3 +106,8 @@ class Exclusions:
         clock = time(second // 3600, second // 60 % 60, second % 60, fold=fold)
         moment = datetime.combine(day + timedelta(days=days), clock, tzinfo=self._zone)
         return moment.timestamp()
+
+
+def _share(window: Window) -> float:
+    """How much of what may be looked at the window uses up."""
+    return 1 / (_MOST_MINUTES if window.end - window.start <= 60 else _MOST_LONGER)

@@ -6,7 +6,7 @@ import heapq
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count, islice
 
 from dagu_core.model.plan.plan import Plan
 from dagu_core.schedule.planner import Planner
@@ -33,13 +33,12 @@ class Line:
     def arm(self, after: float) -> None:
         """Go on with the first slot after `after`."""
         self.previous = None
-        self._slots = self.planner.slots(after, math.inf)
-        self.advance()
-        first = self.upcoming
-        if first is not None:
-            following = next(self.planner.slots(first.at, math.inf), None)
-            close = following is not None and following.at - first.at < _MINUTE
-            self.patience = LATE_BY_SECONDS if close else LATE
+        slots = self.planner.slots(after, math.inf)
+        first_two = list(islice(slots, 2))
+        close = len(first_two) == 2 and first_two[1].at - first_two[0].at < _MINUTE
+        self.patience = LATE_BY_SECONDS if close else LATE
+        self._slots = chain(first_two, slots)
+        self.upcoming = next(self._slots, None)
 
     def advance(self) -> None:
         """Go on with the slot after this one."""
@@ -105,7 +104,6 @@ class Timetable:
             slot, previous = line.upcoming, line.previous
             assert slot is not None
             if now - slot.at > line.patience:
-                # One more second, so that no slot falls between what was missed and what comes.
                 until = now - line.patience
                 line.arm(until)
                 self._push(line)

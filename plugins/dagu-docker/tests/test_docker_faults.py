@@ -129,7 +129,7 @@ def _command(pid: int) -> bytes:
 
 
 def test_X06_a_container_that_is_ended_from_outside(lab: Any, engine: Any) -> None:
-    trap = "sh -c 'trap \\"exit 3\\" TERM; while :; do echo line 3; sleep 0.1; done'"
+    trap = "sh -c 'trap \\\"exit 3\\\" TERM; while :; do echo line 3; sleep 0.1; done'"
     process = lab.start(f"""
         type: graph
         steps:

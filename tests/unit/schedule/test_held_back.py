@@ -139,9 +139,9 @@ def test_shifted_starts_merge_with_those_that_are_there(then: str, expected: lis
 
 
 def test_a_start_shifted_to_the_day_before_is_known_in_time() -> None:
-    weekly = planner(daily("12:00"), closed={"dates": ["2026-06-05"], "then": "previous"}, end_date="2026-06-05",
-                     start_date="2026-06-05")  # fmt: skip
-    slot = weekly.next(instant("2026-06-01 00:00"))
+    day = "2026-06-05"
+    once = planner(daily("12:00"), closed={"dates": [day], "then": "previous"}, start_date=day, end_date=day)
+    slot = once.next(instant("2026-06-01 00:00"))
     assert slot is not None and local(slot.due) == "06-04 12:00"
     assert slot.note == "shifted: closed on 2026-06-05 (2026-06-05 12:00:00)"
 
@@ -171,6 +171,7 @@ def test_a_shift_beyond_the_validity_is_skipped() -> None:
 
 
 def test_a_calendar_that_cannot_judge_lets_nothing_pass() -> None:
-    for closed in ({"dates": [], "broken": True}, {"dtes": []}):
+    wrong: list[dict[str, Any]] = [{"dates": [], "broken": True}, {"dtes": []}]
+    for closed in wrong:
         slot = planner(daily("09:00"), closed=closed).next(instant("2026-06-01 00:00"))
         assert slot is not None and slot.skipped.startswith("closed: ")

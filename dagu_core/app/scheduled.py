@@ -1,0 +1,84 @@
+"""The requests of runs that a schedule, a batch or a trigger asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from dagu_core.app.requests import StartRequest
+from dagu_core.base.zones import zone_named
+from dagu_core.model.plan.plan import Plan
+from dagu_core.schedule.planner import Planner
+from dagu_core.schedule.slots import Slot
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+#: what goes before nothing else: batches give way to everybody
+LOW = 3
+
+
+def planner_of(app: App, plan: Plan, seen: Mapping[str, float] | None = None) -> Planner:
+    """The planner of a plan under these settings. Raises DaguError for what nobody can plan."""
+    settings = app.settings
+    folder = settings.file.parent if settings.file else settings.paths.base_config.parent
+    return Planner.of(plan, app.catalog, zone=settings.core.tz, seen=seen, folder=folder)
+
+
+def request_of(
+    app: App,
+    plan: Plan,
+    slot: Slot,
+    run_id: str,
+    *,
+    type: str,
+    previous: float | None,
+    priority: int = 0,
+    queue: str = "",
+    env: Mapping[str, str] | None = None,
+    info: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> StartRequest:
+    """The request for the run of a slot; the first entry decides about params and queue. `env` and
+    `info` are added to what every run of a slot gets."""
+    zone = plan.schedule.timezone or app.settings.core.tz
+    entry = slot.entries[0]
+    trigger = {
+        "type": type,
+        "due": slot.due,
+        "entry": entry.text,
+        "action": slot.action,
+        **({"note": slot.note} if slot.note else {}),
+        **(info or {}),
+    }
+    fields: dict[str, Any] = {
+        "dag": plan.source.path,
+        "run_id": run_id,
+        "name": plan.name,
+        "words": tuple(f"{name}={value}" for name, value in entry.params.items()),
+        "queue": queue or entry.queue,
+        "priority": priority,
+        "trigger": trigger,
+        "env": {**times(zone, type, slot.due, previous, slot.due), **(env or {})},
+    }
+    return StartRequest(**{**fields, **more})
+
+
+def times(
+    zone: str, trigger: str, due: float, start: float | None = None, end: float | None = None
+) -> dict[str, str]:
+    """The variables that tell a run when it was due and which stretch of time is its own."""
+    found = {"DAG_RUN_SCHEDULED_TIME": written(due, zone), "DAG_RUN_TRIGGER": trigger}
+    if start is not None:
+        found["DATA_INTERVAL_START"] = written(start, zone)
+    if end is not None:
+        found["DATA_INTERVAL_END"] = written(end, zone)
+    return found
+
+
+def written(at: float, zone: str) -> str:
+    """An instant in RFC 3339, in the zone of the schedule; milliseconds where there are any."""
+    whole = round(at * 1000) % 1000 == 0
+    text = datetime.fromtimestamp(at, zone_named(zone)).isoformat(timespec="seconds" if whole else "milliseconds")
+    return text.replace("+00:00", "Z")
