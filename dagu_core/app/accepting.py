@@ -12,6 +12,7 @@ from dagu_core.app.disk import guard_disk
 from dagu_core.app.requests import StartRequest
 from dagu_core.contracts.store import Change
 from dagu_core.engine.liveness import poke
+from dagu_core.engine.logs import log_folder
 from dagu_core.engine.new_run import evaluate_params, new_summary
 from dagu_core.model.run.events import RunEnded
 from dagu_core.model.run.run import TRIGGER, RunSummary
@@ -59,10 +60,11 @@ async def accept(app: App, request: StartRequest, hold: Hold | None = None) -> R
     """
     launch = await app.runs.launch_of(request)
     guard_disk(app.settings.paths.data)
-    params, _, _ = await evaluate_params(launch, [Path.cwd()])
+    params, env, _ = await evaluate_params(launch, [Path.cwd()])
     now = app.clock.now()
     summary = new_summary(launch, params, now)
     summary.status, summary.queued_at, summary.reason = RunStatus.QUEUED, now, "queued"
+    summary.log_dir = str(log_folder(launch.plan, app.settings.paths.logs, {**launch.environ, **env}))
     if hold is not None:
         summary.engine, summary.reason = HELD, hold.why
         summary.extra[_HOLD] = json.dumps(asdict(hold))

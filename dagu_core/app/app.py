@@ -10,6 +10,7 @@ from dagu_core.app.history import History
 from dagu_core.app.log_lines import log_line
 from dagu_core.app.queues import Queues
 from dagu_core.app.runs import Runs
+from dagu_core.app.schedules import Schedules
 from dagu_core.app.views import RunView
 from dagu_core.base.clock import Clock, SystemClock
 from dagu_core.base.settings import Settings
@@ -31,6 +32,7 @@ class App:
         self.history = History(self)
         self.runs = Runs(self)
         self.queues = Queues(self)
+        self.schedules = Schedules(self)
 
     @property
     def catalog(self) -> Catalog:

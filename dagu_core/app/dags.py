@@ -90,7 +90,7 @@ class Dags:
     def name_of(self, ref: str) -> str:
         """The DAG name meant by a file, by the name of a file in the DAGs folder, or by itself."""
         is_file = ref.endswith(SUFFIXES) or os.sep in ref or (Path(ref).suffix and _is_definition(Path(ref)))
-        if not is_file and not self._files_named(ref):
+        if not is_file and not self.files_named(ref):
             return ref
         try:
             return self.read(ref).plans[0].name
@@ -100,7 +100,8 @@ class Dags:
             # A definition that is broken now still has runs from when it was not.
             return self.resolve(ref).stem
 
-    def _files_named(self, ref: str) -> list[Path]:
+    def files_named(self, ref: str) -> list[Path]:
+        """The files of a name in the DAGs folder, the one that counts first."""
         return [path for path in self._in(self.folder, ref) if _is_definition(path)]
 
     def names(self) -> list[str]:

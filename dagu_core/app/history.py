@@ -92,6 +92,10 @@ class History:
         sentence = summary.error or reasons.SENTENCES.get(summary.reason, "")
         if summary.status is RunStatus.RUNNING and not view.alive:
             sentence = "the process that drove it is gone; `dagu recover` takes it over"
+        elif summary.status is RunStatus.QUEUED:
+            sentence = await self.app.queues.why(summary)
+        elif summary.status is RunStatus.RUNNING and not (summary.holds_slot or summary.queued_at is None):
+            sentence = f"it gave its slot of queue {summary.queue} back while it waits for sub-DAG runs"
         elif not sentence:
             sentence = _plain(view)
         brought = recorded(summary)

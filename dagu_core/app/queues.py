@@ -1,25 +1,205 @@
-"""Use cases on queues."""
+"""Use cases on queues: look at them, pause them, and change the order of what waits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from dagu_core.model.run.run import RunRef
+from dagu_core.app.accepting import hold_of
+from dagu_core.app.queue_rules import Orders, QueueRules, place_of
+from dagu_core.app.services import services
+from dagu_core.base.errors import Conflict, Invalid, NotFound
+from dagu_core.contracts.store import Change, QueueState
+from dagu_core.model.run.events import Noted
+from dagu_core.model.run.run import QUEUE_OVERRIDDEN, RunRef, RunSummary
+from dagu_core.model.status import RunStatus
 
-if TYPE_CHECKING:
-    from dagu_core.app.app import App
+#: seconds between a run that goes to the front or the back and its neighbour
+_STEP = 1.0
+#: how often a change is tried against others that change the same run
+_TRIES = 20
 
 
-class Queues:
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """How a queue stands: `limit` slots, `running` of them in use, `waiting` runs; `configured` =
+    its limit is in the settings; `orders` is what people ordered."""
+
+    name: str
+    limit: int
+    running: int
+    waiting: int
+    configured: bool
+    orders: Orders
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A waiting run: its `position` counts from 1, `reason` tells what it waits for."""
+
+    position: int
+    summary: RunSummary
+    reason: str
+
+
+class Queues(QueueRules):
     """What may be asked of queues."""
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    async def all(self) -> list[QueueView]:
+        """Every queue that is configured, that somebody gave orders for, or in which runs wait or
+        work, by name."""
+        states = {state.name: state for state in await self.app.store.queues()}
+        orders = await self.all_orders()
+        configured = {queue.name for queue in self.app.settings.queues.config}
+        return [
+            await self._view(name, states.get(name), orders.get(name, Orders()))
+            for name in sorted(states.keys() | orders.keys() | configured)
+        ]
 
-    async def limit_of(self, name: str, next_run: RunRef) -> int:
-        """How many runs of the queue may hold a slot at once; 0 = paused."""
-        if (limit := self.app.settings.queues.limit(name)) is not None:
-            return limit
-        stored = await self.app.store.load(next_run)
-        launch = await self.app.runs.launch_again(stored, next_run.run_id)
-        return max(1, launch.plan.max_active_runs)
+    async def show(self, name: str) -> tuple[QueueView, list[Place]]:
+        """One queue, and what waits in it in order. Raises NotFound when nobody knows it."""
+        state = next((state for state in await self.app.store.queues() if state.name == name), None)
+        orders = await self.orders_of(name)
+        if state is None and orders == Orders() and self.app.settings.queues.limit(name) is None:
+            raise NotFound(f"there is no queue {name!r}", hint="`dagu queue list` shows the queues")
+        view = await self._view(name, state, orders)
+        waiting = await self.waiting(name)
+        blocked = await self._what_blocks(view) if waiting else ""
+        return view, [Place(number, one, self._reason(one, blocked)) for number, one in enumerate(waiting, 1)]
+
+    async def why(self, summary: RunSummary) -> str:
+        """Why a queued run waits, and where it stands."""
+        view, places = await self.show(summary.queue)
+        found = next((place for place in places if place.summary.ref == summary.ref), None)
+        if found is None:
+            return "its turn has just come"
+        where = f"position {found.position} of {len(places)} in queue {view.name}"
+        return f"{where}, priority {summary.priority}: {found.reason}"
+
+    async def pause(self, name: str, by: str, reason: str = "") -> Orders:
+        """Let nothing of the queue begin until it is resumed; what works goes on."""
+        now = self.app.clock.now()
+        return await self.order(self.check(name), paused=True, by=by, reason=reason, at=now)
+
+    async def resume(self, name: str) -> Orders:
+        """Let runs of the queue begin again; a no-op when it was not paused."""
+        return await self.order(self.check(name), paused=False, by="", reason="", at=0.0)
+
+    async def set_limit(self, name: str, limit: int | None) -> Orders:
+        """Put a limit in place of the configured one; None takes it back. Raises Invalid below 1."""
+        if limit is not None and limit < 1:
+            raise Invalid(f"a queue needs at least one slot, not {limit}", hint="`dagu queue pause` stops it")
+        return await self.order(self.check(name), max_concurrency=limit)
+
+    async def position(self, ref: RunRef) -> int:
+        """Where a run stands in its queue, from 1; 0 when it waits no longer."""
+        summary = (await self.app.store.load(ref)).summary
+        refs = [one.ref for one in await self.waiting(summary.queue)]
+        return refs.index(ref) + 1 if ref in refs else 0
+
+    async def move(self, ref: RunRef, to: str, *, front: bool = False) -> RunSummary:
+        """Send a waiting run to another queue, where it stands by its age, or goes first.
+
+        Raises Conflict when it has begun, NotFound when there is no such run.
+        """
+        self.check(to)
+        first = await self._neighbour(ref, to, 0) if front else None
+
+        def change(summary: RunSummary) -> RunSummary:
+            extra = {**summary.extra, QUEUE_OVERRIDDEN: "true"}
+            moved = replace(summary, queue=to, queue_place=None, extra=extra)
+            return _beside(moved, first, -_STEP) if front else moved
+
+        return await self._change(ref, change, f"moved to queue {to}{', front' if front else ''}")
+
+    async def to_front(self, ref: RunRef) -> RunSummary:
+        """Let a waiting run be the next of its queue; it takes over the priority of the first."""
+        first = await self._neighbour(ref, "", 0)
+        return await self._change(ref, lambda one: _beside(one, first, -_STEP), "moved to the front")
+
+    async def to_back(self, ref: RunRef) -> RunSummary:
+        """Let a waiting run be the last of its queue; it takes over the priority of the last."""
+        last = await self._neighbour(ref, "", -1)
+        return await self._change(ref, lambda one: _beside(one, last, _STEP), "moved to the back")
+
+    async def before(self, ref: RunRef, other: RunRef) -> RunSummary:
+        """Let a waiting run be right before another one of its queue, with the same priority."""
+        summary = (await self.app.store.load(ref)).summary
+        waiting = [one for one in await self.waiting(summary.queue) if one.ref != ref]
+        at = next((at for at, one in enumerate(waiting) if one.ref == other), None)
+        if at is None:
+            raise Invalid(f"run {other} does not wait in queue {summary.queue}")
+        upper = place_of(waiting[at])
+        same = at > 0 and waiting[at - 1].priority == waiting[at].priority
+        lower = place_of(waiting[at - 1]) if same else upper - 2 * _STEP
+        middle = (lower + upper) / 2
+        if not lower < middle < upper:
+            raise Conflict(
+                f"there is no room before {other}", hint="move that one to the front first"
+            )
+        place = replace(waiting[at], queue_place=middle)
+        return await self._change(ref, lambda one: _beside(one, place, 0.0), f"moved before {other}")
+
+    async def prioritise(self, ref: RunRef, priority: int) -> RunSummary:
+        """Give a waiting run another priority, 0 to 9; the higher one begins first."""
+        if not 0 <= priority <= 9:
+            raise Invalid(f"priority {priority} is not between 0 and 9")
+        return await self._change(ref, lambda one: replace(one, priority=priority), f"priority {priority}")
+
+    async def _change(self, ref: RunRef, change: Callable[[RunSummary], RunSummary], what: str) -> RunSummary:
+        """Write a change if the run still waits: whoever begins it meanwhile wins."""
+        for _ in range(_TRIES):
+            summary = (await self.app.store.load(ref)).summary
+            if summary.status is not RunStatus.QUEUED:
+                raise Conflict(
+                    f"run {ref} waits in no queue any more: it is {summary.status.label}",
+                    status=summary.status.label,
+                )
+            try:
+                fence = await self.app.store.adopt(
+                    ref, fence=summary.fence, engine=summary.engine, host=summary.host
+                )
+                changed = change(replace(summary, fence=fence))
+                note = Noted(self.app.clock.now(), "queue.changed", what)
+                await self.app.store.commit(Change(changed, events=[note], durable=True))
+            except Conflict:
+                continue
+            for queue in dict.fromkeys((summary.queue, changed.queue)):
+                await self.look_again(queue)
+            return changed
+        raise Conflict(f"run {ref} is being changed by others all the time")
+
+    async def _neighbour(self, ref: RunRef, queue: str, at: int) -> RunSummary | None:
+        queue = queue or (await self.app.store.load(ref)).summary.queue
+        waiting = [one for one in await self.waiting(queue) if one.ref != ref and one.parent is None]
+        return waiting[at] if waiting else None
+
+    async def _view(self, name: str, state: QueueState | None, orders: Orders) -> QueueView:
+        state = state or QueueState(name, 0, 0, None)
+        next_run = state.next
+        if next_run is None and state.slots_used:
+            next_run = next((one.ref for one in await self.holders(name)), None)
+        limit = await self.limit_of(name, next_run, begun=True)
+        configured = self.app.settings.queues.limit(name) is not None
+        return QueueView(name, limit, state.slots_used, state.waiting + state.owned, configured, orders)
+
+    async def _what_blocks(self, view: QueueView) -> str:
+        if view.orders.paused:
+            return f"queue {view.name} is {view.orders.sentence}"
+        if view.running >= view.limit:
+            return await self.what_blocks(view.name, view.limit)
+        if not await services(self.app, "runner"):
+            return "no runner is there to take it: start `dagu worker` or `dagu scheduler`"
+        return "a runner takes it as soon as those before it are gone"
+
+    def _reason(self, summary: RunSummary, blocked: str) -> str:
+        if (hold := hold_of(summary)) is not None:
+            return f"held back ({hold.why}) until fewer than {hold.limit} runs of {hold.line} are active"
+        return blocked
+
+
+def _beside(summary: RunSummary, other: RunSummary | None, distance: float) -> RunSummary:
+    """The run with the priority of another one, and a place so far from it."""
+    if other is None:
+        return summary
+    return replace(summary, priority=other.priority, queue_place=place_of(other) + distance)

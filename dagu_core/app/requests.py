@@ -12,7 +12,7 @@ from typing import Any
 
 from dagu_core.base.errors import Invalid, NotFound
 from dagu_core.base.names import check_dag_name
-from dagu_core.model.run.run import ENV, TRIGGER, RunRef
+from dagu_core.model.run.run import DEFAULT_PRIORITY, ENV, QUEUE_OVERRIDDEN, TRIGGER, RunRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class StartRequest:
     default_working_dir: str = ""
     worker_id: str = "local"
     queue: str = ""
-    priority: int = 0
+    priority: int = DEFAULT_PRIORITY
     text: str = ""
     base: str = ""
     trigger: Mapping[str, Any] = field(default_factory=dict)
@@ -43,7 +43,8 @@ class StartRequest:
     def extra(self) -> dict[str, str]:
         """What the row of the run keeps of its cause."""
         kept = {TRIGGER: self.trigger, ENV: self.env}
-        return {key: json.dumps(dict(value), ensure_ascii=False) for key, value in kept.items() if value}
+        extra = {key: json.dumps(dict(value), ensure_ascii=False) for key, value in kept.items() if value}
+        return extra | ({QUEUE_OVERRIDDEN: "true"} if self.queue else {})
 
 
 def exec_request(

@@ -50,7 +50,8 @@ class Runs:
     async def start(self, request: StartRequest, watch: Watch | None = None) -> RunView:
         """Run in this process and wait for the end.
 
-        Raises NotFound, InvalidDefinition, Invalid, AlreadyExists, Unavailable.
+        One for which a queue is named waits for its turn in it; any other begins at once and is
+        counted. Raises NotFound, InvalidDefinition, Invalid, AlreadyExists, Unavailable.
         """
         guard_disk(self.app.settings.paths.data)
         # The runner first: its supervisor boots while we read the definition.
@@ -61,17 +62,35 @@ class Runs:
                 steps = steps_to_retry(restore(launch.plan, stored.summary, stored.steps))
                 reset = RunReset(self.app.clock.now(), steps, reason="parent retried")
                 run = await resume(runner, launch, stored, reset=reset)
+            elif request.queue and runner.queues is not None:
+                run = await self._start_in_turn(runner, launch)
             else:
                 run = await start(runner, launch)
             view = _view(run, runner.interrupted_by if runner.forced else "")
         await retention.after_run(self.app, launch.plan)
+        await self.app.queues.look_again(view.summary.queue)
         return view
+
+    async def _start_in_turn(self, runner: Runner, launch: Launch) -> Run:
+        """Whoever names a queue waits, in this process, until it has a free slot."""
+        await create_queued(runner, launch)
+        stored = await self.app.store.load(launch.ref)
+        waiting = restore(launch.plan, stored.summary, {})
+
+        def note(what: str) -> None:
+            runner.tell(waiting, Noted(self.app.clock.now(), "queue.waits", what))
+
+        if (run := await carry_out_in_turn(runner, launch, note)) is None:
+            raise Conflict(f"another process carries run {launch.ref} out")
+        return run
 
     async def enqueue(self, request: StartRequest) -> RunSummary:
         """Record a run for later; a runner takes it from its queue."""
         if not self.app.settings.queues.enabled:
             raise Invalid("queues are disabled", hint="set queues.enabled: true")
-        return await accept(self.app, request)
+        summary = await accept(self.app, request)
+        await wake_runners(self.app)
+        return summary
 
     async def dequeue(self, queue: str, ref: RunRef | None = None) -> RunRef:
         """Take a waiting run (the oldest one) out of a queue; it ends aborted and never starts."""
@@ -112,7 +131,9 @@ class Runs:
             asked.append(summary.ref)
         return asked
 
-    async def restart(self, dag: str, run_id: str = "", watch: Watch | None = None) -> RunView:
+    async def restart(
+        self, dag: str, run_id: str = "", watch: Watch | None = None, line: Standing = AS_BEFORE
+    ) -> RunView:
         """Stop the running run, wait `restartWaitSec`, run the same definition and parameters
         again under a new id. Raises NotRunning."""
         query = RunQuery(dag=dag, run_id=run_id, exact=True, statuses=(RunStatus.RUNNING,), limit=1)
@@ -128,17 +149,24 @@ class Runs:
             if ref in [one.ref for one in await self.dead_runs()]:
                 with contextlib.suppress(Conflict):
                     await self._take_over(ref, None)
-        launch = await self.launch_again(stored, self.app.clock.new_run_id())
+        launch = self._standing(await self.launch_again(stored, self.app.clock.new_run_id()), line)
         await asyncio.sleep(launch.plan.restart_wait)
         async with self.app.runner(_only(launch.ref, watch)) as runner:
             runner.listen_to_signals()
             return _view(await start(runner, launch))
 
     async def retry(
-        self, dag: str, run_id: str, step: str = "", downstream: bool = False, watch: Watch | None = None
+        self,
+        dag: str,
+        run_id: str,
+        step: str = "",
+        downstream: bool = False,
+        watch: Watch | None = None,
+        line: Standing = AS_BEFORE,
     ) -> RunView:
         """A new attempt of a run from its stored definition: the unsuccessful steps and what
-        follows them, or only `step`. Raises NotFound, AlreadyRunning, Invalid."""
+        follows them, or only `step`. It stays in its queue unless `line` names another one. Raises
+        NotFound, AlreadyRunning, Invalid."""
         ref = RunRef(dag, run_id)
         stored = await self.app.store.load(ref)
         if stored.summary.status is RunStatus.RUNNING:
@@ -149,7 +177,10 @@ class Runs:
             stored = await self.app.store.load(ref)
         if stored.summary.status is RunStatus.QUEUED:
             raise Conflict(f"run {ref} waits in queue {stored.summary.queue} and has not begun")
-        launch = await self.launch_again(stored, run_id)
+        launch = self._standing(await self.launch_again(stored, run_id), line)
+        if stored.summary.parent is None:
+            # Begun by hand it waits for no slot, though its last attempt may have given one back.
+            await self.app.store.hold_slot(ref, fence=stored.summary.fence)
         run = restore(launch.plan, stored.summary, stored.steps)
         steps = steps_to_retry(run, step=step, downstream=downstream)
         reset = RunReset(self.app.clock.now(), steps, only=bool(step), reason="retry")
@@ -232,7 +263,16 @@ class Runs:
             parent=summary.parent,
             parent_step=summary.parent_step,
             queue=summary.queue,
+            priority=summary.priority,
+            extra={key: value for key, value in summary.extra.items() if key in (ENV, QUEUE_OVERRIDDEN)},
         )
+
+    def _standing(self, launch: Launch, line: Standing) -> Launch:
+        if line.queue:
+            self.app.queues.check(line.queue)
+            extra = {**launch.extra, QUEUE_OVERRIDDEN: "true"}
+            launch = replace(launch, queue=line.queue, extra=extra)
+        return launch if line.priority is None else replace(launch, priority=line.priority)
 
     def _environ(self) -> dict[str, str]:
         environ = dict(self.app.settings.environ)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dagu_core.app.requests import StartRequest
 from dagu_core.base.zones import zone_named
+from dagu_core.contracts.trigger import Fire
 from dagu_core.model.plan.plan import Plan
 from dagu_core.schedule.planner import Planner
 from dagu_core.schedule.slots import Slot
@@ -15,8 +18,9 @@ from dagu_core.schedule.slots import Slot
 if TYPE_CHECKING:
     from dagu_core.app.app import App
 
-#: what goes before nothing else: batches give way to everybody
+#: the priority of batches: they give way to everybody else
 LOW = 3
+_RESERVED = re.compile(r"[\s<>:\"/\\|?*\x00-\x1f]")
 
 
 def planner_of(app: App, plan: Plan, seen: Mapping[str, float] | None = None) -> Planner:
@@ -36,33 +40,39 @@ def request_of(
     previous: float | None,
     priority: int = 0,
     queue: str = "",
-    env: Mapping[str, str] | None = None,
-    info: Mapping[str, Any] | None = None,
-    **more: Any,
 ) -> StartRequest:
-    """The request for the run of a slot; the first entry decides about params and queue. `env` and
-    `info` are added to what every run of a slot gets."""
-    zone = plan.schedule.timezone or app.settings.core.tz
+    """The request for the run of a slot; the first entry decides about params and queue."""
     entry = slot.entries[0]
-    trigger = {
-        "type": type,
-        "due": slot.due,
-        "entry": entry.text,
-        "action": slot.action,
-        **({"note": slot.note} if slot.note else {}),
-        **(info or {}),
-    }
-    fields: dict[str, Any] = {
-        "dag": plan.source.path,
-        "run_id": run_id,
-        "name": plan.name,
-        "words": tuple(f"{name}={value}" for name, value in entry.params.items()),
-        "queue": queue or entry.queue,
-        "priority": priority,
-        "trigger": trigger,
-        "env": {**times(zone, type, slot.due, previous, slot.due), **(env or {})},
-    }
-    return StartRequest(**{**fields, **more})
+    zone = plan.schedule.timezone or app.settings.core.tz
+    trigger = {"type": type, "due": slot.due, "entry": entry.text}
+    return StartRequest(
+        dag=plan.source.path,
+        run_id=run_id,
+        name=plan.name,
+        words=words_of(entry.params),
+        queue=queue or entry.queue,
+        priority=priority,
+        trigger=trigger | ({"note": slot.note} if slot.note else {}),
+        env=times(zone, type, slot.due, previous, slot.due),
+    )
+
+
+def fire_request(app: App, plan: Plan, kind: str, text: str, run_id: str, fire: Fire) -> StartRequest:
+    """The request for the run of what a trigger has told; `text` is its entry, for people."""
+    zone = plan.schedule.timezone or app.settings.core.tz
+    return StartRequest(
+        dag=plan.source.path,
+        run_id=run_id,
+        name=plan.name,
+        words=words_of(fire.params),
+        trigger={"type": kind, "due": fire.due, "entry": text, "info": dict(fire.info)},
+        env=times(zone, kind, fire.due) | dict(fire.env),
+    )
+
+
+def words_of(params: Mapping[str, str]) -> tuple[str, ...]:
+    """Parameters as words of a command line."""
+    return tuple(f"{name}={value}" for name, value in params.items())
 
 
 def times(
@@ -82,3 +92,9 @@ def written(at: float, zone: str) -> str:
     whole = round(at * 1000) % 1000 == 0
     text = datetime.fromtimestamp(at, zone_named(zone)).isoformat(timespec="seconds" if whole else "milliseconds")
     return text.replace("+00:00", "Z")
+
+
+def suspend_flag(app: App, file: str) -> Path:
+    """The file that is there while the schedules of a DAG are suspended."""
+    name = _RESERVED.sub("-", Path(file).stem)
+    return app.settings.paths.suspend / f"{name}.suspend"

@@ -11,7 +11,7 @@ from dagu_core.engine.providers import recorded
 from dagu_core.model.plan.plan import Plan, PlannedStep
 from dagu_core.model.plan.policies import Condition, HandlerKind
 from dagu_core.model.run.index import MARKS
-from dagu_core.model.run.run import RunSummary, StepRun
+from dagu_core.model.run.run import QUEUE_OVERRIDDEN, RunSummary, StepRun
 from dagu_core.model.values.params import params_text
 
 Shape = dict[str, Any]
@@ -121,6 +121,8 @@ def summary_shape(summary: RunSummary) -> Shape:
         "params": params_text(summary.params),
         "attemptId": summary.attempt_id,
         "queue": summary.queue,
+        "queueOverridden": QUEUE_OVERRIDDEN in summary.extra,
+        "priority": summary.priority if summary.queued_at is not None else None,
         "tags": list(summary.tags),
         "error": summary.error,
         "reason": summary.reason,

@@ -25,7 +25,8 @@ Order = Callable[[Started | None], Started]
 class Place:
     """A place in the line: of the step at work (`after` None), or of one that follows it.
 
-    `order` is the last one the supervisor was given, `adopted` tells that the run has got there.
+    `order` is the last one the supervisor was given, `adopted` tells that the run has got there,
+    `closed` that nothing is to begin ahead any more.
     `begun_at` is when we heard of its start (epoch seconds), `ended` its end should that have come
     first.
     """
@@ -33,6 +34,7 @@ class Place:
     after: Place | None = None
     order: Started | None = None
     adopted: bool = False
+    closed: bool = False
     begun_at: float = 0.0
     ended: AttemptEnded | None = None
     task: asyncio.Task[None] | None = None
@@ -61,7 +63,7 @@ class Place:
         before = self.after
         while before is not None and not self.adopted:
             seen, started = before.order, None
-            if seen is not None:
+            if seen is not None and not self.closed:
                 started = self._given(give(seen))
                 if await self._begins(started, supervision):
                     self.begun_at = now()
@@ -107,6 +109,7 @@ class Line:
 
     def __init__(self) -> None:
         self.ahead: dict[int, Place] = {}
+        self._closed = False
         self._at_work: dict[int, Place] = {}
 
     def begin(self, index: int) -> Place:
@@ -128,7 +131,7 @@ class Line:
 
     def extend(self, plan: Plan, run: Run) -> list[tuple[int, Place]]:
         """New places behind the last one, for the steps that follow."""
-        if len(self.ahead) > self.DEPTH // 2 or len(self._at_work) != 1:
+        if self._closed or len(self.ahead) > self.DEPTH // 2 or len(self._at_work) != 1:
             return []
         (last, before), *_ = self._at_work.items()
         if self.ahead:
@@ -160,7 +163,10 @@ class Line:
         self.ahead.clear()
 
     async def settle(self, supervision: Supervision) -> bool:
-        """Let nothing begin any more that has not begun yet; whether something has."""
+        """Let nothing begin ahead any more; whether something has that the run has not got to."""
+        self._closed = True
+        for place in self.ahead.values():
+            place.closed = True
         waiting = [place.order for place in self.ahead.values() if place.pending and place.order]
         for order in waiting:
             supervision.revoke(order)

@@ -100,6 +100,10 @@ async def resume(
         return run
     if reset is not None and old.seq != seen:
         raise Conflict(f"run {old.ref} has changed meanwhile")
+    if reset is not None:
+        run.summary.queue = launch.queue or old.queue
+        run.summary.priority = launch.priority
+        run.summary.extra |= launch.extra
     now = runner.clock.now()
     first: list[Event] = [RunRecovered(now, runner.engine, old.recoveries + 1)] if recovered else []
     settled = old.status is not RunStatus.RUNNING or reset is not None or not old.attempt_id

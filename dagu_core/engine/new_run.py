@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Launch:
     """What a new run is made of. `overrides` are parameters from outside; `environ` the OS
     environment its references see; `fallback_dir` where it works unless its file says; `extra` what
-    its row keeps of its cause; `notes` (code, sentence) what its definition was warned of; `seat` the slot of a queue
-    it works in, when that is not one of its own."""
+    its row keeps of its cause; `notes` (code, sentence) what its definition was warned of; `seat` the
+    slot of a queue it works in, when that is not one of its own."""
 
     plan: Plan
     ref: RunRef

@@ -16,6 +16,7 @@ from shutil import which
 from typing import Any
 
 from dagu_core.engine.kernel import become_subreaper
+from dagu_core.engine.status_file import read_story
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 
@@ -231,10 +232,18 @@ class Supervision:
         self._pid = 0
         self._backlog.clear()
         for started in self._running.values():
-            _set(started.begun, False)
             _set(started.filtered, None)
             if started.ended.done():
                 continue
+            story = read_story(started.status)
+            if story.exit_code is not None:
+                # It wrote down the end, but did not live to tell it.
+                _set(started.begun, True)
+                _set(started.ended, Ending(story.exit_code))
+                continue
+            if story.pid:
+                _set(started.pid, story.pid)
+            _set(started.begun, started.pid.done())
             if started.pid.done():
                 task = loop.create_task(_wait_ourselves(started))
                 self._adopted.add(task)

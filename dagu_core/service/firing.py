@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dagu_core.app import decisions
 from dagu_core.app.accepting import Hold, accept, ask_to_stop, cause_of
 from dagu_core.app.overlap import Arrival, Company, Turn, active_runs, arrive, company_of
 from dagu_core.app.requests import StartRequest
-from dagu_core.app.scheduled import request_of
+from dagu_core.app.scheduled import request_of, suspend_flag
 from dagu_core.base.errors import AlreadyExists, DaguError, LostOwnership, Unavailable
 from dagu_core.contracts.store import RunQuery
 from dagu_core.model.plan.plan import Plan
-from dagu_core.model.run.run import RunRef
+from dagu_core.model.run.run import RunRef, RunSummary
 from dagu_core.model.status import RunStatus
 from dagu_core.schedule.identity import run_id_of
 from dagu_core.schedule.slots import Slot
@@ -37,7 +39,7 @@ class Firing:
         sure: Callable[[], Awaitable[None]],
         arrived: Callable[[Arrival], None],
     ) -> None:
-        self.app, self._plans, self._sure, self._arrived = app, plans, sure, arrived
+        self.app, self._plans, self.sure, self._arrived = app, plans, sure, arrived
         self._suspended: set[str] = set()
 
     async def fire(self, due: Due) -> None:
@@ -50,24 +52,33 @@ class Firing:
             if plan.name not in self._suspended:
                 self._suspended.add(plan.name)
                 detail = "suspended: nothing of its schedule is done until it is resumed"
-                await self._record(plan, "skipped", "suspended", detail, slot)
+                await self._record(plan, "skipped", "suspended", detail, slot.due)
             return
         self._suspended.discard(plan.name)
-        await self._sure()
+        await self.sure()
         if slot.skipped:
-            await self._record(plan, "skipped", "filtered", slot.skipped, slot)
+            await self._record(plan, "skipped", "filtered", slot.skipped, slot.due)
             return
+        run_id = run_id_of(slot)
         try:
-            if slot.action == "start":
-                await self._start(plan, slot, due)
-            elif slot.action == "stop":
-                await self._stop(plan, slot)
+            if slot.action == "stop":
+                await self.stop(plan, slot.due, slot.at)
+            elif slot.action == "restart":
+                request = request_of(self.app, plan, slot, run_id, type="schedule", previous=None)
+                await self.restart(plan, request, slot.due, slot.at)
             else:
-                await self._restart(plan, slot)
+                previous = due.previous
+                if previous is None:
+                    previous = due.line.planner.previous_due("start", slot.due)
+                if not await self._is_needless(plan, slot, previous):
+                    request = request_of(
+                        self.app, plan, slot, run_id, type="schedule", previous=previous
+                    )
+                    await self.start(plan, request, slot.due)
         except (LostOwnership, Unavailable):
             raise
         except DaguError as error:
-            await self._record(plan, "refused", error.code, str(error), slot)
+            await self._record(plan, "refused", error.code, str(error), slot.due)
 
     async def start(
         self, plan: Plan, request: StartRequest, due: float, turn: Turn | None = None
@@ -79,69 +90,52 @@ class Firing:
 
     def is_suspended(self, plan: Plan) -> bool:
         """Whether somebody has suspended the schedules of the DAG."""
-        return self.app.schedules.is_suspended(plan.source.path)
+        return suspend_flag(self.app, plan.source.path).exists()
 
     def company(self, plan: Plan) -> Company:
         """Whom its runs are counted with."""
         others = self._plans() if plan.schedule.overlap.group else ()
         return company_of(plan, others, self.app.settings.environ)
 
-    async def _start(self, plan: Plan, slot: Slot, due: Due) -> None:
-        previous = due.previous
-        if previous is None:
-            previous = due.line.planner.previous_due("start", slot.due)
-        if plan.skip_if_successful and previous is not None:
-            query = RunQuery(dag=plan.name, statuses=(RunStatus.SUCCEEDED,), since=previous, limit=100)
-            for one in await self.app.store.find(query):
-                if cause_of(one).type not in _OWN:
-                    detail = f"run {one.ref} has succeeded since the previous start (skipIfSuccessful)"
-                    await self._record(plan, "skipped", "successful", detail, slot)
-                    return
-        request = request_of(self.app, plan, slot, run_id_of(slot), type="schedule", previous=previous)
-        await self.start(plan, request, slot.due)
-
-    async def _stop(self, plan: Plan, slot: Slot) -> None:
-        running = [one for one in await active_runs(self.app, [plan.name]) if one.status is RunStatus.RUNNING]
-        # What began later was started by somebody who knew better.
-        running = [one for one in running if one.created_at < slot.at]
+    async def stop(self, plan: Plan, due: float, before: float) -> None:
+        """Ask the runs to stop that began before `before`: what is younger was started by somebody
+        who knew better."""
+        running = await self._running(plan, before)
         for one in running:
             await ask_to_stop(self.app, one, "schedule")
         if not running:
-            await self._record(plan, "skipped", "not_running", "nothing to stop: no run is running", slot)
+            await self._record(plan, "skipped", "not_running", "nothing to stop: no run is running", due)
 
-    async def _restart(self, plan: Plan, slot: Slot) -> None:
-        ref = RunRef(plan.name, run_id_of(slot))
-        active = await active_runs(self.app, [plan.name])
-        running = [
-            one
-            for one in active
-            if one.status is RunStatus.RUNNING and one.created_at < slot.at and one.ref != ref
-        ]
+    async def restart(self, plan: Plan, request: StartRequest, due: float, before: float) -> None:
+        """Stop what runs, and run the same again once it has ended, after `restartWaitSec`."""
+        running = await self._running(plan, before)
         if not running:
-            if not any(one.ref == ref for one in active):
-                await self._record(
-                    plan, "skipped", "not_running", "nothing to restart: no run is running", slot
-                )
+            detail = "nothing to restart: no run is running"
+            await self._record(plan, "skipped", "not_running", detail, due)
             return
-        request = request_of(
-            self.app,
-            plan,
-            slot,
-            ref.run_id,
-            type="schedule",
-            previous=None,
-            from_run_id=running[-1].ref.run_id,
-            dag=plan.name,
-        )
-        company = self.company(plan)
-        hold = Hold(company.line, (plan.name,), 1, slot.due, "restart", plan.restart_wait)
-        try:
+        request = replace(request, dag=plan.name, from_run_id=running[-1].ref.run_id)
+        hold = Hold(self.company(plan).line, (plan.name,), 1, due, "restart", plan.restart_wait)
+        with contextlib.suppress(AlreadyExists):  # the last leader came so far
             await accept(self.app, request, hold)
-        except AlreadyExists:
-            pass  # the last leader came so far
         for one in running:
             await ask_to_stop(self.app, one, "restart by schedule")
-        self._arrived(Arrival("held", ref))
+        self._arrived(Arrival("held", RunRef(plan.name, request.run_id)))
 
-    async def _record(self, plan: Plan, kind: str, reason: str, detail: str, slot: Slot) -> None:
-        await decisions.record(self.app, plan.name, kind, reason, detail, due=slot.due)
+    async def _running(self, plan: Plan, before: float) -> list[RunSummary]:
+        active = await active_runs(self.app, [plan.name])
+        return [one for one in active if one.status is RunStatus.RUNNING and one.created_at < before]
+
+    async def _is_needless(self, plan: Plan, slot: Slot, previous: float | None) -> bool:
+        """Whether somebody did the work since the last start (skipIfSuccessful), which is recorded."""
+        if not plan.skip_if_successful or previous is None:
+            return False
+        query = RunQuery(dag=plan.name, statuses=(RunStatus.SUCCEEDED,), since=previous, limit=100)
+        for one in await self.app.store.find(query):
+            if cause_of(one).type not in _OWN:
+                detail = f"run {one.ref} has succeeded since the previous start (skipIfSuccessful)"
+                await self._record(plan, "skipped", "successful", detail, slot.due)
+                return True
+        return False
+
+    async def _record(self, plan: Plan, kind: str, reason: str, detail: str, due: float) -> None:
+        await decisions.record(self.app, plan.name, kind, reason, detail, due=due)

@@ -17,6 +17,7 @@ from dagu_core.base.settings.folders import Home, Paths, find_home
 from dagu_core.base.settings.section import Declared, SettingsSection, declarations, folded
 from dagu_core.base.settings.sections import (
     CoreSettings,
+    LocationSettings,
     PathSettings,
     PluginSettings,
     QueuesSettings,
@@ -40,6 +41,7 @@ OUR_SECTIONS: tuple[type[SettingsSection], ...] = (
     PathSettings,
     QueuesSettings,
     SchedulerSettings,
+    LocationSettings,
     PluginSettings,
     ServerSettings,
     UISettings,
@@ -114,6 +116,11 @@ class Settings:
         return self._home.config / "plugins"
 
     @property
+    def config_folder(self) -> Path:
+        """The folder of the configuration file, whether there is one or not."""
+        return self.file.parent if self.file is not None else self._home.config
+
+    @property
     def core(self) -> CoreSettings:
         """What every command needs to know."""
         return self.section(CoreSettings)
@@ -132,6 +139,11 @@ class Settings:
     def scheduler(self) -> SchedulerSettings:
         """The scheduler service."""
         return self.section(SchedulerSettings)
+
+    @property
+    def location(self) -> LocationSettings:
+        """The place on Earth."""
+        return self.section(LocationSettings)
 
     @property
     def server(self) -> ServerSettings:

@@ -115,6 +115,7 @@ class QueuesSettings(SettingsSection):
 
     section: ClassVar[str] = "queues"
     enabled: bool = setting(True, "Whether runs may be queued.", env="DAGU_QUEUE_ENABLED")
+    strict: bool = setting(False, "Refuse queues that are not in `queues.config`.")
     config: list[QueueSettings] = setting([], "Queues with a limit of their own.", env="")
 
     def limit(self, name: str) -> int | None:
@@ -139,6 +140,22 @@ class SchedulerSettings(SettingsSection):
     lock_stale_threshold: Duration = setting(30.0, "A leader silent for so long is replaced.")
     lock_retry_interval: Duration = setting(5.0, "How often a stand-by tries to lead.")
     zombie_detection_interval: Duration = setting(45.0, "How often lost runs are looked for; 0 = never.")
+
+
+class LocationSettings(SettingsSection):
+    """The place on Earth for schedules that follow the sun, when a DAG names none."""
+
+    section: ClassVar[str] = "location"
+    lat: float | None = setting(None, "Latitude in degrees, north is positive.", ge=-90, le=90)
+    lon: float | None = setting(None, "Longitude in degrees, east is positive.", ge=-180, le=180)
+    elevation: float = setting(0.0, "Metres above the sea.")
+
+    @property
+    def place(self) -> dict[str, float] | None:
+        """The place as data, None when none is set."""
+        if self.lat is None or self.lon is None:
+            return None
+        return {"lat": self.lat, "lon": self.lon, "elevation": self.elevation}
 
 
 class PluginSettings(SettingsSection):

@@ -43,23 +43,25 @@ class Expression:
     days: str
 
     def days_from(self, first: date) -> Iterator[date]:
-        """The days it names, from `first` on, in order.
+        """The days it names, from `first` on, in order."""
+        return _days_from(self.days, first)
 
-        Day of month and day of week together mean either, unless one of them begins with `*`:
-        then a day must match both, as in the cron of Unix.
-        """
-        day, month, weekday = self.days.split()
-        if day in "*?" and month == "*" and weekday in "*?":
-            for ordinal in range(first.toordinal(), date.max.toordinal()):
-                yield date.fromordinal(ordinal)
-        elif day[0] in "*?" or weekday[0] in "*?":
-            yield from _walk(self.days, first)
-        else:
-            last = None
-            for found in merge(_walk(f"{day} {month} *", first), _walk(f"* {month} {weekday}", first)):
-                if found != last:
-                    yield found
-                last = found
+
+def _days_from(days: str, first: date) -> Iterator[date]:
+    """Day of month and day of week together mean either, unless one of them begins with `*`: then
+    a day must match both, as in the cron of Unix."""
+    day, month, weekday = days.split()
+    if day in "*?" and month == "*" and weekday in "*?":
+        for ordinal in range(first.toordinal(), date.max.toordinal()):
+            yield date.fromordinal(ordinal)
+    elif day[0] in "*?" or weekday[0] in "*?":
+        yield from _walk(days, first)
+    else:
+        last = None
+        for found in merge(_walk(f"{day} {month} *", first), _walk(f"* {month} {weekday}", first)):
+            if found != last:
+                yield found
+            last = found
 
 
 def _walk(days: str, first: date) -> Iterator[date]:
@@ -101,11 +103,13 @@ def parse(text: str) -> Expression:
     )
     is_fixed = not any(part.startswith("*") for field in (minute, hour) for part in field.split(","))
     expression = Expression(text.strip(), seconds, is_fixed, " ".join(days))
-    _check_days(expression, days)
+    if not _come(expression.days):
+        raise ValueError(f"{expression.text!r} never comes: there is no such date")
     return expression
 
 
-def _values(field: str, index: int) -> list[int]:
+@lru_cache(maxsize=4096)
+def _values(field: str, index: int) -> tuple[int, ...]:
     """The numbers of a time field in order; `index` in the six fields."""
     from croniter import croniter
     from croniter.croniter import CroniterError
@@ -114,25 +118,27 @@ def _values(field: str, index: int) -> list[int]:
     if not re.fullmatch(r"[0-9*/,\-]+", field):
         raise ValueError(f"{field[:40]!r} is no {_NAMES[index]}")
     try:
-        # Minutes and seconds have the same rules, so the first field serves both.
-        (parsed, *_), _ = croniter.expand(f"0 {field} * * *" if index == 2 else f"{field} 0 * * *")
         if index == 2:
             parsed = croniter.expand(f"0 {field} * * *")[0][1]
+        else:
+            # Minutes and seconds have the same rules.
+            parsed = croniter.expand(f"{field} 0 * * *")[0][0]
     except (CroniterError, ValueError, IndexError):
         raise ValueError(f"{field[:40]!r} is no {_NAMES[index]} (0 to {limit - 1})") from None
-    return list(range(limit)) if "*" in parsed else sorted({int(value) for value in parsed})
+    return tuple(range(limit)) if "*" in parsed else tuple(sorted({int(value) for value in parsed}))
 
 
-def _check_days(expression: Expression, fields: list[str]) -> None:
+@lru_cache(maxsize=4096)
+def _come(days: str) -> bool:
+    """Whether there is such a day. Raises ValueError for a field that is wrong."""
     from croniter import croniter
     from croniter.croniter import CroniterError
 
     defaults = ["*", "*", "*"]
-    for index, field in enumerate(fields):
+    for index, field in enumerate(days.split()):
         alone = [*defaults[:index], field, *defaults[index + 1 :]]
         try:
             croniter.expand(f"0 0 {' '.join(alone)}")
         except (CroniterError, ValueError, KeyError, IndexError):
             raise ValueError(f"{field[:40]!r} is no {_NAMES[index + 3]}") from None
-    if next(expression.days_from(date(2024, 1, 1)), None) is None:
-        raise ValueError(f"{expression.text!r} never comes: there is no such date")
+    return next(_days_from(days, date(2024, 1, 1)), None) is not None

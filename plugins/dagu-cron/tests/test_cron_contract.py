@@ -23,7 +23,6 @@ class TestCron(ClockTriggerContract):
             "0 9 15W * *",
             "@daily",
             "@every 90s",
-            "0 0 29 2 *",
             {"expression": "0 12 1,15 JAN,JUL *"},
             {"cron": "0 12 * * 7"},
         ]

@@ -24,7 +24,7 @@ _BOOTSTRAP = (
 )
 
 # Shells make what they start in the background deaf to INT and QUIT; where `env` cannot undo that, TERM
-# is sent instead.
+# is sent instead. A watcher at work is deaf to TERM: who tells it that the command ended waits for it.
 _LINES = """exec 3<&0 4>&1 5>&2 </dev/null
 @EXPORTS@
 own= deaf=1
@@ -33,12 +33,10 @@ env --default-signal=INT,QUIT true 2>/dev/null && own="$own env --default-signal
 env @MARK@ $own /bin/sh -c @START@ @TOKEN@ @COMMAND@ 3<&- 4>&- 5>&- &
 pid=$!
 exec >/dev/null 2>&1
-stopping=
-trap stopping=1 USR1
 (
   exec 4>&- 5>&-
   IFS=' ' read -r signal left <&3 || signal=
-  kill -s USR1 $$
+  trap '' TERM
   [ -n "$signal" ] || { signal=TERM; left=@GRACE@; }
   case $deaf$signal in 1INT | 1QUIT) signal=TERM ;; esac
   kill -s "$signal" -- "-$pid" || kill -s "$signal" "$pid"
@@ -63,8 +61,8 @@ trap stopping=1 USR1
 watch=$!
 wait "$pid"
 code=$?
-[ -z "$stopping" ] || { wait "$pid"; code=$?; wait "$watch"; }
 kill "$watch"
+wait "$watch"
 printf '%s end %s\\n' @TOKEN@ "$code" >&5
 printf '%s end %s\\n' @TOKEN@ "$code" >&4
 exit "$code"

@@ -1,0 +1,192 @@
+"""Use cases on schedules: what they will do, who has one, suspend and resume."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagu_core.base.errors import DaguError, Invalid, NotFound, Unavailable
+from dagu_core.model.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from dagu_core.app.app import App
+    from dagu_core.schedule.planner import Planner
+    from dagu_core.schedule.slots import Slot
+
+#: where the scheduler keeps since when it knows the entries of each DAG
+_NAMESPACE, _SEEN = "schedule", "seen/"
+_RESERVED = re.compile(r"""[\s<>:"/\\|?*\x00-\x1f]""")
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """Since when (epoch seconds, None = unknown) a DAG's schedules are off, by whom, and why."""
+
+    since: float | None = None
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The slots of a DAG in a stretch of time; `has_more` when there are more than were asked for."""
+
+    plan: Plan
+    zone: tzinfo
+    slots: Sequence[Slot]
+    has_more: bool
+    suspension: Suspension | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A DAG file that is scheduled, or that cannot be read (`problem`)."""
+
+    name: str
+    path: Path
+    plan: Plan | None = None
+    next: Slot | None = None
+    suspension: Suspension | None = None
+    problem: str = ""
+
+
+class Schedules:
+    """What may be asked of schedules."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    def planner(self, plan: Plan, seen: Mapping[str, float] | None = None) -> Planner:
+        """The planner of a DAG, with what the settings say about zone and place.
+
+        Raises DaguError for a schedule nobody here can plan.
+        """
+        from dagu_core.schedule.planner import Planner
+
+        settings = self.app.settings
+        return Planner.of(
+            plan,
+            self.app.catalog,
+            zone=settings.core.tz,
+            seen=seen,
+            location=settings.location.place,
+            folder=settings.config_folder,
+        )
+
+    def zone_of(self, plan: Plan) -> tzinfo:
+        """The zone the times of a DAG are in. Raises Invalid."""
+        from dagu_core.base.zones import zone_named
+
+        return zone_named(plan.schedule.timezone or self.app.settings.core.tz)
+
+    async def preview(
+        self, ref: str, *, after: float | None = None, until: float | None = None, count: int = 10
+    ) -> Preview:
+        """Up to `count` slots of a DAG in (after, until], skipped ones included; starts nothing.
+
+        `after` is now when not given. Raises NotFound, InvalidDefinition, and DaguError for a
+        schedule nobody here can plan.
+        """
+        plan = self.app.dags.read(ref).plans[0]
+        now = self.app.clock.now()
+        after = now if after is None else after
+        known = await self._seen(plan.name)
+        seen = {each.fingerprint: known.get(each.fingerprint, now) for each in plan.schedule.entries}
+        slots = self.planner(plan, seen).slots(after, math.inf if until is None else until)
+        found = list(islice(slots, count + 1))
+        suspension = self.suspension(plan.source.path)
+        return Preview(plan, self.zone_of(plan), found[:count], len(found) > count, suspension)
+
+    def scheduled(self) -> Iterator[Scheduled]:
+        """The files of the DAGs folder that are scheduled or cannot be read, by name."""
+        for stem in self.app.dags.names():
+            try:
+                path = next(p for p in self.app.dags.files_named(stem))
+                plan = self.app.dags.check(self.app.dags.text_of(path), path=str(path)).plans[0]
+            except (DaguError, StopIteration) as error:
+                yield Scheduled(stem, self.app.dags.folder / stem, problem=str(error).split("\n")[0])
+                continue
+            if not plan.schedule:
+                continue
+            one = Scheduled(plan.name, path, plan, suspension=self.suspension(str(path)))
+            try:
+                yield replace(one, next=self.planner(plan).next(self.app.clock.now()))
+            except DaguError as error:
+                yield replace(one, problem=f"{error}; {error.hint}" if error.hint else str(error))
+
+    def is_suspended(self, path: str) -> bool:
+        """Whether the schedules of the DAG of a file are off."""
+        return self._flag(path).exists()
+
+    def suspension(self, path: str) -> Suspension | None:
+        """What is known about the suspension of the DAG of a file; None when it is not suspended."""
+        flag = self._flag(path)
+        try:
+            text = flag.read_text(encoding="utf-8", errors="replace")
+            since = flag.stat().st_mtime
+        except OSError:
+            return Suspension() if flag.exists() else None
+        try:
+            facts = json.loads(text)
+        except ValueError:
+            facts = None
+        facts = facts if isinstance(facts, dict) else {}
+        return Suspension(since, str(facts.get("by", "")), str(facts.get("reason", "")))
+
+    def suspend(self, ref: str, reason: str = "", by: str = "") -> bool:
+        """Switch the schedules of a DAG off: nothing is started, stopped or restarted by itself.
+        Starts by hand and queued runs go on. False when they were off. Raises NotFound."""
+        path = self.app.dags.resolve(ref)
+        was = self.is_suspended(str(path))
+        flag = self._flag(str(path))
+        facts = json.dumps({"by": by, "reason": reason}, ensure_ascii=False)
+        try:
+            flag.parent.mkdir(parents=True, exist_ok=True)
+            part = flag.with_suffix(f".{os.getpid()}.part")
+            part.write_text(facts + "\n", encoding="utf-8", errors="replace")
+            part.replace(flag)
+        except OSError as error:
+            raise Unavailable(f"cannot write {flag}: {error.strerror}") from None
+        return not was
+
+    def resume(self, ref: str) -> bool:
+        """Switch the schedules of a DAG on again. False when they were on. Raises NotFound."""
+        try:
+            path = str(self.app.dags.resolve(ref))
+        except NotFound:
+            # The file may be gone, its flag may not.
+            path = ref
+            if not self.is_suspended(path):
+                raise
+        flag = self._flag(path)
+        try:
+            flag.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise Unavailable(f"cannot remove {flag}: {error.strerror}") from None
+        return True
+
+    def _flag(self, path: str) -> Path:
+        stem = Path(path).name.removesuffix(".yaml").removesuffix(".yml")
+        if not stem:
+            raise Invalid("a DAG without a file cannot be suspended")
+        return self.app.settings.paths.suspend / f"{_RESERVED.sub('-', stem)}.suspend"
+
+    async def _seen(self, dag: str) -> Mapping[str, float]:
+        """Since when the scheduler knows the entries of a DAG, by fingerprint."""
+        found: dict[str, float] = {}
+        for _, pair in await self.app.store.scan(_NAMESPACE, _SEEN, limit=1000):
+            known = pair.value.get(dag) if isinstance(pair.value, dict) else None
+            if isinstance(known, dict):
+                found |= {str(entry): float(at) for entry, at in known.items()}
+        return found

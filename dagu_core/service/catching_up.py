@@ -1,0 +1,135 @@
+"""What becomes of starts that nobody made in time: forgotten and told, or caught up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dagu_core.app import decisions
+from dagu_core.app.accepting import is_held
+from dagu_core.app.overlap import Arrival, Turn, active_runs
+from dagu_core.app.scheduled import LOW, request_of, written
+from dagu_core.base.errors import DaguError, LostOwnership, Unavailable
+from dagu_core.model.plan.schedule import CatchUp
+from dagu_core.schedule.identity import run_id_of
+from dagu_core.schedule.slots import Slot
+from dagu_core.service.firing import Firing
+from dagu_core.service.timetable import Missed
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+#: missed starts are counted so far; there is no use in knowing more precisely
+_COUNTED = 10_000
+_BREATH = 500
+
+
+@dataclass(slots=True)
+class Gap:
+    """The starts that were missed: `kept` are the newest of them, with the start before each;
+    `count` all of them, `first` and `last` their instants."""
+
+    kept: deque[tuple[Slot, float | None]]
+    count: int = 0
+    first: float = 0.0
+    last: float = 0.0
+    #: instants of those that are not kept
+    dropped: list[float] = field(default_factory=list)
+
+    def add(self, slot: Slot, previous: float | None) -> None:
+        """One more, the newest."""
+        if len(self.kept) == self.kept.maxlen:
+            self.dropped = [self.dropped[0] if self.dropped else self.kept[0][0].due, self.kept[0][0].due]
+        self.kept.append((slot, previous))
+        self.first = self.first if self.count else slot.due
+        self.count, self.last = self.count + 1, slot.due
+
+
+class CatchingUp:
+    """Looks after missed starts, a DAG at a time; `room` is how many may still be caught up now."""
+
+    def __init__(self, app: App, firing: Firing) -> None:
+        self.app, self._firing = app, firing
+        self.room = app.settings.scheduler.catchup_total
+
+    async def handle(self, missed: Missed) -> None:
+        """Catch up what was missed, or record that it was. Raises LostOwnership and Unavailable:
+        then it was not handled."""
+        plan = missed.line.plan
+        rule = plan.schedule.catch_up
+        if self._firing.is_suspended(plan) or not plan.schedule.entries:
+            return  # what falls into a suspension is not missed
+        gap = await self._gap(missed, rule)
+        if not gap.count:
+            return
+        await self._firing.sure()
+        if rule.mode == "none":
+            await self._tell(plan.name, "missed", "fires.missed", gap.count, gap.first, gap.last)
+            return
+        if len(gap.kept) < gap.count:
+            left = gap.count - len(gap.kept)
+            kind, reason = ("missed", "fires.missed") if rule.mode == "latest" else ("truncated", "catchup")
+            await self._tell(plan.name, kind, reason, left, gap.dropped[0], gap.dropped[-1])
+        await self._bring(missed, list(gap.kept))
+
+    async def _gap(self, missed: Missed, rule: CatchUp) -> Gap:
+        settings = self.app.settings.scheduler
+        most = min(rule.max_runs or settings.catchup_per_dag, settings.catchup_per_dag, max(1, self.room))
+        after = missed.after
+        if rule.mode != "none":
+            after = max(after, self.app.clock.now() - rule.window)
+        gap = Gap(deque(maxlen={"none": 1, "latest": 1}.get(rule.mode, most)))
+        previous = None
+        for number, slot in enumerate(missed.line.planner.slots(after, missed.until)):
+            if slot.action == "start" and not slot.skipped and missed.line.counts(slot):
+                gap.add(slot, previous)
+                previous = slot.due
+            if number % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            if rule.mode == "none" and gap.count >= _COUNTED:
+                break
+        return gap
+
+    async def _bring(self, missed: Missed, slots: Sequence[tuple[Slot, float | None]]) -> None:
+        """Record the runs of a batch, in the order they are made in."""
+        line, plan = missed.line, missed.line.plan
+        rule, overlap = plan.schedule.catch_up, plan.schedule.overlap
+        turn = Turn("catchup", 1, rule.delay)
+        if overlap.explicit and overlap.policy == "skip" and await self._others_are_active(line.plan.name):
+            for slot, _ in slots:
+                detail = "a run of the DAG is active (overlapPolicy: skip)"
+                await decisions.record(self.app, plan.name, "dropped", "overlap", detail, due=slot.due)
+            return
+        last = slots[-1][0].due
+        for slot, previous in slots:
+            if previous is None:
+                previous = line.planner.previous_due("start", slot.due)
+            run_id = run_id_of(slot)
+            request = request_of(
+                self.app, plan, slot, run_id, type="catchup", previous=previous, priority=LOW
+            )
+            order = last - slot.due if rule.reverse else slot.due
+            await self._firing.sure()
+            try:
+                arrival: Arrival = await self._firing.start(plan, request, order, turn)
+            except (LostOwnership, Unavailable):
+                raise
+            except DaguError as error:
+                await decisions.record(self.app, plan.name, "refused", error.code, str(error), due=slot.due)
+                continue
+            self.room -= arrival.outcome != "exists"
+
+    async def _others_are_active(self, dag: str) -> bool:
+        return any(not is_held(one) for one in await active_runs(self.app, [dag]))
+
+    async def _tell(self, dag: str, kind: str, reason: str, count: int, first: float, last: float) -> None:
+        number = f"at least {count}" if count >= _COUNTED else str(count)
+        zone = self.app.settings.core.tz
+        what = "start was" if count == 1 else "starts were"
+        detail = f"{number} {what} missed, from {written(first, zone)} to {written(last, zone)}"
+        if kind == "truncated":
+            detail += " (over the limit of catch-up)"
+        await decisions.record(self.app, dag, kind, reason, detail, due=last)

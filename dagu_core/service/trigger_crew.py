@@ -1,0 +1,158 @@
+"""Lets the triggers of all DAGs work, each in a task of its own, and starts what they fire."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dagu_core.app import decisions
+from dagu_core.app.accepting import accept
+from dagu_core.app.overlap import Arrival
+from dagu_core.app.scheduled import fire_request
+from dagu_core.app.triggers import BELIEVED, CURSORS, TriggerHealth, tell_health
+from dagu_core.base.errors import AlreadyExists, DaguError, LostOwnership, NotFound, Unavailable
+from dagu_core.contracts.trigger import Fire, Trigger, TriggerScope
+from dagu_core.model.plan.plan import Plan
+from dagu_core.model.plan.schedule import TriggerEntry
+from dagu_core.model.run.run import RunRef
+from dagu_core.schedule.identity import file_run_id
+from dagu_core.service.firing import Firing
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+#: seconds before a trigger that broke works again, doubling up to the last
+_BACKOFF, _LONGEST = 1.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """One entry of one DAG."""
+
+    plan: Plan
+    entry: TriggerEntry
+
+    @property
+    def key(self) -> str:
+        return f"{self.plan.name}/{self.entry.fingerprint}"
+
+
+class TriggerCrew:
+    """The triggers at work in the leading scheduler. `lost` hears when it is that no longer."""
+
+    def __init__(self, app: App, firing: Firing, arrived: Callable[[Arrival], None]) -> None:
+        self.app, self._firing, self._arrived = app, firing, arrived
+        self._posts: dict[str, tuple[_Post, asyncio.Task[None]]] = {}
+
+    async def update(self, plans: Iterable[Plan]) -> None:
+        """Let work what the plans say, and end what they say no longer."""
+        wanted = {post.key: post for plan in plans for post in _posts(plan)}
+        over = [key for key, (post, _) in self._posts.items() if wanted.get(key) != post]
+        await self._end(over)
+        for key, post in wanted.items():
+            if key not in self._posts:
+                task = asyncio.create_task(self._work(post), name=f"trigger {key}")
+                self._posts[key] = post, task
+
+    async def close(self) -> None:
+        """End all of them."""
+        await self._end(list(self._posts))
+
+    async def _end(self, keys: Iterable[str]) -> None:
+        tasks = [self._posts.pop(key)[1] for key in keys]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _work(self, post: _Post) -> None:
+        delay = _BACKOFF
+        while True:
+            try:
+                await self._serve(post)
+                problem = "it ended by itself"
+            except LostOwnership:
+                return  # the scheduler notices as well, and ends everything
+            except Unavailable as error:
+                problem = str(error)
+            except DaguError as error:
+                # What can never work is not tried again until the file changes.
+                while True:
+                    await self._tell(post, str(error))
+                    await asyncio.sleep(BELIEVED / 3)
+            except Exception as error:
+                problem = f"{type(error).__name__}: {error}"
+            await self._tell(post, problem)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _LONGEST)
+
+    async def _serve(self, post: _Post) -> None:
+        trigger = self._trigger(post.entry)
+        config = type(trigger).Config.model_validate(dict(post.entry.config))
+        known = await self.app.store.get(CURSORS, post.key)
+        dag, path = post.plan.name, post.plan.source.path
+        scratch = self.app.settings.paths.data / "triggers" / dag / post.entry.fingerprint
+        scratch.mkdir(parents=True, exist_ok=True)
+        scope = TriggerScope(dag, Path(path).parent, scratch, first=known is None)
+        cursor = known.value if known else None
+        watching = asyncio.create_task(self._watch_health(post, trigger))
+        try:
+            async for fire in trigger.fires(scope, config, cursor):
+                await self._firing.sure()
+                await self._handle(post, fire)
+                if fire.cursor is not None:
+                    await self.app.store.put(CURSORS, post.key, fire.cursor)
+        finally:
+            watching.cancel()
+
+    async def _handle(self, post: _Post, fire: Fire) -> None:
+        plan = post.plan
+        if fire.skipped or self._firing.is_suspended(plan):
+            reason, detail = ("trigger", fire.skipped) if fire.skipped else ("suspended", fire.key)
+            await decisions.record(self.app, plan.name, "skipped", reason, detail)
+            return
+        run_id = file_run_id(post.entry.fingerprint, fire.key)
+        request = fire_request(self.app, plan, post.entry.kind, post.entry.text, run_id, fire)
+        try:
+            if fire.action == "stop":
+                await self._firing.stop(plan, fire.due, self.app.clock.now())
+            elif fire.action == "restart":
+                await self._firing.restart(plan, request, fire.due, self.app.clock.now())
+            elif plan.schedule.overlap.explicit:
+                await self._firing.start(plan, request, fire.due)
+            else:
+                # What was told once is not told again: unless the file says so, none is given up.
+                with contextlib.suppress(AlreadyExists):
+                    await accept(self.app, request)
+                self._arrived(Arrival("queued", RunRef(plan.name, run_id)))
+        except (LostOwnership, Unavailable):
+            raise
+        except DaguError as error:
+            await decisions.record(self.app, plan.name, "refused", error.code, f"{fire.key}: {error}")
+
+    def _trigger(self, entry: TriggerEntry) -> Trigger:
+        found = self.app.catalog.triggers.get(entry.kind)
+        if found is None or not issubclass(found, Trigger):
+            raise NotFound(f"there is no trigger `{entry.kind}`")
+        return cast("type[Trigger]", found)()
+
+    async def _watch_health(self, post: _Post, trigger: Trigger) -> None:
+        told, age = None, 0.0
+        while True:
+            if trigger.health != told or age > BELIEVED / 3:
+                told, age = trigger.health, 0.0
+                await self._tell(post, told)
+            await asyncio.sleep(1.0)
+            age += 1.0
+
+    async def _tell(self, post: _Post, health: str) -> None:
+        one = TriggerHealth(post.plan.name, post.entry.kind, post.entry.text, health)
+        with contextlib.suppress(DaguError):
+            await tell_health(self.app, post.key, one)
+
+
+def _posts(plan: Plan) -> list[_Post]:
+    return [_Post(plan, entry) for entry in plan.schedule.triggers]
