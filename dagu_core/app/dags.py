@@ -51,9 +51,20 @@ class Dags:
         return self.check(self.text_of(path), path=str(path), name=name)
 
     def check(
-        self, text: str, *, path: str = "", name: str = "", base: str | None = None, as_child: bool = False
+        self,
+        text: str,
+        *,
+        path: str = "",
+        name: str = "",
+        base: str | None = None,
+        as_child: bool = False,
+        lint: bool = True,
     ) -> Definition:
-        """Check a definition text. Raises InvalidDefinition with every problem."""
+        """Check a definition text. Raises InvalidDefinition with every problem.
+
+        Without `lint` plugins are not asked for findings: some of theirs depend on more than the
+        text, and what is kept for long would never hear that a missing file has come.
+        """
         definition = read_definition(
             text,
             path=path,
@@ -63,6 +74,8 @@ class Dags:
             name=name,
             as_child=as_child,
         )
+        if not lint:
+            return definition
         findings = tuple(found for plan in definition.plans for found in self.host.lint(plan))
         if errors := [found for found in findings if found.severity == "error"]:
             raise InvalidDefinition(errors, file=path, text=text)

@@ -100,6 +100,8 @@ class History:
             sentence = _plain(view)
         brought = recorded(summary)
         found = [Reason("run", summary.status.label, summary.reason, sentence)]
+        if summary.status is RunStatus.QUEUED:
+            return found
         for node in view.plan.nodes:
             step = view.steps[node.index]
             if step.status is StepStatus.SUCCEEDED or (node.handler and not step.reason):

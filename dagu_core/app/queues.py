@@ -9,7 +9,7 @@ from dagu_core.app.accepting import hold_of
 from dagu_core.app.queue_rules import Orders, QueueRules, place_of
 from dagu_core.app.services import services
 from dagu_core.base.errors import Conflict, Invalid, NotFound
-from dagu_core.contracts.store import Change, QueueState
+from dagu_core.contracts.store import Change, QueueState, RunQuery
 from dagu_core.model.run.events import Noted
 from dagu_core.model.run.run import QUEUE_OVERRIDDEN, RunRef, RunSummary
 from dagu_core.model.status import RunStatus
@@ -97,6 +97,19 @@ class Queues(QueueRules):
         refs = [one.ref for one in await self.waiting(summary.queue)]
         return refs.index(ref) + 1 if ref in refs else 0
 
+    async def waiting_run(self, text: str) -> RunRef:
+        """The run meant by NAME:RUNID, or by its id alone. Raises NotFound, Invalid."""
+        if ":" in text:
+            return RunRef.parse(text)
+        query = RunQuery(run_id=text, exact=True, roots_only=False, limit=2)
+        waiting = await self.app.store.find(replace(query, statuses=(RunStatus.QUEUED,)))
+        found = waiting or await self.app.store.find(query)
+        if not found:
+            raise NotFound(f"there is no run {text!r}", hint="`dagu queue show QUEUE` lists what waits")
+        if len(found) > 1:
+            raise Invalid(f"several runs have the id {text!r}", hint="write it as NAME:RUNID")
+        return found[0].ref
+
     async def move(self, ref: RunRef, to: str, *, front: bool = False) -> RunSummary:
         """Send a waiting run to another queue, where it stands by its age, or goes first.
 
@@ -134,9 +147,7 @@ class Queues(QueueRules):
         lower = place_of(waiting[at - 1]) if same else upper - 2 * _STEP
         middle = (lower + upper) / 2
         if not lower < middle < upper:
-            raise Conflict(
-                f"there is no room before {other}", hint="move that one to the front first"
-            )
+            raise Conflict(f"there is no room before {other}", hint="move that one to the front first")
         place = replace(waiting[at], queue_place=middle)
         return await self._change(ref, lambda one: _beside(one, place, 0.0), f"moved before {other}")
 

@@ -20,7 +20,8 @@ class StartRequest:
     """A new run. `params` is one text in the parameter grammar, `words` are single parameters
     (they win over `params`); `from_run_id` takes definition and parameters of an earlier run;
     `text` is a definition that is in no file. `trigger` says what caused the run (JSON data: type,
-    due, ...), `env` are variables every step of it gets. Empty fields mean: as the definition says."""
+    due, ...), `env` are variables every step of it gets. `at_once` = a run that is started does not
+    wait for its turn, though a queue is named. Empty fields mean: as the definition says."""
 
     dag: str
     params: str | None = None
@@ -34,6 +35,7 @@ class StartRequest:
     worker_id: str = "local"
     queue: str = ""
     priority: int = DEFAULT_PRIORITY
+    at_once: bool = False
     text: str = ""
     base: str = ""
     trigger: Mapping[str, Any] = field(default_factory=dict)
@@ -47,6 +49,17 @@ class StartRequest:
         return extra | ({QUEUE_OVERRIDDEN: "true"} if self.queue else {})
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Another queue and priority for a run that has been there before; empty = as before."""
+
+    queue: str = ""
+    priority: int | None = None
+
+
+AS_BEFORE = Standing()
+
+
 def exec_request(
     argv: Sequence[str],
     *,
@@ -57,6 +70,8 @@ def exec_request(
     base: str = "",
     env: Mapping[str, str] | None = None,
     dotenv: Sequence[str] = (),
+    queue: str = "",
+    priority: int = DEFAULT_PRIORITY,
 ) -> StartRequest:
     """The request that runs one command as a DAG of one step."""
     if not argv:
@@ -81,4 +96,6 @@ def exec_request(
         run_id=run_id,
         text=json.dumps(definition, ensure_ascii=False),
         base=base_text,
+        queue=queue,
+        priority=priority,
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from dagu_core.app import recovery, retention
 from dagu_core.app.accepting import accept, end_waiting
 from dagu_core.app.disk import guard_disk
-from dagu_core.app.requests import StartRequest
+from dagu_core.app.launches import Launches
+from dagu_core.app.requests import AS_BEFORE, Standing, StartRequest
+from dagu_core.app.services import wake_runners
 from dagu_core.app.views import RunView
 from dagu_core.base.errors import (
     AlreadyRunning,
@@ -20,32 +20,24 @@ from dagu_core.base.errors import (
     NotFound,
     NotRunning,
 )
-from dagu_core.base.names import check_dag_name, check_run_id
-from dagu_core.base.places import Problem
 from dagu_core.contracts.store import RunQuery, StoredRun
 from dagu_core.engine.launch import resume, start
 from dagu_core.engine.liveness import host_name, poke
 from dagu_core.engine.new_run import Launch, new_summary
-from dagu_core.model.plan.plan import Param
-from dagu_core.model.run.events import Event, RunReset
+from dagu_core.engine.queue_turn import carry_out_in_turn, create_queued
+from dagu_core.engine.runner import Runner
+from dagu_core.model.run.events import Event, Noted, RunReset
 from dagu_core.model.run.index import restore
 from dagu_core.model.run.retry import steps_to_retry
 from dagu_core.model.run.run import Run, RunRef, RunSummary
 from dagu_core.model.run.signals import StopSignal
 from dagu_core.model.status import RunStatus, StepStatus
-from dagu_core.model.values.params import params_from_argv, parse_params
-
-if TYPE_CHECKING:
-    from dagu_core.app.app import App
 
 Watch = Callable[[RunView, Event], None]
 
 
-class Runs:
+class Runs(Launches):
     """What may be asked of runs."""
-
-    def __init__(self, app: App) -> None:
-        self.app = app
 
     async def start(self, request: StartRequest, watch: Watch | None = None) -> RunView:
         """Run in this process and wait for the end.
@@ -62,7 +54,7 @@ class Runs:
                 steps = steps_to_retry(restore(launch.plan, stored.summary, stored.steps))
                 reset = RunReset(self.app.clock.now(), steps, reason="parent retried")
                 run = await resume(runner, launch, stored, reset=reset)
-            elif request.queue and runner.queues is not None:
+            elif request.queue and runner.queues is not None and not request.at_once:
                 run = await self._start_in_turn(runner, launch)
             else:
                 run = await start(runner, launch)
@@ -149,7 +141,7 @@ class Runs:
             if ref in [one.ref for one in await self.dead_runs()]:
                 with contextlib.suppress(Conflict):
                     await self._take_over(ref, None)
-        launch = self._standing(await self.launch_again(stored, self.app.clock.new_run_id()), line)
+        launch = self.standing(await self.launch_again(stored, self.app.clock.new_run_id()), line)
         await asyncio.sleep(launch.plan.restart_wait)
         async with self.app.runner(_only(launch.ref, watch)) as runner:
             runner.listen_to_signals()
@@ -177,7 +169,7 @@ class Runs:
             stored = await self.app.store.load(ref)
         if stored.summary.status is RunStatus.QUEUED:
             raise Conflict(f"run {ref} waits in queue {stored.summary.queue} and has not begun")
-        launch = self._standing(await self.launch_again(stored, run_id), line)
+        launch = self.standing(await self.launch_again(stored, run_id), line)
         if stored.summary.parent is None:
             # Begun by hand it waits for no slot, though its last attempt may have given one back.
             await self.app.store.hold_slot(ref, fence=stored.summary.fence)
@@ -213,75 +205,6 @@ class Runs:
             state.status, state.started_at, state.finished_at = StepStatus.SUCCEEDED, now, now
         return _view(run)
 
-    async def launch_of(self, request: StartRequest) -> Launch:
-        """What a request stands for, read and checked. Raises NotFound, InvalidDefinition, Invalid."""
-        app = self.app
-        run_id = check_run_id(request.run_id) if request.run_id else app.clock.new_run_id()
-        if request.from_run_id:
-            dag = app.dags.name_of(request.dag)
-            stored = await app.store.load(RunRef(dag, request.from_run_id))
-            launch = await self.launch_again(stored, run_id)
-            ref = RunRef(check_dag_name(request.name), run_id) if request.name else launch.ref
-            environ = {**launch.environ, **request.env}
-            return replace(launch, ref=ref, worker=request.worker_id, environ=environ, extra=request.extra)
-        if request.text:
-            definition = app.dags.check(request.text, name=request.name, base=request.base or None)
-        else:
-            definition = app.dags.read(request.dag, name=request.name)
-        plan = definition.plans[0]
-        overrides: tuple[Param, ...] = ()
-        if request.words:
-            overrides = params_from_argv(request.words)
-        elif request.params is not None:
-            overrides = parse_params(request.params)
-        return Launch(
-            plan=plan,
-            ref=RunRef(plan.name, run_id),
-            overrides=overrides,
-            fallback_dir=request.default_working_dir or app.settings.core.work_dir,
-            environ=self._environ() | dict(request.env),
-            extra=request.extra,
-            root=request.root,
-            parent=request.parent,
-            worker=request.worker_id,
-            queue=request.queue,
-            priority=request.priority,
-            notes=[_note(problem, plan.source.path) for problem in definition.warnings],
-        )
-
-    async def launch_again(self, stored: StoredRun, run_id: str) -> Launch:
-        """A launch from what was stored: the same definition, the same parameters."""
-        summary = stored.summary
-        source = await self.app.store.definition(summary.definition)
-        plan = self.app.dags.plan_of(source, name=summary.ref.dag, as_child=summary.parent is not None)
-        return Launch(
-            plan=plan,
-            ref=RunRef(summary.ref.dag, run_id),
-            params=summary.params,
-            environ=self._environ() | summary.env,
-            root=summary.root if summary.parent else None,
-            parent=summary.parent,
-            parent_step=summary.parent_step,
-            queue=summary.queue,
-            priority=summary.priority,
-            extra={key: value for key, value in summary.extra.items() if key in (ENV, QUEUE_OVERRIDDEN)},
-        )
-
-    def _standing(self, launch: Launch, line: Standing) -> Launch:
-        if line.queue:
-            self.app.queues.check(line.queue)
-            extra = {**launch.extra, QUEUE_OVERRIDDEN: "true"}
-            launch = replace(launch, queue=line.queue, extra=extra)
-        return launch if line.priority is None else replace(launch, priority=line.priority)
-
-    def _environ(self) -> dict[str, str]:
-        environ = dict(self.app.settings.environ)
-        if shell := self.app.settings.core.default_shell:
-            environ["DAGU_DEFAULT_SHELL"] = shell
-        if home := self.app.settings.home:
-            environ["DAGU_HOME"] = str(home)
-        return environ
-
     async def _take_over(self, ref: RunRef, watch: Watch | None) -> RunView:
         stored = await self.app.store.load(ref)
         launch = await self.launch_again(stored, ref.run_id)
@@ -296,12 +219,6 @@ class Runs:
             return await self.app.store.load(ref)
         except NotFound:
             return None
-
-
-def _note(problem: Problem, path: str) -> tuple[str, str]:
-    """A warning about a definition as it is told in the log of its run."""
-    place = f"{path}:{problem.place.line}:{problem.place.column}: " if path else ""
-    return problem.code, f"{place}{problem.message}" + (f" ({problem.hint})" if problem.hint else "")
 
 
 def _only(ref: RunRef, watch: Watch | None) -> Callable[[Run, Event], None]:

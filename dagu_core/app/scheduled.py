@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagu_core.app.requests import StartRequest
 from dagu_core.base.zones import zone_named
 from dagu_core.contracts.trigger import Fire
 from dagu_core.model.plan.plan import Plan
-from dagu_core.schedule.planner import Planner
 from dagu_core.schedule.slots import Slot
 
 if TYPE_CHECKING:
@@ -20,14 +17,6 @@ if TYPE_CHECKING:
 
 #: the priority of batches: they give way to everybody else
 LOW = 3
-_RESERVED = re.compile(r"[\s<>:\"/\\|?*\x00-\x1f]")
-
-
-def planner_of(app: App, plan: Plan, seen: Mapping[str, float] | None = None) -> Planner:
-    """The planner of a plan under these settings. Raises DaguError for what nobody can plan."""
-    settings = app.settings
-    folder = settings.file.parent if settings.file else settings.paths.base_config.parent
-    return Planner.of(plan, app.catalog, zone=settings.core.tz, seen=seen, folder=folder)
 
 
 def request_of(
@@ -90,11 +79,6 @@ def times(
 def written(at: float, zone: str) -> str:
     """An instant in RFC 3339, in the zone of the schedule; milliseconds where there are any."""
     whole = round(at * 1000) % 1000 == 0
-    text = datetime.fromtimestamp(at, zone_named(zone)).isoformat(timespec="seconds" if whole else "milliseconds")
+    moment = datetime.fromtimestamp(at, zone_named(zone))
+    text = moment.isoformat(timespec="seconds" if whole else "milliseconds")
     return text.replace("+00:00", "Z")
-
-
-def suspend_flag(app: App, file: str) -> Path:
-    """The file that is there while the schedules of a DAG are suspended."""
-    name = _RESERVED.sub("-", Path(file).stem)
-    return app.settings.paths.suspend / f"{name}.suspend"

@@ -27,6 +27,9 @@ _NAMESPACE, _SEEN = "schedule", "seen/"
 _RESERVED = re.compile(r"""[\s<>:"/\\|?*\x00-\x1f]""")
 
 
+_Seen = dict[str, Mapping[str, float]]
+
+
 @dataclass(frozen=True, slots=True)
 class Suspension:
     """Since when (epoch seconds, None = unknown) a DAG's schedules are off, by whom, and why."""
@@ -99,15 +102,17 @@ class Schedules:
         plan = self.app.dags.read(ref).plans[0]
         now = self.app.clock.now()
         after = now if after is None else after
-        known = await self._seen(plan.name)
-        seen = {each.fingerprint: known.get(each.fingerprint, now) for each in plan.schedule.entries}
-        slots = self.planner(plan, seen).slots(after, math.inf if until is None else until)
+        seen = await self._seen()
+        slots = self._planner_from(plan, seen, now).slots(after, math.inf if until is None else until)
         found = list(islice(slots, count + 1))
         suspension = self.suspension(plan.source.path)
         return Preview(plan, self.zone_of(plan), found[:count], len(found) > count, suspension)
 
-    def scheduled(self) -> Iterator[Scheduled]:
+    async def scheduled(self) -> list[Scheduled]:
         """The files of the DAGs folder that are scheduled or cannot be read, by name."""
+        return list(self._scheduled(await self._seen(), self.app.clock.now()))
+
+    def _scheduled(self, seen: _Seen, now: float) -> Iterator[Scheduled]:
         for stem in self.app.dags.names():
             try:
                 path = next(p for p in self.app.dags.files_named(stem))
@@ -119,7 +124,7 @@ class Schedules:
                 continue
             one = Scheduled(plan.name, path, plan, suspension=self.suspension(str(path)))
             try:
-                yield replace(one, next=self.planner(plan).next(self.app.clock.now()))
+                yield replace(one, next=self._planner_from(plan, seen, now).next(now))
             except DaguError as error:
                 yield replace(one, problem=f"{error}; {error.hint}" if error.hint else str(error))
 
@@ -147,6 +152,8 @@ class Schedules:
         Starts by hand and queued runs go on. False when they were off. Raises NotFound."""
         path = self.app.dags.resolve(ref)
         was = self.is_suspended(str(path))
+        if was and not reason:
+            return False
         flag = self._flag(str(path))
         facts = json.dumps({"by": by, "reason": reason}, ensure_ascii=False)
         try:
@@ -182,11 +189,16 @@ class Schedules:
             raise Invalid("a DAG without a file cannot be suspended")
         return self.app.settings.paths.suspend / f"{_RESERVED.sub('-', stem)}.suspend"
 
-    async def _seen(self, dag: str) -> Mapping[str, float]:
-        """Since when the scheduler knows the entries of a DAG, by fingerprint."""
-        found: dict[str, float] = {}
+    def _planner_from(self, plan: Plan, seen: _Seen, now: float) -> Planner:
+        """The planner; entries the scheduler does not know yet begin now."""
+        known = seen.get(plan.name, {})
+        begun = {each.fingerprint: known.get(each.fingerprint, now) for each in plan.schedule.entries}
+        return self.planner(plan, begun)
+
+    async def _seen(self) -> _Seen:
+        """Since when the scheduler knows the entries of each DAG, by fingerprint."""
+        found: _Seen = {}
         for _, pair in await self.app.store.scan(_NAMESPACE, _SEEN, limit=1000):
-            known = pair.value.get(dag) if isinstance(pair.value, dict) else None
-            if isinstance(known, dict):
-                found |= {str(entry): float(at) for entry, at in known.items()}
+            if isinstance(pair.value, dict):
+                found |= {dag: known for dag, known in pair.value.items() if isinstance(known, dict)}
         return found

@@ -20,6 +20,7 @@ VERBS: Mapping[str, str] = {
     "exec": "Run one command as a DAG run.",
     "enqueue": "Put a run into a queue.",
     "dequeue": "Take a run out of a queue.",
+    "queue": "See what waits in queues, pause them, and change their order.",
     "stop": "Stop running runs of a DAG.",
     "restart": "Stop a run and run it again under a new id.",
     "retry": "Run the failed steps of a run again, or from one step on.",
@@ -28,6 +29,9 @@ VERBS: Mapping[str, str] = {
     "why": "Tell why steps were skipped, wait or never started.",
     "dry": "Show what a run would do, without doing it.",
     "validate": "Check a DAG file and list all its problems.",
+    "schedule": "Show what starts by itself and when; suspend and resume it.",
+    "scheduler": "Start what is due by schedules and triggers.",
+    "start-all": "Scheduler and runners in one.",
     "worker": "Carry out what waits in the queues.",
     "recover": "Take over the runs whose process died, and end them.",
     "cleanup": "Delete old runs of a DAG.",
@@ -42,7 +46,6 @@ VERBS: Mapping[str, str] = {
 #: verbs of packages that can be installed
 ELSEWHERE: Mapping[str, str] = {
     "server": "it comes with the server: pip install 'dagu[server]'",
-    "start-all": "it comes with the server: pip install 'dagu[server]'",
 }
 #: flags without a value; any other flag before the verb takes the next word along
 SWITCHES = frozenset(
@@ -84,7 +87,7 @@ class VerbGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The verb, imported now; None when there is none of that name."""
         if cmd_name in VERBS:
-            command = import_module(f"dagu_core.cli.verbs.{cmd_name}").command
+            command = import_module(f"dagu_core.cli.verbs.{cmd_name.replace('-', '_')}").command
         elif (brought := self.plugin_commands(ctx).get(cmd_name)) is not None:
             command = _load(brought)
         else:

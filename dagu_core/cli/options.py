@@ -92,6 +92,26 @@ params_option = text_option(
     metavar="PARAMS",
     help="Parameters: `a=1 b='x y' word`, or JSON; words after `--` win.",
 )
+queue_option = text_option("-u", "--queue", metavar="NAME", help="The queue (default: the one of the DAG).")
+#: what words for priorities stand for
+PRIORITIES = {"low": 3, "normal": 5, "high": 7}
+
+
+def _priority(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    if value is None or (text := unquoted(value).lower()) in PRIORITIES:
+        return None if value is None else PRIORITIES[text]
+    if len(text) == 1 and text in "0123456789":
+        return int(text)
+    raise click.BadParameter("write low, normal, high, or 0 to 9", ctx, param)
+
+
+def priority_option(default: str | None = None) -> Callable[[F], F]:
+    """How early a run begins among those of its queue."""
+    told = f" (default: {default})" if default else ""
+    help = f"low, normal, high, or 0 to 9: the higher one begins first{told}."
+    return click.option("--priority", default=default, callback=_priority, metavar="P", help=help)
+
+
 name_option = text_option("-N", "--name", metavar="NAME", help="Give the DAG another name.")
 working_dir_option = text_option(
     "--default-working-dir", metavar="FOLDER", help="Working folder of a DAG that names none."

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from dagu_core.base.config import Config
     from dagu_core.base.places import Problem
-    from dagu_core.base.settings import SettingsSection
+    from dagu_core.base.settings import Settings, SettingsSection
     from dagu_core.contracts.command import Command
     from dagu_core.contracts.executor import Executor
     from dagu_core.contracts.guard import Guard
@@ -146,8 +146,10 @@ def dagu_read_source(path: Path, text: str) -> str | None:
 
 
 @hookspec
-def dagu_lint(plan: Plan) -> list[Problem]:
+def dagu_lint(plan: Plan, settings: Settings | None) -> list[Problem]:
     """Look at a valid plan and return findings; one of severity error makes the file invalid.
+
+    `settings` (which an implementation may leave out) are those of the app, None without one.
 
     .. versionadded:: API 1
     """

@@ -54,6 +54,7 @@ class PluginHost:
         self._offers: dict[str, tuple[Offer, ...]] = {}
         self._builtins: set[str] = set()
         self.catalog = Catalog.of(())
+        self._settings: Settings | None = None
 
     @classmethod
     def load(
@@ -98,7 +99,7 @@ class PluginHost:
     def of(cls, settings: Settings, *, plugins: Sequence[object] = (), discover: bool = True) -> PluginHost:
         """Load what the settings allow."""
         chosen = settings.plugins
-        return cls.load(
+        host = cls.load(
             disabled=chosen.disabled,
             allow=chosen.allow,
             plugins=plugins,
@@ -107,6 +108,8 @@ class PluginHost:
             folder=settings.plugin_folder,
             safe=chosen.safe_mode,
         )
+        host._settings = settings
+        return host
 
     @property
     def reports(self) -> tuple[PluginReport, ...]:
@@ -163,7 +166,7 @@ class PluginHost:
         findings: list[Problem] = []
         for name, call in self._implementations("dagu_lint"):
             try:
-                found = list(call(plan=plan))
+                found = list(call(plan=plan, settings=self._settings))
                 if stranger := next((each for each in found if not isinstance(each, Problem)), None):
                     raise PluginError(f"found a {type(stranger).__name__}, not a Problem")
                 findings += found

@@ -77,6 +77,15 @@ class Versioned:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something stored that cannot be read any more: `what` in a sentence, `ref` = whose (None = no
+    run's)."""
+
+    what: str
+    ref: RunRef | None = None
+
+
 class StateStore(ABC):
     """Runs, their events and signals; leases; versioned key-value pairs.
 
@@ -125,6 +134,15 @@ class StateStore(ABC):
     @abstractmethod
     async def find(self, query: RunQuery) -> list[RunSummary]:
         """The runs that match, newest (created) first. Damaged records are listed, see `load`."""
+
+    async def dags(self) -> list[str]:
+        """The names of the DAGs that have runs of their own (not only sub-DAG runs), sorted."""
+        names: set[str] = set()
+        offset = 0
+        while page := await self.find(RunQuery(limit=1000, offset=offset)):
+            names.update(one.ref.dag for one in page)
+            offset += len(page)
+        return sorted(names)
 
     @abstractmethod
     async def definition(self, key: str) -> Source:
@@ -233,6 +251,13 @@ class StateStore(ABC):
     @abstractmethod
     async def scan(self, namespace: str, prefix: str = "", limit: int = 1000) -> list[tuple[str, Versioned]]:
         """The pairs whose key starts with `prefix`, in key order."""
+
+    # -- health ---------------------------------------------------------------------------------
+
+    async def check(self) -> list[Damage]:
+        """Look through all that is stored for what cannot be read any more; changes nothing and may
+        take long. A store that cannot tell finds nothing."""
+        return []
 
 
 def definition_key(source: Source) -> str:

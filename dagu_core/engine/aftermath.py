@@ -51,4 +51,11 @@ async def finish(
             cwd=context.working_dir,
         )
         outcome = replace(outcome, repeat_met=result.met)
-    return replace(outcome, message=context.mask(outcome.message))
+    if context.masker is None:
+        return outcome
+    return replace(
+        outcome,
+        message=context.mask(outcome.message),
+        warnings=tuple(map(context.mask, outcome.warnings)),
+        details=context.mask_data(outcome.details),
+    )

@@ -15,11 +15,12 @@ from dagu_core.contracts.executor import Children
 from dagu_core.engine.ahead import Place
 from dagu_core.engine.context import RunContext
 from dagu_core.engine.log_keeper import LogKeeper
+from dagu_core.engine.log_writer import LogWriter
 from dagu_core.engine.logs import make_folder
 from dagu_core.engine.processes import MARK, Ended, Supervised, attach
 from dagu_core.engine.scope import StepScope
 from dagu_core.engine.status_file import Fate, read_story
-from dagu_core.engine.streams import LogWriter, Streams
+from dagu_core.engine.streams import Streams
 from dagu_core.engine.substitute import Substitution
 from dagu_core.engine.supervision import Started, Supervision
 from dagu_core.engine.texts import Texts

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 from dagu_core.base.config import Config
 from dagu_core.base.errors import DaguError, Invalid
@@ -85,6 +86,16 @@ class RunContext:
     def mask(self, text: str) -> str:
         """`text` with every secret replaced."""
         return self.masker.mask(text) if self.masker else text
+
+    def mask_data(self, data: Any) -> Any:
+        """JSON data with every secret in its texts (and keys) replaced."""
+        if isinstance(data, str):
+            return self.mask(data)
+        if isinstance(data, Mapping):
+            return {self.mask(str(key)): self.mask_data(value) for key, value in data.items()}
+        if isinstance(data, list | tuple):
+            return [self.mask_data(value) for value in data]
+        return data
 
     def masked(self, result: ConditionResult) -> ConditionResult:
         """What became of a condition, without the values of secrets."""

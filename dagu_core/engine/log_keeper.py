@@ -23,6 +23,11 @@ TAIL = 1 << 20
 _CHUNK = 1 << 20
 
 
+def cut_mark(missing: int) -> bytes:
+    """The line that stands where bytes of a log are missing."""
+    return b"\n[%d bytes are not kept; the log goes on with its end]\n" % missing
+
+
 @dataclass(slots=True)
 class _Log:
     """One file: `descriptor` is the number it has inside the step, `floor` the bytes that stay,
@@ -93,7 +98,7 @@ class _Log:
             missing = self.dropped - len(self.tail)
             log = open_log(self.path)
             try:
-                os.write(log, b"\n[%d bytes are not kept; the log goes on with its end]\n" % missing)
+                os.write(log, cut_mark(missing))
                 os.write(log, self.tail)
             finally:
                 os.close(log)

@@ -73,7 +73,7 @@ class Waits:
                 if limit and (claimed := await _claimed(runner, queue, ref, limit)):
                     return claimed, True
                 if not told:
-                    note(f"{ref} waits: {await runner.queues.what_blocks(queue, limit)}")
+                    note(f"{ref}: {await runner.queues.what_blocks(queue, limit)}")
                     told = True
                 await self.news(min(self.SLOWEST, max(LOOK, self.EACH * len(self._waiting))))
         finally:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dagu_core.base.masking import Masker
 from dagu_core.engine.kernel import is_held
-from dagu_core.engine.logs import FILE_MODE, open_log
 from dagu_core.engine.supervision import boot
 
 
@@ -69,47 +67,3 @@ class Streams:
         """Wait until a filter of an earlier engine has written everything."""
         while is_held(str(self.filter_lock)):
             await asyncio.sleep(0.02)
-
-
-class LogWriter:
-    """A step's stream for executors that write themselves: masked, appended to the log.
-
-    With `capture` the unmasked bytes (at most `limit` + 1) are kept as well, secrets replaced by
-    references.
-    """
-
-    def __init__(self, streams: Streams, *, errors: bool = False) -> None:
-        path, extra = (streams.stderr, streams.extra_err) if errors else (streams.stdout, streams.extra_out)
-        self._paths = [path, Path(extra)] if extra else [path]
-        self._masker = streams.masker
-        self._mask = streams.masker.stream() if streams.masker else None
-        self._capture = None if errors else streams.capture
-        self._limit = streams.limit
-        self._kept = bytearray()
-
-    async def write(self, data: bytes) -> None:
-        """Append `data`."""
-        if self._capture and len(self._kept) <= self._limit:
-            self._kept += data[: self._limit + 1 - len(self._kept)]
-        self._append(self._mask.feed(data) if self._mask else data)
-
-    def close(self) -> None:
-        """Write what was held back in case it was the beginning of a secret; more may follow."""
-        if self._mask:
-            self._append(self._mask.flush())
-        if self._capture:
-            kept = bytes(self._kept)
-            self._kept.clear()
-            flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND
-            with os.fdopen(os.open(self._capture, flags, FILE_MODE), "wb") as file:
-                file.write(self._masker.tokenize(kept) if self._masker else kept)
-
-    def _append(self, data: bytes) -> None:
-        if not data:
-            return
-        for path in self._paths:
-            descriptor = open_log(path)
-            try:
-                os.write(descriptor, data)
-            finally:
-                os.close(descriptor)

@@ -107,12 +107,12 @@ class Definitions:
         if (part := cut(text, self._filters)) is not None:
             base = cut(self._base_text, self._filters)
             try:
-                found = self._dags.check(f"{part}\nsteps: []\n", path=str(path), base=base or "")
+                found = self._dags.check(f"{part}\nsteps: []\n", path=str(path), base=base or "", lint=False)
                 plan = found.plans[0] if base is not None else None
             except DaguError:
                 plan = None  # reading all of it finds the same, and tells the places
         if plan is None:
-            plan = self._dags.check(text, path=str(path), base=self._base_text).plans[0]
+            plan = self._dags.check(text, path=str(path), base=self._base_text, lint=False).plans[0]
         if not plan.schedule:
             return None
         return replace(plan, nodes=(), step_count=0, local={}, source=Source("", str(path)))

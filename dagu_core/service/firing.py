@@ -11,7 +11,7 @@ from dagu_core.app import decisions
 from dagu_core.app.accepting import Hold, accept, ask_to_stop, cause_of
 from dagu_core.app.overlap import Arrival, Company, Turn, active_runs, arrive, company_of
 from dagu_core.app.requests import StartRequest
-from dagu_core.app.scheduled import request_of, suspend_flag
+from dagu_core.app.scheduled import request_of
 from dagu_core.base.errors import AlreadyExists, DaguError, LostOwnership, Unavailable
 from dagu_core.contracts.store import RunQuery
 from dagu_core.model.plan.plan import Plan
@@ -71,18 +71,14 @@ class Firing:
                 if previous is None:
                     previous = due.line.planner.previous_due("start", slot.due)
                 if not await self._is_needless(plan, slot, previous):
-                    request = request_of(
-                        self.app, plan, slot, run_id, type="schedule", previous=previous
-                    )
+                    request = request_of(self.app, plan, slot, run_id, type="schedule", previous=previous)
                     await self.start(plan, request, slot.due)
         except (LostOwnership, Unavailable):
             raise
         except DaguError as error:
             await self._record(plan, "refused", error.code, str(error), slot.due)
 
-    async def start(
-        self, plan: Plan, request: StartRequest, due: float, turn: Turn | None = None
-    ) -> Arrival:
+    async def start(self, plan: Plan, request: StartRequest, due: float, turn: Turn | None = None) -> Arrival:
         """Bring a start before the overlap policy of its DAG."""
         arrival = await arrive(self.app, request, plan, self.company(plan), due=due, turn=turn)
         self._arrived(arrival)
@@ -90,7 +86,7 @@ class Firing:
 
     def is_suspended(self, plan: Plan) -> bool:
         """Whether somebody has suspended the schedules of the DAG."""
-        return suspend_flag(self.app, plan.source.path).exists()
+        return self.app.schedules.is_suspended(plan.source.path)
 
     def company(self, plan: Plan) -> Company:
         """Whom its runs are counted with."""

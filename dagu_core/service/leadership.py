@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dagu_core.app.services import NAMESPACE
-from dagu_core.base.errors import LostOwnership
+from dagu_core.base.errors import LostOwnership, Unavailable
 from dagu_core.engine.liveness import host_name, living_pid
 
 if TYPE_CHECKING:
@@ -54,6 +54,13 @@ class Leadership:
                     return
             await asyncio.sleep(LOOK)
 
+    async def try_once(self) -> bool:
+        """Lead if nobody else does, or whoever did is dead; whether this process leads now."""
+        for one in await self._others():
+            if living_pid(self.app.settings.paths.data, one) is None:
+                await self.app.store.release(KEY, one)
+        return await self._acquire()
+
     async def sure(self) -> None:
         """Go on only while nobody else can lead. Raises LostOwnership."""
         if self.fence is not None and _awake() - self._renewed < _SURE:
@@ -71,7 +78,12 @@ class Leadership:
         """Renew for ever. Raises LostOwnership."""
         while True:
             await asyncio.sleep(RENEW)
-            await self.renew()
+            try:
+                await self.renew()
+            except LostOwnership:
+                raise
+            except Unavailable:
+                continue  # a store that is away for a moment; nothing is written meanwhile
 
     async def give_up(self) -> None:
         """Let somebody else lead; a no-op for whoever does not."""

@@ -41,6 +41,11 @@ class Marks:
         # A mark ahead of us is of a clock that was wrong: what was done is told by the runs' ids.
         return cls(app, min(float(passed), now), seen)
 
+    @property
+    def dags(self) -> frozenset[str]:
+        """The DAGs that were seen."""
+        return frozenset(self._seen)
+
     def seen(self, dag: str) -> Mapping[str, float]:
         """When the entries of a DAG were first seen, by fingerprint."""
         return self._seen.get(dag, {})
@@ -50,8 +55,8 @@ class Marks:
         touched: set[str] = set()
         for plan in plans:
             known = self._seen.get(plan.name, {})
-            entries = (*plan.schedule.entries, *plan.schedule.triggers)
-            found = {entry.fingerprint: known.get(entry.fingerprint, now) for entry in entries}
+            prints = [entry.fingerprint for entry in plan.schedule.entries]
+            found = {each: known.get(each, now) for each in prints}
             if found != known:
                 self._seen[plan.name] = found
                 touched.add(_bucket(plan.name))

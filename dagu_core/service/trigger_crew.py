@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dagu_core.app import decisions
 from dagu_core.app.accepting import accept
@@ -137,7 +137,7 @@ class TriggerCrew:
         found = self.app.catalog.triggers.get(entry.kind)
         if found is None or not issubclass(found, Trigger):
             raise NotFound(f"there is no trigger `{entry.kind}`")
-        return cast("type[Trigger]", found)()
+        return found()
 
     async def _watch_health(self, post: _Post, trigger: Trigger) -> None:
         told, age = None, 0.0

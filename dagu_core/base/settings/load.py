@@ -26,6 +26,7 @@ from dagu_core.base.settings.sections import (
 from dagu_core.base.settings.services import (
     AuthSettings,
     CoordinatorSettings,
+    HistorySettings,
     MonitoringSettings,
     PeerSettings,
     ServerSettings,
@@ -48,6 +49,7 @@ OUR_SECTIONS: tuple[type[SettingsSection], ...] = (
     AuthSettings,
     CoordinatorSettings,
     WorkerSettings,
+    HistorySettings,
     PeerSettings,
     MonitoringSettings,
 )
@@ -134,6 +136,11 @@ class Settings:
     def worker(self) -> WorkerSettings:
         """The runner processes."""
         return self.section(WorkerSettings)
+
+    @property
+    def history(self) -> HistorySettings:
+        """How much of the past is kept."""
+        return self.section(HistorySettings)
 
     @property
     def scheduler(self) -> SchedulerSettings:

@@ -25,6 +25,7 @@ _UNITS = {
     "d": 86400.0,
     "w": 604800.0,
 }
+_SIZE = re.compile(r"(\d+(?:\.\d*)?|\.\d+) ?([kmgtpKMGTP])?(i)?[bB]?")
 _DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d|w)")
 
 
@@ -166,6 +167,19 @@ def _seconds(value: object) -> object:
     return float(value)
 
 
+def parse_size(text: str) -> int:
+    """Bytes of `10GiB`, `500 MB`, `64k` or `1024`; B may be left out. Raises ValueError."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is not a size such as 500MB or 10GiB")
+    base = 1024 if found[3] else 1000
+    return int(float(found[1]) * base ** " kmgtp".index((found[2] or " ").lower()))
+
+
+def _size(value: object) -> object:
+    return parse_size(value) if isinstance(value, str) else value
+
+
 def _words(value: object) -> object:
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
@@ -184,6 +198,8 @@ def _pairs(value: object) -> object:
 
 #: seconds, written as a Go duration with `d` and `w`
 Duration = Annotated[float, BeforeValidator(_seconds)]
+#: bytes, as a number or a text such as `10GiB`
+Size = Annotated[int, BeforeValidator(_size)]
 #: a list, or a text with commas
 Words = Annotated[list[str], BeforeValidator(_words)]
 #: a mapping, or `a=1,b=2`

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import SecretStr, field_validator
 
-from dagu_core.base.settings.section import Duration, Pairs, SettingsItem, SettingsSection, Words, setting
+from dagu_core.base.settings.section import Duration, Pairs, SettingsItem, SettingsSection, Size, Words, setting
 
 
 class RemoteNode(SettingsItem):
@@ -146,6 +146,16 @@ class WorkerSettings(SettingsSection):
     )
     cpus: int = setting(0, "How many cores runners and their steps may use; 0 = all.", ge=0)
     labels: Pairs = setting({}, "What the worker offers.")
+
+
+class HistorySettings(SettingsSection):
+    """How much of the past is kept, beside what each DAG says of its own runs."""
+
+    section: ClassVar[str] = "history"
+    max_size: Size = setting(
+        0, "Bytes the logs of all ended runs may take, as 10GiB; the oldest go first; 0 = no limit.", ge=0
+    )
+    max_size_per_dag: Size = setting(0, "The same for the runs of each DAG.", ge=0)
 
 
 class PeerSettings(SettingsSection):

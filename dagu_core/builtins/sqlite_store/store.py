@@ -12,10 +12,11 @@ from dagu_core.base.clock import Clock, SystemClock
 from dagu_core.base.errors import Invalid, Unavailable
 from dagu_core.builtins.sqlite_store import pairs, runs
 from dagu_core.builtins.sqlite_store import queue as queue_work
+from dagu_core.builtins.sqlite_store.check import check, names_of_dags
 from dagu_core.builtins.sqlite_store.connect import connect
 from dagu_core.builtins.sqlite_store.reader import Reader
 from dagu_core.builtins.sqlite_store.writer import Writer
-from dagu_core.contracts.store import Change, QueueState, RunQuery, StateStore, StoredRun, Versioned
+from dagu_core.contracts.store import Change, Damage, QueueState, RunQuery, StateStore, StoredRun, Versioned
 from dagu_core.model.plan.plan import Source
 from dagu_core.model.run.codec import dump_json
 from dagu_core.model.run.events import Event
@@ -85,6 +86,9 @@ class SqliteStore(StateStore):
 
     async def find(self, query: RunQuery) -> list[RunSummary]:
         return await self._read(lambda db: runs.find(db, query))
+
+    async def dags(self) -> list[str]:
+        return await self._read(names_of_dags)
 
     async def definition(self, key: str) -> Source:
         return await self._read(lambda db: runs.definition(db, key))
@@ -163,6 +167,9 @@ class SqliteStore(StateStore):
 
     async def scan(self, namespace: str, prefix: str = "", limit: int = 1000) -> list[tuple[str, Versioned]]:
         return await self._read(lambda db: pairs.scan(db, namespace, prefix, limit, self._clock.now()))
+
+    async def check(self) -> list[Damage]:
+        return await self._read(check)
 
     # -- threads and connections ----------------------------------------------------------------
 

@@ -14,7 +14,8 @@ from dagu_core.cli.options import (
     name_option,
     new_run_id_option,
     params_option,
-    text_option,
+    priority_option,
+    queue_option,
     working_dir_option,
 )
 from dagu_core.cli.output import as_json, say
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 @params_option
 @name_option
 @new_run_id_option
-@text_option("-u", "--queue", metavar="NAME", help="The queue (default: the one of the DAG).")
-@click.option("--priority", type=int, default=0, metavar="N", help="Higher goes first (default: 0).")
+@queue_option
+@priority_option("normal")
 @working_dir_option
 @json_option
 @pass_invocation
@@ -62,12 +63,14 @@ def command(
         priority=priority,
     )
 
-    async def work(app: App) -> RunSummary:
-        return await app.runs.enqueue(request)
+    async def work(app: App) -> tuple[RunSummary, int]:
+        summary = await app.runs.enqueue(request)
+        return summary, await app.queues.position(summary.ref)
 
-    summary = invocation.run(work)
+    summary, position = invocation.run(work)
     if in_json:
-        say(as_json(summary_shape(summary)))
+        say(as_json(summary_shape(summary) | {"position": position}))
     elif not invocation.quiet:
-        say(f"Enqueued {summary.ref} in queue {summary.queue}")
+        place = f"number {position}" if position else "its turn has come"
+        say(f"Enqueued {summary.ref} in queue {summary.queue} ({place})")
     return 0

@@ -8,7 +8,14 @@ import click
 
 from dagu_core.base.errors import UsageError
 from dagu_core.cli.invocation import Invocation, pass_invocation
-from dagu_core.cli.options import VerbWithWords, name_option, new_run_id_option, text_option
+from dagu_core.cli.options import (
+    VerbWithWords,
+    name_option,
+    new_run_id_option,
+    priority_option,
+    queue_option,
+    text_option,
+)
 from dagu_core.cli.watching import finish, watching
 
 if TYPE_CHECKING:
@@ -26,6 +33,8 @@ if TYPE_CHECKING:
 @text_option("-E", "--env", multiple=True, metavar="NAME=VALUE", help="An environment variable.")
 @text_option("--dotenv", multiple=True, metavar="FILE", help="A file with environment variables.")
 @text_option("--worker-label", multiple=True, metavar="KEY=VALUE", help="Kept, not used here.")
+@queue_option
+@priority_option("normal")
 @pass_invocation
 def command(
     invocation: Invocation,
@@ -40,6 +49,8 @@ def command(
     env: tuple[str, ...],
     dotenv: tuple[str, ...],
     worker_label: tuple[str, ...],
+    queue: str,
+    priority: int,
 ) -> int:
     """Run one command as a DAG of one step, with history, logs and tree.
 
@@ -63,6 +74,8 @@ def command(
             base=base,
             env=variables,
             dotenv=list(dotenv),
+            queue=queue,
+            priority=priority,
         )
         with watching(invocation) as watch:
             return await app.runs.start(request, watch=watch)

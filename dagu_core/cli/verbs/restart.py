@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dagu_core.cli.invocation import Invocation, pass_invocation
-from dagu_core.cli.options import dag_argument, run_id_option
+from dagu_core.cli.options import dag_argument, priority_option, queue_option, run_id_option
 from dagu_core.cli.watching import finish, watching
 
 if TYPE_CHECKING:
@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 @click.command("restart", short_help="Stop a run and run it again under a new id.")
 @dag_argument()
 @run_id_option
+@queue_option
+@priority_option()
 @pass_invocation
-def command(invocation: Invocation, /, dag: str, run_id: str) -> int:
+def command(invocation: Invocation, /, dag: str, run_id: str, queue: str, priority: int | None) -> int:
     """Stop a running run, then run the same definition with the same parameters under a new id."""
 
+    from dagu_core.app.requests import Standing
+
     async def work(app: App) -> RunView:
+        line = Standing(queue, priority)
         with watching(invocation) as watch:
-            return await app.runs.restart(app.dags.name_of(dag), run_id, watch=watch)
+            return await app.runs.restart(app.dags.name_of(dag), run_id, watch=watch, line=line)
 
     return finish(invocation, invocation.run(work))

@@ -8,7 +8,7 @@ import click
 
 from dagu_core.base.errors import UsageError
 from dagu_core.cli.invocation import Invocation, pass_invocation
-from dagu_core.cli.options import dag_argument, text_option
+from dagu_core.cli.options import dag_argument, priority_option, queue_option, text_option
 from dagu_core.cli.watching import finish, watching
 
 if TYPE_CHECKING:
@@ -22,9 +22,19 @@ if TYPE_CHECKING:
 @text_option("--step", metavar="NAME", help="Only this step.")
 @click.option("--downstream", is_flag=True, help="With --step: and every step that depends on it.")
 @text_option("--worker-id", default="local", metavar="ID", help="Who carries the run out.")
+@queue_option
+@priority_option()
 @pass_invocation
 def command(
-    invocation: Invocation, /, dag: str, run_id: str, step: str, downstream: bool, worker_id: str
+    invocation: Invocation,
+    /,
+    dag: str,
+    run_id: str,
+    step: str,
+    downstream: bool,
+    worker_id: str,
+    queue: str,
+    priority: int | None,
 ) -> int:
     """Run a run again under the same id, with the definition it had.
 
@@ -33,8 +43,12 @@ def command(
     if downstream and not step:
         raise UsageError("--downstream needs --step")
 
+    from dagu_core.app.requests import Standing
+
     async def work(app: App) -> RunView:
+        line = Standing(queue, priority)
         with watching(invocation) as watch:
-            return await app.runs.retry(app.dags.name_of(dag), run_id, step, downstream, watch=watch)
+            name = app.dags.name_of(dag)
+            return await app.runs.retry(name, run_id, step, downstream, watch=watch, line=line)
 
     return finish(invocation, invocation.run(work))

@@ -15,6 +15,8 @@ from dagu_core.cli.options import (
     name_option,
     new_run_id_option,
     params_option,
+    priority_option,
+    queue_option,
     reference_option,
     text_option,
     working_dir_option,
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 @reference_option("--root", help="The first run above this one (NAME:RUNID).")
 @working_dir_option
 @text_option("--worker-id", default="local", metavar="ID", help="Who carries the run out.")
-@click.option("-n", "--no-queue", is_flag=True, help="Never queue (this verb never does).")
+@queue_option
+@priority_option("normal")
+@click.option("-n", "--no-queue", is_flag=True, help="Never wait for a turn, even with --queue.")
 @click.option("--disable-max-active-runs", is_flag=True, hidden=True)
 @pass_invocation
 def command(
@@ -53,11 +57,14 @@ def command(
     root: RunRef | None,
     default_working_dir: str,
     worker_id: str,
+    queue: str,
+    priority: int,
     no_queue: bool,
     disable_max_active_runs: bool,
 ) -> int:
     """Run a DAG here and now, and wait for its end.
 
+    With `--queue` it waits for its turn in that queue; without, it begins at once.
     DAG is a file or the name of one in the DAGs folder; without it a terminal gets a list to choose
     from. Words after `--` are parameters: `dagu start nightly -- DAY=2031-02-03 full`.
     """
@@ -87,6 +94,9 @@ def command(
         parent=parent,
         default_working_dir=default_working_dir,
         worker_id=worker_id,
+        queue=queue,
+        priority=priority,
+        at_once=no_queue,
     )
 
     async def work(app: App) -> RunView:

@@ -97,6 +97,7 @@ def build_plan(merged: Merged, reading: Reading, identity: Identity) -> Built:
         step_stagger=float(spec.step_stagger_sec),
         restart_wait=float(spec.restart_wait_sec),
         history_days=spec.hist_retention_days or 30,
+        history_runs=_history_runs(merged),
         max_active_runs=spec.max_active_runs or 1,
         max_active_steps=spec.max_active_steps,
         stop_grace=float(spec.max_clean_up_time_sec or DEFAULT_GRACE),
@@ -107,6 +108,12 @@ def build_plan(merged: Merged, reading: Reading, identity: Identity) -> Built:
         fields={key: plain(value) for key, value in fields.items()},
     )
     return Built(plan, specs)
+
+
+def _history_runs(merged: Merged) -> int:
+    """How many runs are kept; 0 = their age decides. Of the two keys the nearer one counts."""
+    by_days = merged.is_set("hist_retention_days") and not merged.is_set("hist_retention_runs")
+    return 0 if by_days else merged.spec.hist_retention_runs
 
 
 def _flat(merged: Merged) -> list[tuple[StepSpec, int]]:
@@ -215,6 +222,13 @@ def _check_dag(merged: Merged, reading: Reading, name: str) -> None:
             place("hist_retention_days"),
             code="W087",
             hint="use -1 to keep runs for ever",
+        )
+    if merged.is_set("hist_retention_days") and merged.is_set("hist_retention_runs"):
+        findings.error(
+            "`histRetentionRuns` and `histRetentionDays` exclude each other",
+            place("hist_retention_runs"),
+            code="D006",
+            hint="keep the one that is meant",
         )
     _check_secrets(merged, reading)
 

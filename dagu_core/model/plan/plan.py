@@ -200,6 +200,7 @@ class Plan:
     step_stagger: float = 0.0
     restart_wait: float = 0.0
     history_days: int = 30
+    history_runs: int = 0
     max_active_runs: int = 1
     max_active_steps: int = 0
     stop_grace: float = 5.0

@@ -215,6 +215,9 @@ class DagSpec(SpecModel):
     hist_retention_days: int = Field(
         30, ge=-1, le=36_500, description="Days finished runs are kept; -1 = for ever."
     )
+    hist_retention_runs: int = Field(
+        0, ge=0, le=1_000_000, description="Finished runs kept, instead of histRetentionDays; 0 = not given."
+    )
     max_active_runs: int = Field(1, ge=-1, le=100_000, description="Runs of the DAG at once in its queue.")
     max_active_steps: int = Field(0, ge=0, le=100_000, description="Steps at once; 0 = no limit.")
     max_clean_up_time_sec: Seconds = Field(

@@ -1,1 +1,33 @@
 """What this package offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dagu_calendar.filter import CalendarFilter
+from dagu_core import Command, Plan, Problem, ScheduleFilter, Settings, hookimpl
+
+
+@hookimpl
+def dagu_register_schedule_filters() -> list[type[ScheduleFilter]]:
+    return [CalendarFilter]
+
+
+@hookimpl
+def dagu_register_commands() -> list[Command]:
+    return [Command("calendar", "Import, list, show, check and remove calendars.", _command)]
+
+
+@hookimpl
+def dagu_lint(plan: Plan, settings: Settings | None) -> list[Problem]:
+    if CalendarFilter.name not in plan.fields or settings is None:
+        return []
+    from dagu_calendar.lint import problems
+
+    return problems(plan, settings.config_folder)
+
+
+def _command() -> Any:
+    from dagu_calendar.verb import command
+
+    return command

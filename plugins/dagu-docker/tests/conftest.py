@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import inspect
 import io
-import json
 import os
 import shutil
 import signal
@@ -22,7 +22,10 @@ from typing import Any
 import docker
 import pytest
 
+from dagu_core.app.app import App
+from dagu_core.base.settings import Settings
 from dagu_core.testing.requirements import require
+from dagu_docker import plugin
 
 IMAGE = "box:1"
 
@@ -162,24 +165,26 @@ class Ran:
 
     code: int
     said: str
-    details: dict[str, Any]
+    view: Any
 
-    def step(self, name: str) -> dict[str, Any]:
-        nodes = [*self.details["nodes"], *(v for k, v in self.details.items() if k.startswith("on") and v)]
-        by_name: dict[str, dict[str, Any]] = {node["step"]["name"]: node for node in nodes}
-        return by_name[name]
+    def step(self, name: str) -> Any:
+        return self.view.steps[self.view.plan.by_name[name]]
 
-    def status(self, name: str) -> str:
-        return str(self.step(name)["statusLabel"])
+    def status(self, name: str = "") -> str:
+        return str((self.step(name) if name else self.view.summary).status.label)
 
     def out(self, name: str) -> str:
-        return Path(self.step(name)["stdout"]).read_text()
+        return _text(self.step(name).stdout)
 
     def err(self, name: str) -> str:
-        return Path(self.step(name)["stderr"]).read_text()
+        return _text(self.step(name).stderr)
 
     def error(self, name: str) -> str:
-        return str(self.step(name).get("error", ""))
+        return str(self.step(name).error)
+
+
+def _text(path: str) -> str:
+    return Path(path).read_text() if path else ""
 
 
 @dataclass
@@ -238,9 +243,12 @@ class Lab:
 
     def end(self, process: subprocess.Popen[str], name: str = "flow") -> Ran:
         said, _ = process.communicate(timeout=50)
-        code, shown = self.call("status", "--json", name)
-        assert code == 0, f"{said}\n{shown}"
-        return Ran(process.returncode, said, json.loads(shown[shown.index("{") :]))
+        return Ran(process.returncode, said, asyncio.run(self._view(name)))
+
+    async def _view(self, name: str) -> Any:
+        settings = Settings.load(environ={"DAGU_HOME": str(self.home), "HOME": str(self.root)})
+        async with App.open(settings, plugins=[plugin], discover=False) as app:
+            return await app.history.get(name, "r")
 
     def run(self, text: str, *words: str, name: str = "flow") -> Ran:
         return self.end(self.start(text, *words, name=name), name)

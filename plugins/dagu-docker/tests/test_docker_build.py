@@ -130,7 +130,7 @@ def test_a_build_that_fails(lab: Any, engine: Any, context: Any, wait: Any) -> N
     ]
     ran = lab.run("\n".join(["type: graph", "steps:", *steps]))
     for name, (_, said) in WRONG.items():
-        assert (ran.status(name), ran.step(name)["exitCode"]) == ("failed", 125)
+        assert (ran.status(name), ran.step(name).exit_code) == ("failed", 125)
         assert said in ran.error(name)
     assert "there is no folder" in ran.said.split("Step started")[0]  # told when the file was read
     wait(15, lambda: engine.names() == [])

@@ -64,7 +64,7 @@ def test_gotcha_100_one_exit_code_for_retries_and_continue_on(lab: Any) -> None:
           - {{name: nothing, command: nosuch, continueOn: failed}}
         """)
     assert ran.status("retried") == "succeeded"
-    assert ran.details["statusLabel"] == "partially_succeeded"
+    assert ran.status() == "partially_succeeded"
     assert "exit status 127" in ran.error("nothing") or "exit status 126" in ran.error("nothing")
 
 
@@ -135,14 +135,7 @@ def test_a_stopped_step_leaves_the_container_to_the_handlers(lab: Any, engine: A
     ran = lab.end(process)
     assert ran.status("long") == "aborted"
     # Not even what the command had put into the background goes on.
-    assert ran.out("onCancel" if _has(ran, "onCancel") else "onAbort") == "0\n"
-
-
-def _has(ran: Any, name: str) -> bool:
-    try:
-        return bool(ran.step(name))
-    except StopIteration:
-        return False
+    assert ran.out("onCancel") == "0\n"
 
 
 def _top(engine: Any, container: str, what: str) -> int:

@@ -42,8 +42,7 @@ def ledger(lab: Any) -> list[str]:
 
 
 def recovered(lab: Any) -> Any:
-    lab.call("recover")
-    return lab.end(lab.begin("status", "flow"))
+    return lab.end(lab.begin("recover"))
 
 
 def test_X06_a_killed_engine_finds_its_attempts_again(lab: Any) -> None:
@@ -64,7 +63,7 @@ def test_X06_a_killed_engine_finds_its_attempts_again(lab: Any) -> None:
     ran = recovered(lab)
     for name in ("fresh", "several", "shared"):
         step = ran.step(name)
-        assert (ran.status(name), step["exitCode"], step["doneCount"]) == ("failed", 7, 1)
+        assert (ran.status(name), step.exit_code, step.done_count) == ("failed", 7, 1)
         assert ran.out(name).removeprefix("first\n") == lines("line", 30)
         assert ran.err(name) == lines("err", 30)
     assert sorted(ledger(lab)) == ["fresh", "several", "shared"]
@@ -91,12 +90,12 @@ def test_X06_attempts_are_found_by_label_when_everything_of_ours_was_killed(
     lab.kill_all()
     wait(20, lambda: any(each["State"] == "exited" for each in engine.api.containers(all=True)))
     ran = recovered(lab)
-    assert (ran.status("long"), ran.step("long")["doneCount"]) == ("succeeded", 1)
+    assert (ran.status("long"), ran.step("long").done_count) == ("succeeded", 1)
     assert (ran.out("long"), ran.err("long")) == (lines("line", 50), lines("err", 50))
-    assert (ran.status("short"), ran.step("short")["exitCode"]) == ("failed", 9)
+    assert (ran.status("short"), ran.step("short").exit_code) == ("failed", 9)
     assert (ran.out("short"), ran.err("short")) == (lines("line", 15), lines("err", 15))
     assert (ran.status("silent"), ran.out("silent")) == ("succeeded", "line 3\nafter\n")
-    assert (ran.status("talking"), ran.step("talking").get("exitCode")) == ("failed", None)
+    assert (ran.status("talking"), ran.step("talking").exit_code) == ("failed", None)
     assert ran.error("talking") == "lost: nobody was there to hear how the command ended"
     assert ran.out("onExit") == "0\n"
     assert sorted(ledger(lab)) == ["long", "short", "silent", "talking"]
@@ -142,7 +141,7 @@ def test_X06_a_container_that_is_ended_from_outside(lab: Any, engine: Any) -> No
     engine.api.kill("asked", signal="TERM")
     engine.api.remove_container("removed", force=True)
     ran = lab.end(process)
-    assert (ran.step("killed")["exitCode"], ran.step("asked")["exitCode"]) == (137, 3)
+    assert (ran.step("killed").exit_code, ran.step("asked").exit_code) == (137, 3)
     assert "exit status 137 (killed)" in ran.error("killed") and "(killed)" not in ran.error("asked")
     assert ran.status("removed") == "failed"
     # Whoever looks first sees it dead, or does not see it at all.
@@ -239,7 +238,7 @@ def test_X06_an_engine_that_stays_away_loses_the_attempt(
     proxy.cut()
     ran = lab.end(process)
     (name,) = engine.names()
-    assert (ran.status("one"), ran.step("one").get("exitCode")) == ("failed", None)
+    assert (ran.status("one"), ran.step("one").exit_code) == ("failed", None)
     assert ran.error("one").startswith(f"lost: unavailable: no Docker engine at {proxy.host}: No such file")
     assert f"the container {name} may go on" in ran.error("one")
     assert "may be left behind" in ran.err("one")

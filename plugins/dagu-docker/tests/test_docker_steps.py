@@ -104,7 +104,7 @@ def test_X06_what_goes_wrong_is_told(lab: Any, engine: Any) -> None:
     engine.api.remove_container("taken", force=True)
     for name, (_, said, code) in WRONG.items():
         assert said in ran.error(name)
-        assert ran.step(name).get("exitCode") == code, name
+        assert ran.step(name).exit_code == code, name
     assert "Traceback" not in ran.said
 
 
@@ -119,7 +119,7 @@ def test_without_an_engine_it_says_where_it_looked_and_retries(lab: Any) -> None
         """)
     error = ran.error("one")
     assert f"unavailable: no Docker engine at unix://{lab.root}/nobody.sock: No such file" in error
-    assert "correct DOCKER_HOST" in error and ran.step("one")["retryCount"] == 1
+    assert "correct DOCKER_HOST" in error and ran.step("one").retry_count == 1
 
 
 def test_commands_in_a_container_that_runs(lab: Any, engine: Any) -> None:

@@ -70,3 +70,36 @@ def test_output_of_an_executor_and_of_its_process_is_captured_as_one(toys: Toys,
         """)
     assert ran.out("a") == "before\nwithin\nafter\n"
     assert ran.out("b") == "before within after\n"
+
+
+def test_what_an_executor_reports_is_masked(toys: Toys) -> None:
+    secret = "swordfish-0042"
+
+    async def telling(attempt: Any) -> Outcome:
+        said = f"it is {attempt.env['TOKEN']}"
+        return Outcome(exit_code=3, message=said, warnings=(said,), details={said: [said, {"n": 1}]})
+
+    toys.environ["SOURCE"] = secret
+    toys.give(executor(telling))
+    ran = toys.run("""
+        secrets: [{name: TOKEN, provider: env, key: SOURCE}]
+        steps: [{name: s, type: toy}]
+        """)
+    assert ran.status == "failed"
+    stored = toys.use(lambda app: app.store.events(ran.view.summary.ref, limit=1000))
+    found = str(stored)
+    assert secret not in found and found.count("it is *******") >= 4
+
+
+def test_a_log_beyond_its_limit_keeps_its_beginning_and_its_end(toys: Toys) -> None:
+    async def chatty(attempt: Any) -> Outcome:
+        for number in range(3 << 10):
+            await attempt.stdout.write(f"{number:1023}\n".encode())
+        return Outcome()
+
+    toys.environ["DAGU_LOG_LIMIT"] = "1048576"
+    toys.give(executor(chatty))
+    written = Path(toys.run("steps: [{name: s, type: toy}]").step("s").stdout).read_bytes()
+    beginning, mark, end = written.partition(b"\n[1048576 bytes are not kept; the log goes on with its end]\n")
+    assert mark and len(beginning) == 1 << 20 == len(end)
+    assert beginning.split()[0] == b"0" and end.split()[-1] == b"3071"

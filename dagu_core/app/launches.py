@@ -1,0 +1,105 @@
+"""What a run is made of, from a request, or from what was stored of an earlier one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dagu_core.app.requests import Standing, StartRequest
+from dagu_core.base.names import check_dag_name, check_run_id
+from dagu_core.base.places import Problem
+from dagu_core.contracts.store import StoredRun
+from dagu_core.engine.new_run import Launch
+from dagu_core.model.plan.plan import Param
+from dagu_core.model.run.run import ENV, QUEUE_OVERRIDDEN, RunRef
+from dagu_core.model.values.params import params_from_argv, parse_params
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+
+class Launches:
+    """Reads definitions, parameters and queues into launches; writes nothing."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def launch_of(self, request: StartRequest) -> Launch:
+        """What a request stands for, read and checked. Raises NotFound, InvalidDefinition, Invalid."""
+        app = self.app
+        run_id = check_run_id(request.run_id) if request.run_id else app.clock.new_run_id()
+        if request.from_run_id:
+            dag = app.dags.name_of(request.dag)
+            stored = await app.store.load(RunRef(dag, request.from_run_id))
+            launch = await self.launch_again(stored, run_id)
+            ref = RunRef(check_dag_name(request.name), run_id) if request.name else launch.ref
+            environ = {**launch.environ, **request.env}
+            launch = replace(launch, ref=ref, worker=request.worker_id, environ=environ, extra=request.extra)
+            return self.standing(launch, Standing(request.queue))
+        if request.text:
+            definition = app.dags.check(request.text, name=request.name, base=request.base or None)
+        else:
+            definition = app.dags.read(request.dag, name=request.name)
+        plan = definition.plans[0]
+        if request.queue or (plan.queue and app.settings.queues.strict):
+            app.queues.check(request.queue or plan.queue)
+        overrides: tuple[Param, ...] = ()
+        if request.words:
+            overrides = params_from_argv(request.words)
+        elif request.params is not None:
+            overrides = parse_params(request.params)
+        return Launch(
+            plan=plan,
+            ref=RunRef(plan.name, run_id),
+            overrides=overrides,
+            fallback_dir=request.default_working_dir or app.settings.core.work_dir,
+            environ=self.environ() | dict(request.env),
+            extra=request.extra,
+            root=request.root,
+            parent=request.parent,
+            worker=request.worker_id,
+            queue=request.queue,
+            priority=request.priority,
+            notes=[_note(problem, plan.source.path) for problem in definition.warnings],
+        )
+
+    async def launch_again(self, stored: StoredRun, run_id: str) -> Launch:
+        """A launch from what was stored: the same definition, the same parameters."""
+        summary = stored.summary
+        source = await self.app.store.definition(summary.definition)
+        plan = self.app.dags.plan_of(source, name=summary.ref.dag, as_child=summary.parent is not None)
+        return Launch(
+            plan=plan,
+            ref=RunRef(summary.ref.dag, run_id),
+            params=summary.params,
+            environ=self.environ() | summary.env,
+            root=summary.root if summary.parent else None,
+            parent=summary.parent,
+            parent_step=summary.parent_step,
+            queue=summary.queue,
+            priority=summary.priority,
+            extra={key: value for key, value in summary.extra.items() if key in (ENV, QUEUE_OVERRIDDEN)},
+        )
+
+    def standing(self, launch: Launch, line: Standing) -> Launch:
+        """The launch in another queue, or with another priority. Raises Invalid."""
+        if line.queue:
+            self.app.queues.check(line.queue)
+            extra = {**launch.extra, QUEUE_OVERRIDDEN: "true"}
+            launch = replace(launch, queue=line.queue, extra=extra)
+        return launch if line.priority is None else replace(launch, priority=line.priority)
+
+    def environ(self) -> dict[str, str]:
+        """The variables every run begins with."""
+        environ = dict(self.app.settings.environ)
+        if shell := self.app.settings.core.default_shell:
+            environ["DAGU_DEFAULT_SHELL"] = shell
+        if home := self.app.settings.home:
+            environ["DAGU_HOME"] = str(home)
+        return environ
+
+
+def _note(problem: Problem, path: str) -> tuple[str, str]:
+    """A warning about a definition as it is told in the log of its run."""
+    place = f"{path}:{problem.place.line}:{problem.place.column}: " if path else ""
+    return problem.code, f"{place}{problem.message}" + (f" ({problem.hint})" if problem.hint else "")

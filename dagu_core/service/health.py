@@ -1,0 +1,52 @@
+"""The health page of a service: one small answer over HTTP, on loopback unless told otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dagu_core.base.errors import Unavailable
+
+_PATIENCE = 5.0
+
+
+class HealthPage:
+    """Answers `GET /health` with what `tell` says. A port of 0 or less = no page."""
+
+    def __init__(self, host: str, port: int, tell: Callable[[], Mapping[str, Any]]) -> None:
+        self._host, self._port, self._tell = host, port, tell
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> HealthPage:
+        if self._port > 0:
+            try:
+                self._server = await asyncio.start_server(self._answer, self._host, self._port)
+            except OSError as error:
+                where = f"{self._host}:{self._port}"
+                raise Unavailable(
+                    f"cannot listen on {where}: {error.strerror}", hint="set scheduler.port, 0 = no page"
+                ) from None
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+            async with asyncio.timeout(_PATIENCE):
+                head = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n", 1)[0].split(b" ")
+                found = (
+                    head[0] in (b"GET", b"HEAD") and len(head) > 1 and head[1].split(b"?")[0] == b"/health"
+                )
+                body = json.dumps(self._tell() if found else {"status": "not found"}).encode()
+                status = b"200 OK" if found else b"404 Not Found"
+                writer.write(
+                    b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+                    b"Connection: close\r\n\r\n%s" % (status, len(body), b"" if head[0] == b"HEAD" else body)
+                )
+                await writer.drain()
+        writer.close()

@@ -1,0 +1,273 @@
+"""The time a scheduler leads: what is due is done, what was missed looked after, what waits let go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from dagu_core.app.accepting import Hold
+from dagu_core.app.held import held_runs, let_first_go
+from dagu_core.app.overlap import Arrival
+from dagu_core.app.services import wake_runners
+from dagu_core.base.errors import DaguError, LostOwnership, Unavailable
+from dagu_core.model.plan.plan import Plan
+from dagu_core.model.run.run import RunSummary
+from dagu_core.service.catching_up import CatchingUp
+from dagu_core.service.definitions import Changes, Definitions
+from dagu_core.service.firing import Firing
+from dagu_core.service.marks import Marks
+from dagu_core.service.timetable import Due, Missed, Timetable, line_of
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+#: seconds between two looks at the clock, which somebody may set; two marks; two looks at what is
+#: held; and two looks at all that is
+LOOK, MARK, HELD_LOOK, ALL_HELD = 1.0, 0.5, 0.1, 5.0
+#: a clock that went back by more than this is planned anew
+_BACK = 60.0
+#: starts at work at once
+_AT_ONCE = 32
+_BREATH = 100
+
+
+class Reign:
+    """One period of leadership. `sure` raises LostOwnership when it may be over; `say` hears of
+    what people should know about a DAG."""
+
+    def __init__(
+        self,
+        app: App,
+        definitions: Definitions,
+        sure: Callable[[], Awaitable[None]],
+        say: Callable[[str, str], None],
+    ) -> None:
+        self.app, self.definitions, self.sure, self._say = app, definitions, sure, say
+        self.firing = Firing(app, lambda: list(definitions.plans.values()), sure, self.arrived)
+        self.timetable = Timetable()
+        self.arrivals: list[Arrival] = []
+        self._catching_up = CatchingUp(app, self.firing)
+        self._work: dict[str, asyncio.Task[None]] = {}
+        self._open: dict[int, float] = {}
+        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._news, self._queued, self._held = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._released: deque[float] = deque()
+        self._looked = 0.0
+        self._touched = False
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    # -- the table -------------------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Read the marks and put every DAG where the last leader left it."""
+        now = self.app.clock.now()
+        self.marks = await Marks.load(self.app)
+        plans = self.definitions.plans
+        await self.marks.meet(plans.values(), self.marks.dags - plans.keys(), now)
+        self._looked = self.marks.passed
+        for number, plan in enumerate(list(plans.values())):
+            self._put(plan, self.marks.passed)
+            if number % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+
+    async def change(self, changes: Changes) -> None:
+        """Files have changed: plan the DAGs anew that are due at other times, from now on."""
+        now = self.app.clock.now()
+        plans = self.definitions.plans
+        await self.sure()
+        await self.marks.meet([plans[name] for name in changes.changed], changes.gone, now)
+        for name in changes.gone:
+            self.timetable.remove(name)
+        for name in changes.changed:
+            line = self.timetable.lines.get(name)
+            if line is not None and (line.plan.schedule, line.plan.fields) == (
+                plans[name].schedule,
+                plans[name].fields,
+            ):
+                line.plan = plans[name]
+            else:
+                self._put(plans[name], now)
+        self._news.set()
+
+    def _put(self, plan: Plan, after: float) -> None:
+        seen = self.marks.seen(plan.name)
+        try:
+            self.timetable.put(
+                line_of(plan, lambda plan: self.app.schedules.planner(plan, seen), seen, after)
+            )
+        except DaguError as error:
+            self.timetable.remove(plan.name)
+            self._say(plan.name, str(error))
+
+    # -- what is due -----------------------------------------------------------------------------------
+
+    async def serve(self) -> None:
+        """Do what is due when it is due, for ever. Raises LostOwnership."""
+        loops = (self._keep_time, self._wake, self._let_go, self._keep_marks)
+        tasks = [asyncio.create_task(each()) for each in loops]
+        waits: list[asyncio.Future[None]] = [*tasks, self._over]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+        finally:
+            await _end([*tasks, *self._work.values()])
+            if not self._over.done():
+                self._over.cancel()
+
+    async def one_pass(self) -> None:
+        """Do what is due by now, and wait until it is done."""
+        while not self._take(self.app.clock.now()):
+            pass
+        await asyncio.gather(*self._work.values())
+        if self._over.done():
+            self._over.result()
+        await self.mark()
+        await wake_runners(self.app)
+
+    async def mark(self) -> None:
+        """Keep up to when everything was handled."""
+        if self._touched:
+            self._touched = False
+            await self.sure()
+            await self.marks.pass_(min(self._open.values(), default=self._looked + 0.001) - 0.001)
+
+    async def _keep_time(self) -> None:
+        before, counted = self.app.clock.now(), time.monotonic()
+        while True:
+            self._news.clear()
+            now, counts = self.app.clock.now(), time.monotonic()
+            if (now - before) - (counts - counted) < -_BACK:
+                self.timetable.rearm(now)
+            before, counted = now, counts
+            if not self._take(now):
+                await asyncio.sleep(0)
+                continue
+            at = self.timetable.next_at()
+            wait = LOOK if at is None else min(LOOK, max(0.0, at - self.app.clock.now()))
+            await _heard(self._news, wait)
+
+    def _take(self, now: float) -> bool:
+        """Begin what is due; whether that was all of it."""
+        taken = list(self.timetable.pop(now, _BREATH))
+        for each in taken:
+            self._begin(each)
+        if (at := self.timetable.next_at()) is not None and at <= now:
+            return False
+        self._looked = max(self._looked, now)
+        return True
+
+    def _begin(self, each: Due | Missed) -> None:
+        self._touched = True
+        name, token = each.line.plan.name, id(each)
+        self._open[token] = each.slot.at if isinstance(each, Due) else each.after
+        task = asyncio.create_task(self._handle(each, self._work.get(name)))
+        self._work[name] = task
+        task.add_done_callback(lambda done: self._done(name, token, done))
+
+    def _done(self, name: str, token: int, task: asyncio.Task[None]) -> None:
+        if self._work.get(name) is task:
+            del self._work[name]
+        if task.cancelled():
+            return
+        if (error := task.exception()) is None:
+            del self._open[token]
+        elif not self._over.done():
+            self._over.set_exception(error)
+
+    async def _handle(self, each: Due | Missed, before: asyncio.Task[None] | None) -> None:
+        """Carry out one item, after the one before it of the same DAG. Raises LostOwnership."""
+        if before is not None:
+            await asyncio.wait([before])
+        async with self._room:
+            while True:
+                try:
+                    if isinstance(each, Missed):
+                        await self._catching_up.handle(each)
+                    else:
+                        await self.firing.fire(each)
+                    return
+                except LostOwnership:
+                    raise
+                except Unavailable:
+                    # A store that is away for a moment: what is due stays due.
+                    await asyncio.sleep(MARK)
+
+    # -- what follows ----------------------------------------------------------------------------------
+
+    def arrived(self, arrival: Arrival) -> None:
+        self.arrivals.append(arrival)
+        del self.arrivals[:-1000]
+        if arrival.outcome == "held":
+            self._held.set()
+        elif arrival.outcome in ("queued", "exists"):
+            self._queued.set()
+
+    async def _wake(self) -> None:
+        while True:
+            await self._queued.wait()
+            self._queued.clear()
+            with _patience():
+                await wake_runners(self.app)
+            await asyncio.sleep(0.01)
+
+    async def _keep_marks(self) -> None:
+        while True:
+            await asyncio.sleep(MARK)
+            with _patience():
+                await self.mark()
+
+    async def _let_go(self) -> None:
+        """Let held runs go as soon as there is room."""
+        while True:
+            self._held.clear()
+            with _patience():
+                lines = await held_runs(self.app)
+                until = time.monotonic() + ALL_HELD
+                while lines and time.monotonic() < until and not self._held.is_set():
+                    began = time.monotonic()
+                    await self.sure()
+                    for name in list(lines):
+                        await self._let_first_go(lines, name)
+                    await _heard(self._held, max(HELD_LOOK, 5 * (time.monotonic() - began)))
+            await _heard(self._held, ALL_HELD)
+
+    async def _let_first_go(self, lines: dict[str, list[tuple[Hold, RunSummary]]], name: str) -> None:
+        batched = lines[name][0][0].why == "catchup"
+        while self._released and self._released[0] < time.monotonic() - 60:
+            self._released.popleft()
+        most = self.app.settings.scheduler.catchup_per_minute - len(self._released)
+        for gone in await let_first_go(self.app, lines[name], most if batched else _AT_ONCE):
+            if batched:
+                self._released.append(time.monotonic())
+            self.arrived(Arrival("queued", gone.ref))
+        if not lines[name]:
+            del lines[name]
+
+
+@contextlib.contextmanager
+def _patience() -> Iterator[None]:
+    """A store that is away for a moment is asked again; leadership that is lost is lost."""
+    try:
+        yield
+    except LostOwnership:
+        raise
+    except Unavailable:
+        pass
+
+
+async def _heard(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

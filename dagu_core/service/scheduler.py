@@ -1,0 +1,180 @@
+"""The scheduler service: a candidate that leads when nobody else does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from dagu_core.app import decisions
+from dagu_core.app.services import RENEWED, register, unregister
+from dagu_core.base.errors import Conflict, DaguError, LostOwnership, Unavailable
+from dagu_core.engine.liveness import EngineLock
+from dagu_core.service.definitions import Changes, Definitions
+from dagu_core.service.folder_watch import FolderWatch
+from dagu_core.service.leadership import Leadership
+from dagu_core.service.reign import Reign
+from dagu_core.service.trigger_crew import TriggerCrew
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+#: seconds everything gets to let go at the end
+PATIENCE = 1.0
+
+
+class Scheduler:
+    """One candidate; make it with `candidate`. `say` hears what people should know."""
+
+    def __init__(self, app: App, engine: str, say: Callable[[str], None]) -> None:
+        self.app, self.engine, self._say = app, engine, say
+        self.definitions = Definitions(app, self._broken)
+        self.leadership = Leadership(app, engine)
+        self._reign: Reign | None = None
+        self._crew: TriggerCrew | None = None
+        self._since = app.clock.now()
+        self._reports: list[tuple[str, str]] = []
+
+    def health(self) -> dict[str, Any]:
+        """How it fares, as data."""
+        return {
+            "status": "healthy",
+            "leader": self._reign is not None,
+            "engine": self.engine,
+            "dags": len(self.definitions.plans),
+            "problems": self.definitions.problems,
+        }
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Lead whenever possible, until `stop` is set; then let go of everything."""
+        await self._note()
+        await asyncio.to_thread(self.definitions.refresh)
+        tasks = [asyncio.create_task(self._keep_note()), asyncio.create_task(self._watch())]
+        work = asyncio.create_task(self._lead_for_ever())
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({work, stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for each in (work, *tasks):
+                if each.done():
+                    each.result()
+        finally:
+            await _ended([work, stopped, *tasks])
+            with contextlib.suppress(DaguError, TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await self.leadership.give_up()
+                    await unregister(self.app, "scheduler", self.engine)
+
+    async def one_pass(self) -> Reign:
+        """Do what is due by the clock of the app, once. Raises Conflict while another one leads."""
+        await asyncio.to_thread(self.definitions.refresh)
+        if not await self.leadership.try_once():
+            raise Conflict("another scheduler leads", hint="stop it first, or look at what it does")
+        try:
+            reign = Reign(self.app, self.definitions, self.leadership.sure, self._told)
+            await reign.prepare()
+            await self._report()
+            await reign.one_pass()
+        finally:
+            await self.leadership.give_up()
+        return reign
+
+    async def _lead_for_ever(self) -> None:
+        while True:
+            try:
+                await self.leadership.win()
+                await self._lead()
+            except LostOwnership:
+                self._say("another scheduler leads: standing by")
+            except Unavailable as error:
+                self._say(str(error))
+                await asyncio.sleep(PATIENCE)
+
+    async def _lead(self) -> None:
+        reign = Reign(self.app, self.definitions, self.leadership.sure, self._told)
+        keeping = asyncio.create_task(self.leadership.keep())
+        crew = TriggerCrew(self.app, reign.firing, reign.arrived)
+        serving: asyncio.Task[None] | None = None
+        try:
+            await reign.prepare()
+            await self._report()
+            await crew.update(self.definitions.plans.values())
+            self._reign, self._crew = reign, crew
+            self._say(f"leading: {len(self.definitions.plans)} scheduled DAGs")
+            serving = asyncio.create_task(reign.serve())
+            done, _ = await asyncio.wait({keeping, serving}, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+        finally:
+            self._reign = self._crew = None
+            await _ended([keeping, *([serving] if serving else [])])
+            await crew.close()
+            if self.leadership.leads:
+                with contextlib.suppress(DaguError, TimeoutError):
+                    async with asyncio.timeout(PATIENCE):
+                        await reign.mark()
+
+    async def _watch(self) -> None:
+        async for paths in FolderWatch([self.definitions.folder, self.definitions.base.parent]).changes():
+            changes = await asyncio.to_thread(self.definitions.refresh, paths)
+            with contextlib.suppress(LostOwnership):
+                await self._report()
+                if changes != Changes() and self._reign is not None and self._crew is not None:
+                    await self._reign.change(changes)
+                    await self._crew.update(self.definitions.plans.values())
+
+    def _broken(self, dag: str, text: str) -> None:
+        """From the thread that reads files: only kept."""
+        self._reports.append((dag, text))
+
+    def _told(self, dag: str, text: str) -> None:
+        self._say(f"{dag}: {text}")
+
+    async def _report(self) -> None:
+        """Tell of broken files; the leader keeps it, too."""
+        reports, self._reports = self._reports, []
+        for dag, text in reports:
+            self._told(dag, text)
+            if self.leadership.leads:
+                with contextlib.suppress(Unavailable):
+                    first = text.splitlines()[0][:500]
+                    await decisions.record(self.app, dag, "refused", "definition", first)
+
+    async def _note(self) -> None:
+        leads = self._reign is not None
+        await register(self.app, "scheduler", self.engine, self._since, leader=leads)
+
+    async def _keep_note(self) -> None:
+        while True:
+            await asyncio.sleep(RENEWED)
+            with contextlib.suppress(Unavailable):
+                await self._note()
+
+
+@asynccontextmanager
+async def candidate(app: App, say: Callable[[str], None] = lambda text: None) -> AsyncIterator[Scheduler]:
+    """A scheduler of this process, which lives as long as its engine lock is held."""
+    engine = f"s{app.clock.new_token(12)}"
+    lock = EngineLock(app.settings.paths.data, engine)
+    try:
+        lock.hold()
+    except OSError as error:
+        raise Unavailable(f"cannot write {error.filename}: {error.strerror}") from None
+    try:
+        yield Scheduler(app, engine, say)
+    finally:
+        lock.release()
+
+
+def log_to_stderr(text: str) -> None:
+    """Say it where the log of a service goes."""
+    sys.stderr.write(f"scheduler: {text}\n")
+    sys.stderr.flush()
+
+
+async def _ended(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
