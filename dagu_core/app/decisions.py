@@ -14,19 +14,21 @@ NAMESPACE = "decisions"
 #: seconds a decision is kept
 KEPT = 30 * 86_400.0
 _MOST = 100_000
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Why something due was not done. `kind` is what became of it (skipped, missed, truncated,
     superseded, dropped, refused), `reason` a code, `detail` the sentence; `due` the instant in
-    question, `at` when it was decided (epoch seconds)."""
+    question, `at` when it was decided (epoch seconds), `count` how often."""
 
     at: float
     kind: str
     reason: str
     detail: str = ""
     due: float | None = None
+    count: int = 1
 
 
 async def record(
@@ -48,6 +50,29 @@ async def record(
             if due is not None and known and all(known.value.get(word) == value[word] for word in same):
                 return
         number += 1
+
+
+async def tally(app: App, dag: str, kind: str, reason: str, detail: str, count: int) -> None:
+    """Add to the one decision of today of this kind, reason and sentence."""
+    at = app.clock.now()
+    today = at - at % _DAY
+    value = {"at": at, "due": None, "kind": kind, "reason": reason, "detail": detail, "count": count}
+    number = round(today * 1e9)
+    while True:
+        key = f"{dag}/{number:020}"
+        known = await app.store.get(NAMESPACE, key)
+        if known is None:
+            expected, total = 0, count
+        elif all(known.value.get(word) == value[word] for word in ("due", "kind", "reason", "detail")):
+            expected, total = known.version, count + known.value.get("count", 1)
+        else:
+            number += 1  # another decision about this instant
+            continue
+        try:
+            await app.store.put(NAMESPACE, key, value | {"count": total}, expected=expected, ttl=KEPT)
+            return
+        except Conflict:
+            continue
 
 
 async def of(app: App, dag: str, limit: int = 20) -> list[Decision]:

@@ -60,7 +60,8 @@ class Queues(QueueRules):
         """One queue, and what waits in it in order. Raises NotFound when nobody knows it."""
         state = next((state for state in await self.app.store.queues() if state.name == name), None)
         orders = await self.orders_of(name)
-        if state is None and orders == Orders() and self.app.settings.queues.limit(name) is None:
+        known = state or orders != Orders() or self.app.settings.queues.limit(name) is not None
+        if not known and not await self.app.store.find(RunQuery(queue=name, roots_only=False, limit=1)):
             raise NotFound(f"there is no queue {name!r}", hint="`dagu queue list` shows the queues")
         view = await self._view(name, state, orders)
         waiting = await self.waiting(name)

@@ -10,6 +10,7 @@ from dagu_core.app.requests import StartRequest
 from dagu_core.base.zones import zone_named
 from dagu_core.contracts.trigger import Fire
 from dagu_core.model.plan.plan import Plan
+from dagu_core.model.run.run import DEFAULT_PRIORITY
 from dagu_core.schedule.slots import Slot
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def request_of(
     *,
     type: str,
     previous: float | None,
-    priority: int = 0,
+    priority: int = DEFAULT_PRIORITY,
     queue: str = "",
 ) -> StartRequest:
     """The request for the run of a slot; the first entry decides about params and queue."""

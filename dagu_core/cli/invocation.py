@@ -86,7 +86,7 @@ class Invocation:
         from dagu_core.cli.event_loop import run_to_end
 
         async def with_app() -> T:
-            async with App.open(self.settings, host=self.host) as app:
+            async with App.open(self.settings, host=self.host, clock=self.clock) as app:
                 return await work(app)
 
         if not self.cpu_profile:

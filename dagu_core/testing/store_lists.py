@@ -15,7 +15,7 @@ from dagu_core.testing.store_suite import NOTE, SOURCE, StoreSuite, summary
 
 
 class ListCases(StoreSuite):
-    """Find, ownership, claim, delete."""
+    """Find, ownership, delete."""
 
     # -- find -------------------------------------------------------------------------------------
 
@@ -96,46 +96,6 @@ class ListCases(StoreSuite):
             assert (stored.fence, stored.engine, stored.host) == (8, f"e{results.index(8)}", "h")
             with pytest.raises(Conflict):
                 await store.commit(Change(summary(fence=7)))
-
-        self.run(test)
-
-    def test_claim_takes_by_priority_then_age(self) -> None:
-        async def test(store: StateStore) -> None:
-            for run_id, priority, queued_at, queue in (
-                ("late", 0, 9.0, "q"),
-                ("early", 0, 1.0, "q"),
-                ("high", 5, 5.0, "q"),
-                ("other", 9, 1.0, "p"),
-            ):
-                queued = summary(
-                    run_id, status=RunStatus.QUEUED, queue=queue, priority=priority, queued_at=queued_at
-                )
-                await store.create(Change(queued), SOURCE)
-            await store.create(Change(summary("running", status=RunStatus.RUNNING, queue="q")), SOURCE)
-            claimed = await store.claim("q", engine="e", host="h", limit=2)
-            assert [one.summary.ref.run_id for one in claimed] == ["high", "early"]
-            taken = (await store.load(claimed[0].summary.ref)).summary
-            assert claimed[0].summary == taken
-            assert (taken.status, taken.fence, taken.engine, taken.host) == (RunStatus.RUNNING, 2, "e", "h")
-            assert [
-                one.summary.ref.run_id for one in await store.claim("", engine="e", host="h", limit=9)
-            ] == [
-                "other",
-                "late",
-            ]
-            assert await store.claim("", engine="e", host="h") == []
-
-        self.run(test)
-
-    def test_no_run_is_claimed_twice(self) -> None:
-        async def test(store: StateStore) -> None:
-            for n in range(20):
-                await store.create(Change(summary(f"r{n}", status=RunStatus.QUEUED, queue="q")), SOURCE)
-            claims = await asyncio.gather(
-                *(store.claim("q", engine="e", host="h", limit=3) for _ in range(10))
-            )
-            refs = [one.summary.ref for claim in claims for one in claim]
-            assert len(refs) == len(set(refs)) == 20
 
         self.run(test)
 

@@ -73,8 +73,7 @@ class Settings:
         self.environ = environ
         #: the configuration file in use, None when there is none
         self.file = file
-        self._home = home
-        self._document = document
+        self._home, self._document = home, document
         self._flags = {folded(name): value for name, value in flags.items() if value is not None}
         self._sections: dict[type[SettingsSection], SettingsSection] = {}
         self._sources: dict[str, str] = {}
@@ -136,11 +135,6 @@ class Settings:
     def worker(self) -> WorkerSettings:
         """The runner processes."""
         return self.section(WorkerSettings)
-
-    @property
-    def history(self) -> HistorySettings:
-        """How much of the past is kept."""
-        return self.section(HistorySettings)
 
     @property
     def scheduler(self) -> SchedulerSettings:

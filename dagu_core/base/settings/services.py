@@ -6,7 +6,15 @@ from typing import ClassVar, Literal
 
 from pydantic import SecretStr, field_validator
 
-from dagu_core.base.settings.section import Duration, Pairs, SettingsItem, SettingsSection, Size, Words, setting
+from dagu_core.base.settings.section import (
+    Duration,
+    Pairs,
+    SettingsItem,
+    SettingsSection,
+    Size,
+    Words,
+    setting,
+)
 
 
 class RemoteNode(SettingsItem):

@@ -16,9 +16,15 @@ from dagu_core.model.status import RunStatus
 DB = sqlite3.Connection
 QUEUED = f"status = {RunStatus.QUEUED:d}"
 TAKES_SLOT = f"status = {RunStatus.RUNNING:d} AND slot > 0"
-COUNT_SLOTS = f"SELECT count(*) FROM runs WHERE queue = ? AND slot = ? AND {TAKES_SLOT}"
-COUNT_ALL_SLOTS = f"SELECT queue, count(*) FROM runs WHERE {TAKES_SLOT} AND slot = {HELD} GROUP BY queue"
-COUNT_WAITING = f"SELECT queue, engine, count(*) FROM runs WHERE {QUEUED} GROUP BY queue, engine"
+# Each is bound to its index: walking all runs that are queued or running would do, but not fast.
+COUNT_SLOTS = f"SELECT count(*) FROM runs INDEXED BY runs_slots WHERE queue = ? AND slot = ? AND {TAKES_SLOT}"
+COUNT_ALL_SLOTS = (
+    f"SELECT queue, slot, count(*) FROM runs INDEXED BY runs_slots WHERE {TAKES_SLOT} GROUP BY queue, slot"
+)
+COUNT_WAITING = (
+    "SELECT queue, engine, count(*) FROM runs INDEXED BY runs_queued_in"
+    f" WHERE {QUEUED} GROUP BY queue, engine"
+)
 PARENTS = f"SELECT parent FROM runs WHERE {QUEUED} AND queue = ? AND engine > '' AND parent <> ''"
 NEXT = f"SELECT dag, run_id FROM runs WHERE {QUEUED} AND queue = ? AND engine = ''"
 IN_ORDER = " ORDER BY priority DESC, queued_at, id LIMIT ?"
@@ -87,7 +93,7 @@ def queues(db: DB) -> list[QueueState]:
     counted: Counter[tuple[str, bool]] = Counter()
     for name, engine, count in db.execute(COUNT_WAITING):
         counted[name, bool(engine)] += count
-    used = dict(db.execute(COUNT_ALL_SLOTS).fetchall())
+    used = {name: count for name, slot, count in db.execute(COUNT_ALL_SLOTS) if slot == HELD}
     found = []
     for name in sorted({name for name, _ in counted} | used.keys()):
         first = db.execute(NEXT + IN_ORDER, (name, 1)).fetchone()

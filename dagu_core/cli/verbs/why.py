@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagu_core.base.clock import rfc3339
+from dagu_core.base.errors import NotFound
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import dag_argument, json_option, run_id_option
 from dagu_core.cli.output import as_json, as_table, say
@@ -14,9 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dagu_core.app.app import App
+    from dagu_core.app.decisions import Decision
     from dagu_core.app.history import Reason
 
 HEADINGS = ("SUBJECT", "STATUS", "REASON", "CODE")
+DECIDED = ("DUE", "WHAT", "WHY", "CODE")
+#: starts that were not made, as far as they are told
+_LATEST = 20
 
 
 @click.command("why", short_help="Tell why steps were skipped, wait or never started.")
@@ -25,21 +31,52 @@ HEADINGS = ("SUBJECT", "STATUS", "REASON", "CODE")
 @json_option
 @pass_invocation
 def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> int:
-    """Tell why steps of a run were skipped or aborted, wait, or never started."""
+    """Tell why steps of a run were skipped or aborted, wait, or never started; of a DAG also which
+    starts were not made of late, and why."""
 
-    async def work(app: App) -> Sequence[Reason]:
-        return await app.history.why(app.dags.name_of(dag), run_id)
+    async def work(app: App) -> tuple[Sequence[Reason], Sequence[Decision]]:
+        from dagu_core.app import decisions
 
-    reasons = invocation.run(work)
+        name = app.dags.name_of(dag)
+        decided = [] if run_id else await decisions.of(app, name, _LATEST)
+        try:
+            return await app.history.why(name, run_id), decided
+        except NotFound:
+            if not decided:
+                raise
+            return [], decided
+
+    reasons, decided = invocation.run(work)
     if in_json:
-        say(as_json([shape(reason) for reason in reasons]))
-    elif reasons:
+        say(as_json([*map(shape, reasons), *map(decision_shape, decided)]))
+        return 0
+    if reasons:
         say(as_table(HEADINGS, map(row, reasons)))
-    else:
+    elif not decided:
         say("Nothing to explain: every step ran")
-    if not in_json and (foreign := {each.provider for each in reasons} - {"", "dagu"}):
+    if decided:
+        say(("\n" if reasons else "") + as_table(DECIDED, map(decision_row, decided)))
+    if foreign := {each.provider for each in reasons} - {"", "dagu"}:
         say(f"\nStep types brought by {', '.join(sorted(foreign))}")
     return 0
+
+
+def decision_row(decision: Decision) -> tuple[str, ...]:
+    """One line about a start that was not made."""
+    due = "" if decision.due is None else rfc3339(decision.due)
+    return due or rfc3339(decision.at), decision.kind, decision.detail, decision.reason
+
+
+def decision_shape(decision: Decision) -> dict[str, str]:
+    """The same as JSON data."""
+    return {
+        "subject": "schedule",
+        "status": decision.kind,
+        "code": decision.reason,
+        "message": decision.detail,
+        "at": rfc3339(decision.at),
+        "due": rfc3339(decision.due),
+    }
 
 
 def row(reason: Reason) -> tuple[str, ...]:

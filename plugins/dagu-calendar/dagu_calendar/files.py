@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
 import os
-from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,12 +20,12 @@ _MOST_BYTES = 4_000_000
 Stamp = tuple[int, int, int]
 
 
-def day_of(value: Any) -> date:
+def day_of(value: Any) -> datetime.date:
     """A date as YAML or a text gives it. Raises ValueError."""
-    if type(value) is date:
+    if type(value) is datetime.date:
         return value
     try:
-        return date.fromisoformat(value.strip())
+        return datetime.date.fromisoformat(value.strip())
     except (AttributeError, ValueError):
         raise ValueError(f"must be a date such as 2026-12-24, not {str(value)[:40]!r}") from None
 
@@ -40,7 +40,7 @@ class Holiday(Config):
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, data: Any) -> Any:
-        return {"date": data} if isinstance(data, str | date) else data
+        return {"date": data} if isinstance(data, str | datetime.date) else data
 
     @field_validator("date", mode="before")
     @classmethod
@@ -48,7 +48,7 @@ class Holiday(Config):
         return day_of(value).isoformat()
 
     @property
-    def day(self) -> date:
+    def day(self) -> datetime.date:
         """The day."""
         return day_of(self.date)
 
@@ -146,6 +146,11 @@ def read_file(path: Path) -> CalendarFile:
         raise Unavailable(f"cannot read {path}: {error.strerror}") from None
     if len(data) > _MOST_BYTES:
         raise Invalid(f"{path}: too large for a calendar")
+    return parsed(path, data)
+
+
+def parsed(path: Path, data: bytes) -> CalendarFile:
+    """The calendar in the content of the file. Raises Invalid."""
     try:
         return CalendarFile.model_validate(_loaded(path, data))
     except ValidationError as error:

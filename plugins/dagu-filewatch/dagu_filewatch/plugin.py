@@ -1,1 +1,13 @@
 """What this package offers."""
+
+from __future__ import annotations
+
+from dagu_core import ClockTrigger, Trigger, hookimpl
+from dagu_filewatch.trigger import FileTrigger
+
+DAGU_API = 1
+
+
+@hookimpl
+def dagu_register_triggers() -> list[type[Trigger] | type[ClockTrigger]]:
+    return [FileTrigger]

@@ -29,21 +29,22 @@ _LINES = """exec 3<&0 4>&1 5>&2 </dev/null
 @EXPORTS@
 own= deaf=1
 if command -v setsid >/dev/null 2>&1; then own=setsid; elif (set -m) 2>/dev/null; then set -m 2>/dev/null; fi
-env --default-signal=INT,QUIT true 2>/dev/null && own="$own env --default-signal=INT,QUIT" deaf=
+env --default-signal true 2>/dev/null && own="$own env --default-signal" deaf=
 env @MARK@ $own /bin/sh -c @START@ @TOKEN@ @COMMAND@ 3<&- 4>&- 5>&- &
 pid=$!
 exec >/dev/null 2>&1
 (
   exec 4>&- 5>&-
+  # A shell that is just being replaced by its command may swallow a signal.
+  sleep 0.1
   IFS=' ' read -r signal left <&3 || signal=
   trap '' TERM
   [ -n "$signal" ] || { signal=TERM; left=@GRACE@; }
   case $deaf$signal in 1INT | 1QUIT) signal=TERM ;; esac
   kill -s "$signal" -- "-$pid" || kill -s "$signal" "$pid"
-  while [ "$left" -gt 0 ] && { kill -0 -- "-$pid" || kill -0 "$pid"; }; do
+  while [ "$left" -gt 0 ] && { kill -s 0 -- "-$pid" || kill -s 0 "$pid"; }; do
     sleep 0.1 || { sleep 1; left=$((left - 9)); }
     left=$((left - 1))
-    # A shell that is just being replaced by its command may swallow a signal.
     [ $((left % 50)) -ne 0 ] || kill -s "$signal" -- "-$pid"
   done
   kill -s KILL -- "-$pid" || kill -s KILL "$pid"

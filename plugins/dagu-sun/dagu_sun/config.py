@@ -68,7 +68,9 @@ class SunConfig(Config):
     twilight: Literal["civil", "nautical", "astronomical"] = Field(
         "civil", description="Which dawn or dusk: the sun 6, 12 or 18 degrees below the horizon."
     )
-    fallback: str = Field("", description="Time of day for days without the event; none: nothing starts then.")
+    fallback: str = Field(
+        "", description="Time of day for days without the event; none: nothing starts then."
+    )
 
     @field_validator("sun", mode="before")
     @classmethod

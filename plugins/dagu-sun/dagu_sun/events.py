@@ -6,17 +6,9 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from astral.sun import (
-    SUN_APPARENT_RADIUS,
-    SunDirection,
-    adjust_to_horizon,
-    eq_of_time,
-    hour_angle,
-    julianday,
-    julianday_to_juliancentury,
-    refraction_at_zenith,
-    sun_declination,
-)
+from astral import SunDirection, refraction_at_zenith
+from astral.julian import julianday, julianday_to_juliancentury
+from astral.sun import SUN_APPARENT_RADIUS, adjust_to_horizon, eq_of_time, hour_angle, sun_declination
 
 _DEPRESSION = {"civil": 6.0, "nautical": 12.0, "astronomical": 18.0}
 _HALF_DAY = 720.0

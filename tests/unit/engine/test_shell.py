@@ -8,8 +8,8 @@ from shutil import which
 
 import pytest
 
-from tests.gotchas.lab import Lab
 from dagu_core.testing.requirements import require
+from tests.gotchas.lab import Lab
 
 
 @pytest.fixture
