@@ -4,10 +4,7 @@ from __future__ import annotations
 
 LATER = {
     76: ("dagu-docker", "the pipe in a container command is an argument"),
-    78: ("dagu-docker", "DAG env enters the container when asked for"),
     79: ("dagu-ssh", "the host key is checked unless strictHostKey: false"),
-    80: ("dagu-jq", "a run-time error of the query fails the step"),
-    83: ("dagu-mail", "smtp and mail keys are expanded"),
 }
 
 #: gotchas tested here for the core, of which a plugin has a part to show as well

@@ -41,7 +41,7 @@ def merge(folder: Path, name: str, found: Sequence[Holiday], years: range | None
     try:
         old = read_file(path)
     except NotFound:
-        old = CalendarFile()
+        old = CalendarFile.model_validate({})
     sources = {each.source for each in found}
 
     def is_replaced(each: Holiday) -> bool:

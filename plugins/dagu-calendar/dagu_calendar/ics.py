@@ -13,7 +13,7 @@ from dagu_calendar.imports import checked_count, read_text, spread
 from dagu_core import Invalid, SystemClock
 
 if TYPE_CHECKING:
-    from icalendar import Event
+    from icalendar.cal import Component
 
 #: rules without an end are followed from last year on for so many years
 _YEARS_AHEAD = 6
@@ -53,7 +53,7 @@ def of_events(path: Path, years: range | None) -> list[Holiday]:
     return found
 
 
-def _spans(event: Event, span: tuple[date, date], left_out: set[date]) -> Iterator[tuple[date, date]]:
+def _spans(event: Component, span: tuple[date, date], left_out: set[date]) -> Iterator[tuple[date, date]]:
     """First and last day of each time the event takes place."""
     start = event.get("DTSTART")
     first = getattr(start, "dt", None)
@@ -73,7 +73,7 @@ def _spans(event: Event, span: tuple[date, date], left_out: set[date]) -> Iterat
 
 
 def _repeated(rule: Any, first: date, span: tuple[date, date]) -> Iterator[date]:
-    from dateutil.rrule import rrulestr
+    from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
 
     text = rule.to_ical().decode()
     if any(f"FREQ={word}" in text.upper() for word in _FINE):
@@ -91,7 +91,7 @@ def _repeated(rule: Any, first: date, span: tuple[date, date]) -> Iterator[date]
         raise Invalid(f"a rule nobody can follow: {text[:80]}: {error}") from None
 
 
-def _length(event: Event, first: date) -> timedelta:
+def _length(event: Component, first: date) -> timedelta:
     """How long it lasts, at least a day; the end is the first day after it."""
     end, duration = _day(event, "DTEND"), event.get("DURATION")
     if end is not None:
@@ -100,12 +100,12 @@ def _length(event: Event, first: date) -> timedelta:
     return max(length, timedelta(days=1)) if isinstance(length, timedelta) else timedelta(days=1)
 
 
-def _day(event: Event, name: str) -> date | None:
+def _day(event: Component, name: str) -> date | None:
     found = getattr(event.get(name), "dt", None)
     return found.date() if isinstance(found, datetime) else found if isinstance(found, date) else None
 
 
-def _dates(event: Event, name: str) -> Iterator[date]:
+def _dates(event: Component, name: str) -> Iterator[date]:
     found = event.get(name, [])
     for each in found if isinstance(found, list) else [found]:
         for one in getattr(each, "dts", []):
@@ -113,5 +113,5 @@ def _dates(event: Event, name: str) -> Iterator[date]:
             yield moment.date() if isinstance(moment, datetime) else moment
 
 
-def _name(event: Event) -> str:
+def _name(event: Component) -> str:
     return " ".join(str(event.get("SUMMARY", "")).split())

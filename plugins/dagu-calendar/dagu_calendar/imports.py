@@ -13,6 +13,7 @@ from dagu_calendar.files import Holiday, day_of
 from dagu_core import Invalid, Unavailable
 
 _YEARS = re.compile(r"(\d{4})(?:\s*-\s*(\d{4}))?")
+_ENGLISH = "en_US"
 _MOST_BYTES = 20_000_000
 _MOST_DAYS = 20_000
 _MOST_YEARS = 100
@@ -30,22 +31,43 @@ def years_of(text: str) -> range:
     return range(first, last + 1)
 
 
-def of_country(country: str, subdivision: str, years: range) -> list[Holiday]:
-    """The public holidays of a country, or a part of it. Raises Invalid for places nobody knows."""
+def of_country(
+    country: str, subdivision: str, years: range, language: str = "", categories: Sequence[str] = ()
+) -> list[Holiday]:
+    """The holidays of a country, or a part of it; the public ones unless `categories` are given.
+
+    Names are in `language`, else English where it is known: what the machine speaks must not
+    decide about a file. Raises Invalid for places, languages and categories nobody knows.
+    """
     import holidays
 
-    source = f"holidays {country.upper()}" + (f"-{subdivision.upper()}" if subdivision else "")
-    try:
-        found = holidays.country_holidays(
-            country.upper(), subdiv=subdivision.upper() or None, years=years, expand=False
-        )
-    except NotImplementedError:
-        known = holidays.list_supported_countries()
-        if country.upper() not in known:
-            hint = "give its code of two letters, such as DE"
-            raise Invalid(f"no holidays are known of {country[:40]!r}", hint=hint) from None
-        hint = f"known are {', '.join(known[country.upper()])}"
-        raise Invalid(f"{country.upper()} has no part {subdivision[:40]!r}", hint=hint) from None
+    code, known = country.upper(), holidays.list_supported_countries()
+    if code not in known:
+        hint = "give its code of two letters, such as DE"
+        raise Invalid(f"no holidays are known of {country[:40]!r}", hint=hint)
+    parts = {part.upper(): part for part in known[code]}
+    if subdivision and subdivision.upper() not in parts:
+        hint = f"known are {', '.join(known[code])}" if parts else "it is not divided"
+        raise Invalid(f"{code} has no part {subdivision[:40]!r}", hint=hint)
+    about = holidays.country_holidays(code)
+    languages = about.supported_languages or (about.default_language,)
+    language = language or (_ENGLISH if _ENGLISH in languages else str(about.default_language or ""))
+    for noun, given, choice in (
+        ("language", [language] if language else [], languages),
+        ("category", categories, about.supported_categories),
+    ):
+        if wrong := [each for each in given if each not in choice]:
+            hint = f"known are {', '.join(str(each) for each in choice)}"
+            raise Invalid(f"{code} has no {noun} {wrong[0][:40]!r}", hint=hint)
+    found = holidays.country_holidays(
+        code,
+        subdiv=parts[subdivision.upper()] if subdivision else None,
+        years=years,
+        expand=False,
+        language=language or None,
+        categories=tuple(categories) or None,
+    )
+    source = "holidays " + "-".join(filter(None, (code, subdivision.upper())))
     return [Holiday(date=day.isoformat(), name=name, source=source) for day, name in sorted(found.items())]
 
 
@@ -81,7 +103,7 @@ def of_table(path: Path) -> list[Holiday]:
     begin = 1
     if date is None:
         date, end, name, begin = 0, None, 1, 0
-    found = []
+    found: list[Holiday] = []
     for number, row in enumerate(rows[begin:], begin + 1):
         if not any(row):
             continue

@@ -35,8 +35,18 @@ def command() -> None:
 @click.option("--country", default="", metavar="CODE", help="Take the public holidays of a country, e.g. DE.")
 @click.option("--subdiv", default="", metavar="CODE", help="Those of a part of the country, e.g. BY.")
 @click.option("--years", default="", metavar="YEARS", help="2026 or 2026-2030 (default: now and 4 more).")
+@click.option("--language", default="", metavar="CODE", help="Language of the names (default: English).")
+@click.option("--category", "categories", multiple=True, metavar="WORD", help="public, bank, catholic, ...")
 @click.option("--name", default="", metavar="NAME", help="The calendar (default: made from the source).")
-def import_(file: Path | None, country: str, subdiv: str, years: str, name: str) -> None:
+def import_(
+    file: Path | None,
+    country: str,
+    subdiv: str,
+    years: str,
+    language: str,
+    categories: Sequence[str],
+    name: str,
+) -> None:
     """Fill a calendar from the holidays of a country, or from FILE (.ics or .csv).
 
     Days that were written by hand stay, those of an earlier import of the same source are replaced.
@@ -53,7 +63,7 @@ def import_(file: Path | None, country: str, subdiv: str, years: str, name: str)
     until = ""
     if country:
         span = span or range(_today().year, _today().year + 5)
-        found = of_country(country, subdiv, span)
+        found = of_country(country, subdiv, span, language, categories)
         until = f"{span.stop - 1}-12-31"
         name = name or "-".join(filter(None, (country, subdiv))).lower()
     else:

@@ -61,19 +61,22 @@ class Output:
         #: stream -> (whole lines, bytes of the line after them)
         self._written = {STDOUT: counts[:2], STDERR: counts[2:]}
         self._lock = threading.Lock()
+        #: where each stream goes
+        self._streams = {STDOUT: STDOUT, STDERR: STDERR}
 
     def write(self, stream: int, data: bytes) -> None:
         """Write to one of our streams."""
+        kind = STDERR if stream == STDERR else STDOUT
         with self._lock:
             view = memoryview(data)
             while view:
-                view = view[os.write(STDERR if stream == STDERR else STDOUT, view) :]
-            self._count(STDERR if stream == STDERR else STDOUT, data)
+                view = view[os.write(self._streams[kind], view) :]
+            self._count(kind, data)
 
     def say(self, line: str) -> None:
         """Write a line of our own to stderr; it is none of the container's output."""
         with self._lock:
-            os.write(STDERR, line.encode("utf-8", "replace") + b"\n")
+            os.write(self._streams[STDERR], line.encode("utf-8", "replace") + b"\n")
 
     def rest(self, stream: int, chunks: Iterator[bytes]) -> None:
         """Write what is new in a log that is read from its beginning."""

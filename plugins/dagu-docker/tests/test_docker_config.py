@@ -1,0 +1,274 @@
+"""What may be written, without any Docker engine."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from dagu_core import Invalid
+from dagu_docker.auths import all_logins
+from dagu_docker.build_config import BuildField, seconds
+from dagu_docker.config import ContainerField, DockerConfig, RegistryAuths
+from dagu_docker.context import Context
+from dagu_docker.daemon import Trouble
+from dagu_docker.images import login_for
+from dagu_docker.order import Build
+from dagu_docker.ordering import pairs
+from dagu_docker.output import STDERR, STDOUT, Cut, Output, frames
+from dagu_docker.ports import binds, port_bindings
+
+READING = {"phase": "read"}
+BASIC = base64.b64encode(b"me:se:cret").decode()
+
+
+def container(data: Any, *, reading: bool = True) -> ContainerField:
+    return ContainerField.model_validate(data, context=READING if reading else None)
+
+
+@pytest.mark.parametrize(
+    ("written", "policy"),
+    [("always", "always"), (True, "always"), ("true", "always"), (False, "never"), ("0", "never"), ("", "missing")],
+)
+def test_pull_policies(written: str | bool, policy: str) -> None:
+    assert container({"image": "i", "pull_policy": written}).pull_policy == policy
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"image": "i", "exec": "e"}, "'exec' and 'image' are mutually exclusive"),
+        ({"build": ".", "exec": "e"}, "'exec' and 'build' are mutually exclusive"),
+        ({"env": []}, "either 'exec', 'image' or 'build' must be specified"),
+        ({"exec": "e", "volumes": ["a:/b"], "ports": [80]}, r"fields \[ports, volumes\] cannot be used with 'exec'"),
+        ({"image": "i", "name": " "}, "container name cannot be empty"),
+        ("", "container name cannot be empty"),
+        ({"image": "i", "pullPolicy": "Always"}, "must be always, never, missing"),
+        ({"image": "i", "env": ["A"]}, r"env\[0\]: write NAME=value"),
+        ({"image": "i", "logPattern": "("}, "no regular expression"),
+        ({"image": "i", "startup": "command"}, "'startup: command' needs 'command'"),
+        ({"image": "i", "foo": 1}, "foo"),
+        ({"image": "i", "keepContainer": "maybe"}, "keepContainer"),
+        ({"build": {"context": ".", "timeout": "20"}}, "must be a duration"),
+        ({"build": {"kontext": "."}}, "kontext"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(data: Any, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        container(data)
+
+
+def test_references_wait_for_the_run() -> None:
+    waiting = {
+        "image": "${IMAGE}",
+        "pullPolicy": "${PULL}",
+        "keepContainer": "${KEEP}",
+        "logPattern": "${P}(",
+        "build": {"timeout": "${T}"},
+    }
+    assert container(waiting).keep_container == "${KEEP}"
+    assert container("${NAME}").exec == "${NAME}"
+    with pytest.raises(ValidationError):
+        container(waiting, reading=False)
+
+
+def test_spellings() -> None:
+    one = container({"image": "i", "work_dir": "/a", "RestartPolicy": False, "wait_for": "healthy", "user": 7})
+    assert (one.working_dir, one.restart_policy, one.wait_for, one.user) == ("/a", "no", "healthy", 7)
+    assert container({"image": "i", "workDir": "/a"}).working_dir == "/a"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"platform": "p"}, "either 'containerName', 'image' or 'build' must be specified"),
+        ({"image": "i", "exec": {"user": "u"}}, "'exec' needs 'containerName'"),
+        ({"image": "i", "imag": "i"}, "imag"),
+    ],
+)
+def test_config_that_makes_no_sense_is_refused(data: Any, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        DockerConfig.model_validate(data, context=READING)
+
+
+def test_env_forms() -> None:
+    assert pairs([{"A": 1, "B": True}, "C=x=y", {"A": None}]) == {"A": "", "B": "true", "C": "x=y"}
+    assert pairs({"A": 1.5}) == {"A": "1.5"}
+
+
+@pytest.mark.parametrize(
+    ("port", "inside", "ip", "outside"),
+    [
+        (80, "80/tcp", "", ""),
+        ("8080:80", "80/tcp", "", "8080"),
+        ("127.0.0.1:8080:80/udp", "80/udp", "127.0.0.1", "8080"),
+        ("127.0.0.1::80", "80/tcp", "127.0.0.1", ""),
+        ("[::1]:1:2/sctp", "2/sctp", "::1", "1"),
+    ],
+)
+def test_ports(port: str | int, inside: str, ip: str, outside: str) -> None:
+    assert port_bindings([port]) == ({inside: {}}, {inside: [{"HostIp": ip, "HostPort": outside}]})
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "a", "80/icmp", "1:2:3:4", ""])
+def test_what_is_no_port(port: str) -> None:
+    with pytest.raises(Invalid, match="is no port"):
+        port_bindings([port])
+
+
+def test_volumes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    given = ["/a:/b", "./a/../c:/b:ro", ".:/w", "~/d:/b", "named.volume-1:/v:rw,z"]
+    wanted = ["/a:/b", "/work/c:/b:ro", "/work:/w", "/home/me/d:/b", "named.volume-1:/v:rw,z"]
+    assert binds(given, Path("/work")) == wanted
+
+
+@pytest.mark.parametrize("volume", ["a", ":/b", "a:b", "/a:/b:rx", "a b:/c", "/a:/b:ro:x"])
+def test_what_is_no_volume(volume: str) -> None:
+    with pytest.raises(Invalid, match=r"container\.volumes"):
+        binds([volume], Path("/work"))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"r.example:5000": {"username": "me", "password": "se:cret"}},
+        {"r.example:5000": {"auth": BASIC}},
+        {"r.example:5000": BASIC},
+        {"r.example:5000": json.dumps({"auth": BASIC})},
+        json.dumps({"auths": {"r.example:5000": {"auth": BASIC}}, "credsStore": "none"}),
+        {"auths": {"r.example:5000": {"auth": BASIC}}},
+        {"http://r.example:5000/v1/": BASIC},
+    ],
+)
+def test_logins(written: Any) -> None:
+    auths = all_logins(RegistryAuths.model_validate(written, context=READING), {})
+    assert login_for("r.example:5000/team/app:1", auths) == {"username": "me", "password": "se:cret"}
+    assert login_for("other.example/app", auths) is None
+    assert login_for("app", auths) is None
+
+
+def test_the_dag_stands_above_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    outer = json.dumps({"auths": {"a.example": {"auth": BASIC}, "b.example": {"auth": BASIC}}, "proxies": {}})
+    own = RegistryAuths.model_validate({"a.example": {"identitytoken": "t"}})
+    found = all_logins(own, {"DOCKER_AUTH_CONFIG": outer})
+    assert found["a.example"] == {"identitytoken": "t"} and found["b.example"]["username"] == "me"
+    with pytest.raises(Invalid, match="DOCKER_AUTH_CONFIG is no Docker configuration") as caught:
+        all_logins(None, {"DOCKER_AUTH_CONFIG": '{"auths": {"a": {"auth": 5}}, "x": "hush"}'})
+    assert "hush" not in str(caught.value)
+
+
+def test_a_login_without_host_is_for_the_public_hub() -> None:
+    from docker.auth import INDEX_NAME
+
+    auths = all_logins(RegistryAuths.model_validate({INDEX_NAME: BASIC}), {})
+    assert login_for("busybox", auths) == login_for("team/app:2", auths) == {"username": "me", "password": "se:cret"}
+
+
+def test_durations() -> None:
+    assert (seconds("90s"), seconds("1h30m"), seconds("0.5m")) == (90, 5400, 30)
+
+
+def _build(folder: Path, **changes: Any) -> Build:
+    given = {
+        "context": str(folder),
+        "dockerfile": "Dockerfile",
+        "inline": "",
+        "args": {},
+        "target": "",
+        "tags": [],
+        "policy": "changed",
+        "no_cache": False,
+        "pull": False,
+        "timeout": 0.0,
+        "repository": "r",
+        "max_context": 1 << 20,
+        "labels": {},
+    }
+    return Build(**{**given, **changes})
+
+
+def test_what_tells_one_image_from_another(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM x\n")
+    (tmp_path / "file").write_text("1")
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "pipe")
+    first = Context.of(_build(tmp_path)).digest("")
+    os.utime(tmp_path / "file", (1, 1))
+    assert Context.of(_build(tmp_path)).digest("") == first
+    others = {
+        Context.of(_build(tmp_path, args={"A": "1"})).digest(""),
+        Context.of(_build(tmp_path, target="t")).digest(""),
+        Context.of(_build(tmp_path, inline="FROM y")).digest(""),
+        Context.of(_build(tmp_path)).digest("linux/arm64"),
+    }
+    (tmp_path / "link").unlink()
+    (tmp_path / "link").symlink_to("other")
+    others.add(Context.of(_build(tmp_path)).digest(""))
+    assert len(others) == 5 and first not in others
+    Context.of(_build(tmp_path)).pack(io.BytesIO())
+
+
+def test_a_dockerfile_outside_of_the_context_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "img").mkdir()
+    (tmp_path / "Dockerfile").write_text("FROM x\n")
+    with pytest.raises(Trouble, match="outside of the context"):
+        Context.of(_build(tmp_path / "img", dockerfile="../Dockerfile"))
+
+
+def _frame(stream: int, data: bytes) -> bytes:
+    return struct.pack(">BxxxL", stream, len(data)) + data
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+def test_frames_in_pieces_of_any_size(size: int) -> None:
+    data = _frame(1, b"out") + _frame(2, b"") + _frame(2, b"error\n")
+    source = io.BytesIO(data)
+    assert list(frames(lambda _: source.read(size))) == [(1, b"out"), (2, b""), (2, b"error\n")]
+    half = io.BytesIO(data[:-1])
+    with pytest.raises(Cut):
+        list(frames(lambda _: half.read(size)))
+
+
+def test_what_was_written_is_not_written_again(tmp_path: Path) -> None:
+    """Each half by a process of its own; the second reads the log from its beginning."""
+    log = [b"one\ntw", b"o\nthree\nfo", b"ur\n\nend"]
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from dagu_docker.output import Output\n"
+        f"output = Output(Path({str(tmp_path / 'progress')!r}))\n"
+    )
+    whole = b"".join(log)
+    for cut in range(len(whole) + 1):
+        (tmp_path / "progress").unlink(missing_ok=True)
+        with (tmp_path / "log").open("wb") as file:
+            output = Output(tmp_path / "progress")
+            output._streams = {STDOUT: file.fileno(), STDERR: file.fileno()}  # as if they were ours
+            output.write(STDOUT, whole[:cut])
+            again = Output(tmp_path / "progress")
+            again._streams = {STDOUT: file.fileno(), STDERR: file.fileno()}
+            again.rest(STDOUT, iter(log))
+        assert (tmp_path / "log").read_bytes() == whole, cut
+    done = subprocess.run(
+        [sys.executable, "-c", code + "output.write(2, b'told')"], capture_output=True, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"", b"told")
+
+
+def test_nothing_of_this_package_is_more_than_it_says() -> None:
+    """Every field of the models is in the page that explains it."""
+    page = (Path(__file__).parents[3] / "docs" / "plugins" / "docker.md").read_text("utf-8")
+    for model in (ContainerField, BuildField, DockerConfig):
+        for name, field in model.model_fields.items():
+            assert re.search(rf"`{field.alias or name}`", page), f"{model.__name__}.{name}"

@@ -1,0 +1,191 @@
+"""What is known about files, and what their changes mean: no clock, no disk, only rules."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dagu_filewatch.config import Event
+from dagu_filewatch.inotify import Sign
+
+#: seconds after which a file is taken as written although nobody told that it was closed
+NEVER_CLOSED = 60.0
+#: files that are gone and still remembered, in case the very same come back
+REMEMBERED = 10_000
+
+
+class File(NamedTuple):
+    """A file as it was seen. `times` counts how often this very file was told before."""
+
+    inode: int
+    size: int
+    mtime: int
+    ctime: int
+    mode: int
+    times: int = 0
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> File:
+        return cls(
+            found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, stat.S_IMODE(found.st_mode)
+        )
+
+    def is_same(self, other: File) -> bool:
+        """Whether both are the same content under the same inode."""
+        return self[:3] == other[:3]
+
+
+class Change(NamedTuple):
+    """Something a run may begin for."""
+
+    path: str
+    file: File
+    event: Event
+
+
+@dataclass(slots=True)
+class Settling:
+    """A file that changed and may change again; `due` is when it counts as finished."""
+
+    file: File
+    kinds: tuple[Event, ...]
+    due: float
+
+
+class Tracker:
+    """The files of an entry. `quiet` is the time without change after which a file found by looking
+    is finished; `settle` = 0 means that its writer closes it."""
+
+    def __init__(self, events: Collection[Event], settle: float, quiet: float) -> None:
+        self.events, self._settle, self._quiet = events, settle, quiet
+        self.known: dict[str, File] = {}
+        self.gone: dict[str, File] = {}
+        self.settling: dict[str, Settling] = {}
+        #: what changed in `known` and `gone` without a fire and is not written down yet
+        self.silent: dict[str, File | None] = {}
+
+    def below(self, folder: str) -> list[str]:
+        """The files in a folder and below it."""
+        prefix = folder.rstrip("/") + "/"
+        return [path for path in {**self.known, **self.settling} if path.startswith(prefix)]
+
+    def look(
+        self, seen: Mapping[str, File], missing: Iterable[str], signs: Mapping[str, Sign], now: float
+    ) -> list[Change]:
+        """Learn what a look at the disk found, and tell which files were removed."""
+        vanished = {}
+        for path in missing:
+            self.settling.pop(path, None)
+            if path in self.known:
+                vanished[path] = self.known.pop(path)
+        moved = {file.inode: path for path, file in vanished.items()}
+        for path, file in seen.items():
+            old = self.known.get(path)
+            sign = signs.get(path, Sign.TOUCHED)
+            if old is not None and old.is_same(file) and (old.mode == file.mode or "chmod" not in self.events):
+                self.settling.pop(path, None)
+                self.known[path] = file._replace(times=old.times)
+                continue
+            origin = moved.get(file.inode) if old is None else None
+            came_from = vanished.pop(origin, None) if origin is not None else None
+            if origin is not None and came_from is not None:
+                if came_from.is_same(file):
+                    self._drop(origin, came_from)
+                else:
+                    vanished[origin] = came_from
+                    came_from = None
+            self._learn(path, file, old, came_from is not None, sign, now)
+        for path, file in vanished.items():
+            self._drop(path, file)
+        if "remove" not in self.events:
+            return []
+        return [Change(path, file, "remove") for path, file in vanished.items()]
+
+    def _learn(self, path: str, file: File, old: File | None, renamed: bool, sign: Sign, now: float) -> None:
+        waiting = self.settling.get(path)
+        if waiting is None:
+            kinds = _kinds(file, old, renamed, sign)
+            came_back = self.gone.get(path)
+            # Moving a file away and back changes its ctime; a file system that was away does not.
+            is_back = old is None and came_back is not None and came_back[:4] == file[:4]
+            if is_back or not any(kind in self.events for kind in kinds):
+                self.accept(path, file)
+                return
+            self.settling[path] = Settling(file, kinds, self._due(file, sign, now))
+            return
+        if not waiting.file.is_same(file) or sign >= Sign.CLOSED or (not self._settle and sign):
+            waiting.due = self._due(file, sign, now)
+        waiting.file = file
+        if sign is Sign.MOVED and "rename" not in waiting.kinds:
+            waiting.kinds = ("rename", *waiting.kinds)
+
+    def _due(self, file: File, sign: Sign, now: float) -> float:
+        if self._settle:
+            return now + self._settle
+        if sign >= Sign.CLOSED or stat.S_IMODE(file.mode) != file.mode:
+            return now
+        if sign is Sign.OPEN:
+            return now + NEVER_CLOSED
+        return now + self._quiet
+
+    def accept(self, path: str, file: File) -> None:
+        """Take a file as handled without a fire."""
+        self.known[path] = self.silent[path] = file._replace(times=self._times(path, file))
+
+    def _drop(self, path: str, file: File) -> None:
+        self.gone.pop(path, None)
+        self.gone[path] = file
+        self.silent[path] = None
+        while len(self.gone) > REMEMBERED:
+            del self.gone[next(iter(self.gone))]
+
+    def due(self, now: float) -> list[str]:
+        """The files whose time has come: look at them once more, then ask for those `ripe`."""
+        return [path for path, waiting in self.settling.items() if waiting.due <= now]
+
+    def next_due(self) -> float:
+        """When the next file is due; infinite without one."""
+        return min((waiting.due for waiting in self.settling.values()), default=math.inf)
+
+    def ripe(self, now: float) -> list[Change]:
+        """The files that are finished, oldest first. Each is told until it is `told` or `postpone`d."""
+        found = []
+        for path in self.due(now):
+            waiting = self.settling[path]
+            event = next(kind for kind in waiting.kinds if kind in self.events)
+            file = waiting.file._replace(times=self._times(path, waiting.file))
+            found.append(Change(path, file, event))
+        return sorted(found, key=lambda change: (change.file.mtime, change.path))
+
+    def postpone(self, path: str, until: float) -> None:
+        """Ask for a file again later."""
+        self.settling[path].due = until
+
+    def told(self, change: Change) -> None:
+        """A change is handled: written down."""
+        self.silent.pop(change.path, None)
+        self.settling.pop(change.path, None)
+        if change.event != "remove":
+            self.known[change.path] = change.file
+            self.gone.pop(change.path, None)
+
+    def _times(self, path: str, file: File) -> int:
+        before = self.known.get(path) or self.gone.get(path)
+        return before.times + 1 if before is not None and before.is_same(file) else 0
+
+
+def _kinds(file: File, old: File | None, renamed: bool, sign: Sign) -> tuple[Event, ...]:
+    """What a change may count as; the first that is asked for is it."""
+    if renamed:
+        return ("rename",)
+    if old is None:
+        return ("rename", "create") if sign is Sign.MOVED else ("create",)
+    if old.is_same(file):
+        return ("chmod",)
+    if sign is Sign.MOVED:
+        return "rename", "write"
+    return ("write", "rename") if old.inode != file.inode else ("write",)
