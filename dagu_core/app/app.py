@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from dagu_core.app.dags import Dags
 from dagu_core.app.history import History
 from dagu_core.app.log_lines import log_line
-from dagu_core.app.queues import Queues
 from dagu_core.app.runs import Runs
-from dagu_core.app.schedules import Schedules
 from dagu_core.app.views import RunView
 from dagu_core.base.clock import Clock, SystemClock
 from dagu_core.base.settings import Settings
@@ -21,9 +21,15 @@ from dagu_core.engine.runner import Runner, Surroundings
 from dagu_core.model.run.events import Event
 from dagu_core.model.run.run import Run
 
+if TYPE_CHECKING:
+    from dagu_core.app.backfill import Backfills
+    from dagu_core.app.queues import Queues
+    from dagu_core.app.schedules import Schedules
+
 
 class App:
-    """The use cases: `dags`, `runs`, `history`. The CLI and the server call nothing else."""
+    """The use cases: `dags`, `runs`, `history`, and, loaded when first asked for, `queues`,
+    `schedules`, `backfills`. The CLI and the server call nothing else."""
 
     def __init__(self, settings: Settings, host: PluginHost, store: StateStore, clock: Clock) -> None:
         self.settings, self.host, self.store, self.clock = settings, host, store, clock
@@ -31,8 +37,27 @@ class App:
         self.dags = Dags(paths.dags, paths.base_config, host)
         self.history = History(self)
         self.runs = Runs(self)
-        self.queues = Queues(self)
-        self.schedules = Schedules(self)
+
+    @cached_property
+    def queues(self) -> Queues:
+        """What may be asked of queues."""
+        from dagu_core.app.queues import Queues
+
+        return Queues(self)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        """What may be asked of schedules."""
+        from dagu_core.app.schedules import Schedules
+
+        return Schedules(self)
+
+    @cached_property
+    def backfills(self) -> Backfills:
+        """What may be asked of backfills."""
+        from dagu_core.app.backfill import Backfills
+
+        return Backfills(self)
 
     @property
     def catalog(self) -> Catalog:

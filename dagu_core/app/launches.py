@@ -12,6 +12,7 @@ from dagu_core.contracts.store import StoredRun
 from dagu_core.engine.new_run import Launch
 from dagu_core.model.plan.plan import Param
 from dagu_core.model.run.run import ENV, QUEUE_OVERRIDDEN, RunRef
+from dagu_core.model.spec.read import Definition
 from dagu_core.model.values.params import params_from_argv, parse_params
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class Launches:
             environ = {**launch.environ, **request.env}
             launch = replace(launch, ref=ref, worker=request.worker_id, environ=environ, extra=request.extra)
             return self.standing(launch, Standing(request.queue))
-        if request.text:
+        if request.pinned is not None:
+            definition = Definition((app.dags.plan_of(request.pinned, name=request.name),))
+        elif request.text:
             definition = app.dags.check(request.text, name=request.name, base=request.base or None)
         else:
             definition = app.dags.read(request.dag, name=request.name)

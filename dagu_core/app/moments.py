@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dagu_core.base.clock import SystemClock
 from dagu_core.base.errors import Invalid
@@ -30,3 +30,11 @@ def instant_of(text: str, zone: str = "") -> float:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone_named(zone))
     return moment.timestamp()
+
+
+def end_of(text: str, zone: str = "") -> float:
+    """As `instant_of`, but a bare date stands for the end of its day."""
+    if len(text.strip()) != len("2026-12-31"):
+        return instant_of(text, zone)
+    first = datetime.fromtimestamp(instant_of(text, zone), zone_named(zone))
+    return (first + timedelta(days=1)).timestamp() - 0.001

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from dagu_core.app.accepting import hold_of
+from dagu_core.app.accepting import hold_of, is_held
 from dagu_core.app.queue_rules import Orders, QueueRules, place_of
 from dagu_core.app.services import services
 from dagu_core.base.errors import Conflict, Invalid, NotFound
 from dagu_core.contracts.store import Change, QueueState, RunQuery
+from dagu_core.engine.liveness import host_name, living_pid
 from dagu_core.model.run.events import Noted
 from dagu_core.model.run.run import QUEUE_OVERRIDDEN, RunRef, RunSummary
 from dagu_core.model.status import RunStatus
@@ -158,6 +160,19 @@ class Queues(QueueRules):
             raise Invalid(f"priority {priority} is not between 0 and 9")
         return await self._change(ref, lambda one: replace(one, priority=priority), f"priority {priority}")
 
+    async def release_left(self) -> list[RunRef]:
+        """Hand runs that waited in a process of this host which died to the runners; sub-DAG runs
+        go on with their parents."""
+        data, released = self.app.settings.paths.data, []
+        query = RunQuery(statuses=(RunStatus.QUEUED,), limit=100_000)
+        for one in await self.app.store.find(query):
+            owned = one.engine and one.host == host_name() and not is_held(one)
+            if owned and one.parent is None and living_pid(data, one.engine) is None:
+                with contextlib.suppress(Conflict):  # somebody else has seen to it
+                    await self.app.store.adopt(one.ref, fence=one.fence, engine="", host="")
+                    released.append(one.ref)
+        return released
+
     async def _change(self, ref: RunRef, change: Callable[[RunSummary], RunSummary], what: str) -> RunSummary:
         """Write a change if the run still waits: whoever begins it meanwhile wins."""
         for _ in range(_TRIES):
@@ -200,8 +215,11 @@ class Queues(QueueRules):
             return f"queue {view.name} is {view.orders.sentence}"
         if view.running >= view.limit:
             return await self.what_blocks(view.name, view.limit)
-        if not await services(self.app, "runner"):
+        runners = await services(self.app, "runner")
+        if not runners:
             return "no runner is there to take it: start `dagu worker` or `dagu scheduler`"
+        if all(one.blocked for one in runners):
+            return runners[0].blocked
         return "a runner takes it as soon as those before it are gone"
 
     def _reason(self, summary: RunSummary, blocked: str) -> str:

@@ -13,8 +13,9 @@ from dagu_core.engine.launch import resume
 from dagu_core.engine.liveness import forget_dead, host_name, living_pid
 from dagu_core.engine.runner import Runner
 from dagu_core.model.run.events import Event, RunEnded, RunFailed
-from dagu_core.model.run.run import Run, RunRef, RunSummary
-from dagu_core.model.status import RunStatus
+from dagu_core.model.run.reasons import LOST, RECORD_DAMAGED
+from dagu_core.model.run.run import Run, RunRef, RunSummary, StepRun
+from dagu_core.model.status import RunStatus, StepStatus
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -28,10 +29,12 @@ async def dead_runs(app: App) -> list[RunSummary]:
 
 
 async def dead_roots(app: App) -> list[RunRef]:
-    """The dead runs that nobody else will take over with their parent."""
+    """The dead runs that nobody else will take over with their parent. Nobody can go on with a run
+    whose record is damaged: that one is left as it is, see `dagu doctor`."""
     running = await _running(app)
     names = {one.ref for one in running}
-    return [one.ref for one in _without_engine(app, running) if one.parent not in names]
+    dead = _without_engine(app, running)
+    return [one.ref for one in dead if one.parent not in names and one.reason != RECORD_DAMAGED]
 
 
 async def recover(app: App, watch: Watch) -> list[Run]:
@@ -41,6 +44,7 @@ async def recover(app: App, watch: Watch) -> list[Run]:
     to the owner of its parent as long as that is running. What cannot be taken over (its
     definition is gone) is raised as a DaguError after all others have ended.
     """
+    await app.queues.release_left()
     roots = await dead_roots(app)
     found: list[Run | BaseException | None] = []
     if roots:
@@ -61,9 +65,16 @@ async def take_over(app: App, runner: Runner, ref: RunRef) -> Run | None:
     """Drive one dead run to its end; None when somebody else was faster."""
     try:
         stored = await app.store.load(ref)
+        if is_damaged(stored):
+            return None
         return await resume(runner, await app.runs.launch_again(stored, ref.run_id), stored, recovered=True)
     except (Conflict, LostOwnership):
         return None
+
+
+def is_damaged(stored: StoredRun) -> bool:
+    """Whether nobody can know what the run has done: its record or that of a step is damaged."""
+    return stored.summary.reason == RECORD_DAMAGED
 
 
 async def fail(app: App, stored: StoredRun, error: str) -> None:
@@ -73,7 +84,12 @@ async def fail(app: App, stored: StoredRun, error: str) -> None:
         stored.summary, engine="", status=RunStatus.FAILED, finished_at=now, reason="failed", error=error
     )
     events: list[Event] = [RunFailed(now, error), RunEnded(now, RunStatus.FAILED)]
-    await app.store.commit(Change(ended, events=events, durable=True))
+    lost = {
+        name: StepRun(StepStatus.FAILED, finished_at=now, reason=LOST, error="its stored record was damaged")
+        for name, step in stored.steps.items()
+        if step.reason == RECORD_DAMAGED
+    }
+    await app.store.commit(Change(ended, lost, events, durable=True))
 
 
 async def tidy_up(app: App) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from dagu_core.base.errors import Invalid, NotFound
 from dagu_core.base.names import check_dag_name
+from dagu_core.model.plan.plan import Source
 from dagu_core.model.run.run import DEFAULT_PRIORITY, ENV, QUEUE_OVERRIDDEN, TRIGGER, RunRef
 
 
@@ -20,7 +21,8 @@ class StartRequest:
     """A new run. `params` is one text in the parameter grammar, `words` are single parameters
     (they win over `params`); `from_run_id` takes definition and parameters of an earlier run;
     `text` is a definition that is in no file. `trigger` says what caused the run (JSON data: type,
-    due, ...), `env` are variables every step of it gets. `at_once` = a run that is started does not
+    due, ...), `env` are variables every step of it gets. `pinned` is a definition
+    that was read before and goes before the file. `at_once` = a run that is started does not
     wait for its turn, though a queue is named. Empty fields mean: as the definition says."""
 
     dag: str
@@ -38,6 +40,7 @@ class StartRequest:
     at_once: bool = False
     text: str = ""
     base: str = ""
+    pinned: Source | None = None
     trigger: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
 

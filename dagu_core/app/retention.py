@@ -107,8 +107,8 @@ async def remove_largest(app: App, most: int, most_per_dag: int) -> int:
         refs = {one.ref for one in doomed}
         doomed += too_many((one for one in found if one.ref not in refs), most)
     for start in range(0, len(doomed), _BATCH):
-        batch = [(await app.store.load(one.ref)).summary for one in doomed[start : start + _BATCH]]
-        await remove(app, batch)
+        batch = [await _summary(app, one.ref) for one in doomed[start : start + _BATCH]]
+        await remove(app, [one for one in batch if one is not None])
     for dag, count in Counter(one.ref.dag for one in doomed).items():
         await _note(app, dag, count, "their logs took too much space (history.maxSize)")
     return len(doomed)
@@ -122,7 +122,7 @@ async def remove(app: App, runs: Sequence[RunSummary]) -> None:
         doomed += await app.store.find(RunQuery(root=one.ref, roots_only=False, limit=100_000))
     await app.store.delete([one.ref for one in runs])
     for one in doomed:
-        if await _is_gone(app, one.ref):
+        if await _summary(app, one.ref) is None:
             await asyncio.to_thread(_remove_files, one, work_folder(app.settings.paths.data, one.ref))
 
 
@@ -144,12 +144,12 @@ async def _note(app: App, dag: str, removed: int, why: str) -> None:
         await decisions.tally(app, dag, "removed", "retention", detail, removed)
 
 
-async def _is_gone(app: App, ref: RunRef) -> bool:
+async def _summary(app: App, ref: RunRef) -> RunSummary | None:
+    """How the run stands; None when it is gone."""
     try:
-        await app.store.load(ref)
+        return (await app.store.load(ref)).summary
     except NotFound:
-        return True
-    return False
+        return None
 
 
 def _remove_files(summary: RunSummary, work: Path) -> None:

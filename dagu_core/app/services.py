@@ -28,6 +28,11 @@ class Service:
     since: float
     details: dict[str, Any]
 
+    @property
+    def blocked(self) -> str:
+        """Why it begins nothing at the moment, for people; "" = nothing hinders it."""
+        return str(self.details.get("blocked", ""))
+
 
 async def register(app: App, kind: str, engine: str, since: float, **details: Any) -> None:
     """Leave or renew the note of this process."""

@@ -76,7 +76,10 @@ class ClockTrigger(Part, ABC):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a filter says about an instant: let it pass, drop it, or move it to `at`."""
+    """What a filter says about an instant: let it pass, drop it, or move it to `at`.
+
+    The `reason` is shown with what happens; with `allow` it is what is worth knowing.
+    """
 
     kind: Literal["allow", "skip", "shift"] = "allow"
     reason: str = ""

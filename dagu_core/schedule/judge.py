@@ -121,6 +121,8 @@ class Judge:
             return candidate.dropped(verdict.reason or each.key)
         if verdict.kind == "shift" and verdict.at != candidate.target:
             return self._moved(candidate, verdict.at, f"shifted: {verdict.reason or each.key}")
+        if verdict.reason:
+            return replace(candidate, note=f"{candidate.note}; {verdict.reason}".removeprefix("; "))
         return candidate
 
     def _moved(self, candidate: Candidate, target: float, why: str) -> Candidate:

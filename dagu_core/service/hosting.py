@@ -9,10 +9,12 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from dagu_core.app import recovery, retention
+from dagu_core.app.disk import room_of
 from dagu_core.app.services import RENEWED, register, unregister, wake_runners
 from dagu_core.base.errors import Conflict, DaguError, LostOwnership, Unavailable
 from dagu_core.engine.launch import resume
 from dagu_core.engine.liveness import dead_engines
+from dagu_core.service.housekeeping import EVERY, TRY, Housekeeping
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -35,11 +37,14 @@ class Hosting:
         self.stopping = asyncio.Event()
         self._runs: dict[RunRef, asyncio.Task[None]] = {}
         self._since = app.clock.now()
+        #: why nothing is begun at the moment, "" = nothing hinders us
+        self._blocked = ""
 
     async def serve(self) -> None:
         """Work until `stopping` is set, then let what still runs come to its end, for the grace
         of the settings, and leave the rest to whoever comes next."""
         notes = asyncio.create_task(self._keep_note())
+        house = asyncio.create_task(self._keep_house())
         stop = asyncio.create_task(self.stopping.wait())
         try:
             while not self.stopping.is_set():
@@ -47,12 +52,13 @@ class Hosting:
                 with contextlib.suppress(Unavailable):
                     # A store that is away for a moment comes back; then we go on.
                     await self._recover()
-                    await self._claim()
+                    if await self._has_room():
+                        await self._claim()
                 await self._sleep(stop)
             await self._drain()
         finally:
-            stop.cancel()
-            notes.cancel()
+            for task in (stop, notes, house):
+                task.cancel()
             with contextlib.suppress(DaguError):
                 await unregister(self.app, "runner", self.runner.engine)
 
@@ -62,6 +68,18 @@ class Hosting:
             await asyncio.wait({woken, stop}, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
         finally:
             woken.cancel()
+
+    async def _has_room(self) -> bool:
+        """Whether the disk takes another run; what changes is told at once, and noted for all who ask
+        why a run waits."""
+        room = room_of(self.app.settings.paths.data)
+        blocked = str(room) if room is not None and room.is_full else ""
+        changed = bool(blocked) is not bool(self._blocked)
+        self._blocked = blocked
+        if changed:
+            sys.stderr.write(f"{blocked}: no run is begun\n" if blocked else "there is room again\n")
+            await self._leave_note()
+        return not blocked
 
     async def _claim(self) -> None:
         """Take what waits, as far as the queues have slots and we have room."""
@@ -82,6 +100,7 @@ class Hosting:
         """Take over what dead engines of this host left behind."""
         if not dead_engines(self.app.settings.paths.data):
             return
+        await self.app.queues.release_left()
         dead = await recovery.dead_roots(self.app)
         for ref in dead:
             if ref not in self._runs:
@@ -140,8 +159,20 @@ class Hosting:
 
     async def _keep_note(self) -> None:
         while True:
-            with contextlib.suppress(DaguError):
-                await register(
-                    self.app, "runner", self.runner.engine, self._since, runs=len(self._runs), most=self.most
-                )
+            await self._leave_note()
             await asyncio.sleep(RENEWED)
+
+    async def _leave_note(self) -> None:
+        facts = {"runs": len(self._runs), "most": self.most, "blocked": self._blocked}
+        with contextlib.suppress(DaguError):
+            await register(self.app, "runner", self.runner.engine, self._since, **facts)
+
+    async def _keep_house(self) -> None:
+        house = Housekeeping(self.runner.engine)
+        while True:
+            try:
+                done = await house.pass_in_turn(self.app)
+            except DaguError as error:
+                done = None
+                sys.stderr.write(f"housekeeping: {error}\n")
+            await asyncio.sleep(TRY if done is None else EVERY)

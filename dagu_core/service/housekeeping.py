@@ -10,7 +10,7 @@ from dagu_core.app import retention
 from dagu_core.app.retention import Keeping
 from dagu_core.base.errors import DaguError, NotFound
 from dagu_core.base.settings import HistorySettings
-from dagu_core.contracts.store import RunQuery
+from dagu_core.contracts.store import RunQuery, definition_key
 from dagu_core.model.plan.plan import Source
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Housekeeping:
 
     def __init__(self, engine: str) -> None:
         self._engine = engine
-        #: what each definition keeps, by its text: most say nothing, and are never read for it
+        #: what those DAGs keep that say something about it, by their definition
         self._keeping: dict[tuple[str, str], Keeping] = {}
 
     async def pass_in_turn(self, app: App) -> int | None:
@@ -67,7 +67,7 @@ class Housekeeping:
     def _said_in(self, app: App, source: Source, dag: str, known: dict[tuple[str, str], Keeping]) -> Keeping:
         if "retention" not in (source.text + source.base).lower():
             return Keeping()
-        key = (dag, f"{source.document}\0{source.base}\0{source.text}")
+        key = (dag, definition_key(source))
         if (keeping := known.get(key)) is None:
             keeping = Keeping.of(app.dags.plan_of(source, name=dag))
         self._keeping[key] = keeping

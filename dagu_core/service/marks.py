@@ -30,7 +30,7 @@ class Marks:
 
     @classmethod
     async def load(cls, app: App) -> Marks:
-        """The marks as they stand; `passed` is now when nobody ever led."""
+        """The marks as they stand; `passed` is now when nobody ever led, which is kept."""
         seen: dict[str, dict[str, float]] = {}
         for _, pair in await app.store.scan(NAMESPACE, "seen/", limit=_BUCKETS):
             if isinstance(pair.value, dict):
@@ -38,6 +38,8 @@ class Marks:
         found = await app.store.get(NAMESPACE, _PASSED)
         now = app.clock.now()
         passed = found.value if found and isinstance(found.value, int | float) else now
+        if passed == now:
+            await app.store.put(NAMESPACE, _PASSED, now)
         # A mark ahead of us is of a clock that was wrong: what was done is told by the runs' ids.
         return cls(app, min(float(passed), now), seen)
 

@@ -16,6 +16,7 @@ from dagu_core.app.services import wake_runners
 from dagu_core.base.errors import DaguError, LostOwnership, Unavailable
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run.run import RunSummary
+from dagu_core.service.backfills import BackfillLoop
 from dagu_core.service.catching_up import CatchingUp
 from dagu_core.service.definitions import Changes, Definitions
 from dagu_core.service.firing import Firing
@@ -107,7 +108,8 @@ class Reign:
 
     async def serve(self) -> None:
         """Do what is due when it is due, for ever. Raises LostOwnership."""
-        loops = (self._keep_time, self._wake, self._let_go, self._keep_marks)
+        backfills = BackfillLoop(self.app, self.sure)
+        loops = (self._keep_time, self._wake, self._let_go, self._keep_marks, backfills.serve)
         tasks = [asyncio.create_task(each()) for each in loops]
         waits: list[asyncio.Future[None]] = [*tasks, self._over]
         try:

@@ -10,6 +10,7 @@ import math
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC
+from itertools import islice
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -66,6 +67,11 @@ class ClockTriggerContract(PartSuite):
                     if before < between < tick.at:
                         found = self.trigger().next_after(config, scope, between)
                         assert found is not None and found.at == tick.at
+
+    def test_walking_tells_what_asking_tells(self) -> None:
+        for config, scope, at in self._cases():
+            asked = [tick for _, tick in self._walk(config, scope, at)]
+            assert list(islice(self.trigger().ticks(config, scope, at), _STEPS)) == asked
 
     def test_what_is_over_stays_over(self) -> None:
         for config, scope, at in self._cases():

@@ -22,6 +22,7 @@ OVERLAP = "overlap"
 CATCHUP = "catchup"
 RESTART = "restart"
 SUPERSEDED = "superseded"
+RECORD_DAMAGED = "record_damaged"
 
 SENTENCES: dict[str, str] = {
     UPSTREAM_FAILED: "a step it depends on failed",
@@ -43,5 +44,6 @@ SENTENCES: dict[str, str] = {
     CATCHUP: "it is caught up after the others of its batch",
     RESTART: "it waits until the run it replaces has ended",
     SUPERSEDED: "a newer start took its place",
+    RECORD_DAMAGED: "its stored record is damaged",
     RECOVERY_LIMIT: "its engine died too often; it was given up",
 }

@@ -17,6 +17,7 @@ FOLDER = "calendars"
 _SUFFIXES = (".yaml", ".yml")
 #: a calendar of a century has less
 _MOST_BYTES = 4_000_000
+_DEEPEST = 10
 Stamp = tuple[int, int, int]
 
 
@@ -163,14 +164,27 @@ def parsed(path: Path, data: bytes) -> CalendarFile:
 def _loaded(path: Path, data: bytes) -> Any:
     import yaml
 
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    # Dates stay texts: YAML would refuse a wrong one without telling where it is.
+    resolvers = {
+        first: [each for each in known if each[0] != "tag:yaml.org,2002:timestamp"]
+        for first, known in base.yaml_implicit_resolvers.items()
+    }
+    loader = type("CalendarLoader", (base,), {"yaml_implicit_resolvers": resolvers})
     try:
         text = data.decode("utf-8")
-        if any(isinstance(event, yaml.events.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise Invalid(f"calendar {path.name}: aliases have no place in a calendar")
-        found = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        depth = 0
+        # Loading recurses, and in C without a limit: the depth is looked at before.
+        for event in yaml.parse(text, loader):
+            opens = isinstance(event, yaml.events.CollectionStartEvent)
+            depth += opens - isinstance(event, yaml.events.CollectionEndEvent)
+            if depth > _DEEPEST or isinstance(event, yaml.events.AliasEvent):
+                what = "so many levels have" if depth > _DEEPEST else "an alias has"
+                raise Invalid(f"calendar {path.name}: {what} no place in a calendar")
+        found = yaml.load(text, loader)
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        told = getattr(error, "problem", None) or str(error) or type(error).__name__
+        told = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         raise Invalid(f"calendar {path.name}{where}: {told}") from None
     return {} if found is None else found

@@ -29,6 +29,10 @@ class CalendarFilter(ScheduleFilter):
     def _libraries(self) -> dict[Path, Library]:
         return {}
 
+    def shifts(self, config: Model) -> bool:
+        assert isinstance(config, CalendarConfig)
+        return config.on_holiday != "skip"
+
     def verdict(self, config: Model, scope: ClockScope, at: float) -> Verdict:
         assert isinstance(config, CalendarConfig)
         days = self._library(scope.folder).days(config.name)

@@ -83,7 +83,7 @@ class ContainerField(Config):
         True, description="Run a tiny init as process 1, so that signals and zombies are seen to."
     )
 
-    spellings: ClassVar[dict[str, str]] = {"workdir": "working_dir", "pull": "pull_policy"}
+    spellings: ClassVar[dict[str, str]] = {"workdir": "working_dir"}
 
     _pull = field_validator("pull_policy")(checked_policy)
     _env = field_validator("env")(checked_env)

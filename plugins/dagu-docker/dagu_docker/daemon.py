@@ -56,11 +56,6 @@ class Daemon:
         """The engine as messages name it."""
         return self._named or "the default socket (DOCKER_HOST is not set)"
 
-    def close(self) -> None:
-        """Let go of all connections."""
-        self.api.close()
-        self.patient.close()
-
     @contextmanager
     def reached(self, doing: str = "") -> Iterator[None]:
         """Turns what goes wrong inside into `Trouble`, said with what we were `doing`."""

@@ -26,20 +26,35 @@ def run(data: dict[str, Any]) -> int:
     if verdict := Verdict.read(folder):
         # Whoever held it until now came to an end after all.
         return _over(verdict, order, hold)
+    taken_over = (folder / "progress").exists()
     output = Output(folder / "progress")
     try:
-        verdict = _verdict(order, output)
+        daemon = Daemon()
+    except Trouble as trouble:
+        if not taken_over:
+            hold.release()  # nothing was made
+        return _over(_ended(trouble), order, hold)
+    try:
+        with daemon.reached():
+            verdict = _carried_out(daemon, order, output)
+    except Trouble as trouble:
+        verdict = _ended(trouble)
     except Stopped:
         be_deaf()
         _tidied(order, hold)
         raise
-    verdict.write(folder)
     return _over(verdict, order, hold)
 
 
+def _ended(trouble: Trouble) -> Verdict:
+    return Verdict(trouble.code, trouble.kind, str(trouble))
+
+
 def _over(verdict: Verdict, order: Order, hold: Hold) -> int:
+    verdict.write(Path(order.folder))
     be_deaf()
-    _tidied(order, hold)
+    if hold.path.exists():
+        _tidied(order, hold)
     return verdict.exit_code if verdict.exit_code is not None else 1
 
 
@@ -68,15 +83,6 @@ def close(data: dict[str, Any]) -> int:
             if not order.keep:
                 containers.discard(daemon, found["Id"], order)
     return 0
-
-
-def _verdict(order: Order, output: Output) -> Verdict:
-    try:
-        daemon = Daemon()
-        with daemon.reached():
-            return _carried_out(daemon, order, output)
-    except Trouble as trouble:
-        return Verdict(trouble.code, trouble.kind, str(trouble))
 
 
 def _carried_out(daemon: Daemon, order: Order, output: Output) -> Verdict:

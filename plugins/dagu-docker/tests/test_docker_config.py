@@ -38,7 +38,14 @@ def container(data: Any, *, reading: bool = True) -> ContainerField:
 
 @pytest.mark.parametrize(
     ("written", "policy"),
-    [("always", "always"), (True, "always"), ("true", "always"), (False, "never"), ("0", "never"), ("", "missing")],
+    [
+        ("always", "always"),
+        (True, "always"),
+        ("true", "always"),
+        (False, "never"),
+        ("0", "never"),
+        ("", "missing"),
+    ],
 )
 def test_pull_policies(written: str | bool, policy: str) -> None:
     assert container({"image": "i", "pull_policy": written}).pull_policy == policy
@@ -50,7 +57,10 @@ def test_pull_policies(written: str | bool, policy: str) -> None:
         ({"image": "i", "exec": "e"}, "'exec' and 'image' are mutually exclusive"),
         ({"build": ".", "exec": "e"}, "'exec' and 'build' are mutually exclusive"),
         ({"env": []}, "either 'exec', 'image' or 'build' must be specified"),
-        ({"exec": "e", "volumes": ["a:/b"], "ports": [80]}, r"fields \[ports, volumes\] cannot be used with 'exec'"),
+        (
+            {"exec": "e", "volumes": ["a:/b"], "ports": [80]},
+            r"fields \[ports, volumes\] cannot be used with 'exec'",
+        ),
         ({"image": "i", "name": " "}, "container name cannot be empty"),
         ("", "container name cannot be empty"),
         ({"image": "i", "pullPolicy": "Always"}, "must be always, never, missing"),
@@ -83,7 +93,9 @@ def test_references_wait_for_the_run() -> None:
 
 
 def test_spellings() -> None:
-    one = container({"image": "i", "work_dir": "/a", "RestartPolicy": False, "wait_for": "healthy", "user": 7})
+    one = container(
+        {"image": "i", "work_dir": "/a", "RestartPolicy": False, "wait_for": "healthy", "user": 7}
+    )
     assert (one.working_dir, one.restart_policy, one.wait_for, one.user) == ("/a", "no", "healthy", 7)
     assert container({"image": "i", "workDir": "/a"}).working_dir == "/a"
 
@@ -172,7 +184,11 @@ def test_a_login_without_host_is_for_the_public_hub() -> None:
     from docker.auth import INDEX_NAME
 
     auths = all_logins(RegistryAuths.model_validate({INDEX_NAME: BASIC}), {})
-    assert login_for("busybox", auths) == login_for("team/app:2", auths) == {"username": "me", "password": "se:cret"}
+    assert (
+        login_for("busybox", auths)
+        == login_for("team/app:2", auths)
+        == {"username": "me", "password": "se:cret"}
+    )
 
 
 def test_durations() -> None:

@@ -24,7 +24,6 @@ def test_steps_share_one_container_and_it_is_gone_afterwards(lab: Any, engine: A
           - {name: d, command: [hostname, "sh -c 'echo two > /data/two'"]}
           - {name: env, env: [{STEP: 1}], command: env}
           - {name: host, type: command, command: cat /etc/hostname /proc/1/comm}
-          - {name: lines, script: "echo one | cat\\necho two"}
           - {name: words, command: "echo ${WHO} | cat `echo x y`"}
           - {name: told, depends: a, command: "echo ${NAME}"}
         """)
@@ -33,7 +32,6 @@ def test_steps_share_one_container_and_it_is_gone_afterwards(lab: Any, engine: A
     assert name == ran.out("b") == ran.out("c") == ran.out("d") == ran.out("onExit") == ran.out("told")
     assert "docker-init" not in ran.out("host")
     assert (lab.root / "data" / "two").read_text() == "two\n"
-    assert ran.out("lines") == "one\ntwo\n"
     assert ran.out("words") == "a  b|c | cat x y\n"
     inside = ran.out("env").split()
     assert "A=1" in inside and not [each for each in inside if each.startswith(("OUTER", "STEP", "WHO"))]
@@ -50,6 +48,19 @@ def test_gotcha_078_variables_enter_the_container_when_asked_for(lab: Any) -> No
     inside = ran.out("env").splitlines()
     assert {"OUTER=x y", "STEP=1", "WHO=w", "A=inner", "DAG_RUN_ID=r", "DAG_RUN_STEP_NAME=env"} <= set(inside)
     assert "HOME=/" in inside and not [each for each in inside if each.startswith(("DAGU_HOME", "PWD"))]
+
+
+def test_gotcha_077_098_scripts_run_in_its_sh_and_programs_may_be_references(lab: Any) -> None:
+    ran = lab.run(f"""
+        container: {{{BOX}}}
+        params: [TOOL=echo]
+        steps:
+          - {{name: script, script: "echo one | cat\\necho two"}}
+          - {{name: lines, command: "echo one | cat\\necho two"}}
+          - {{name: program, command: "${{TOOL}} x"}}
+        """)
+    assert ran.out("script") == ran.out("lines") == "one\ntwo\n"
+    assert ran.out("program") == "x\n"
 
 
 def test_gotcha_100_one_exit_code_for_retries_and_continue_on(lab: Any) -> None:

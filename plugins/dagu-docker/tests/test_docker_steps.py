@@ -8,7 +8,7 @@ from typing import Any
 BOX = "image: box:1, pullPolicy: never"
 
 
-def test_one_command_is_given_to_the_entrypoint(lab: Any, engine: Any) -> None:
+def test_gotcha_076_the_pipe_is_an_argument_of_the_entrypoint(lab: Any, engine: Any) -> None:
     made = engine.api.create_container("box:1", ["true"], name="template")
     conf = {"Entrypoint": ["echo", "entry:"], "Cmd": ["default"]}
     engine.api.commit("template", "entry", "1", conf=conf)
@@ -119,6 +119,7 @@ def test_without_an_engine_it_says_where_it_looked_and_retries(lab: Any) -> None
         """)
     error = ran.error("one")
     assert f"unavailable: no Docker engine at unix://{lab.root}/nobody.sock: No such file" in error
+    assert "left behind" not in ran.err("one")
     assert "correct DOCKER_HOST" in error and ran.step("one").retry_count == 1
 
 

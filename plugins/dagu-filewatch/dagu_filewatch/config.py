@@ -57,7 +57,7 @@ class FileConfig(Config):
     )
     exclude: list[str] = Field(
         default_factory=list,
-        description="Patterns of files and folders to leave out; one without a slash means a name at any depth.",
+        description="Patterns of files and folders to leave out; without a slash: a name at any depth.",
     )
     events: list[Event] = Field(
         default=["create", "write", "rename"],
@@ -97,7 +97,9 @@ class FileConfig(Config):
         if not isinstance(data, dict):
             return data
         lists = ("watch", "exclude", "events")
-        return {key: [value] if key in lists and isinstance(value, str) else value for key, value in data.items()}
+        return {
+            key: [value] if key in lists and isinstance(value, str) else value for key, value in data.items()
+        }
 
     @model_validator(mode="after")
     def _fits_together(self) -> FileConfig:

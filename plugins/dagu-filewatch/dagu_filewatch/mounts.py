@@ -7,7 +7,9 @@ import re
 import sys
 
 #: file systems that others change without this kernel seeing it
-_BLIND = re.compile(r"nfs\d?|cifs|smb\w*|fuse(\.\w+)?|fuseblk|9p|afs|ceph|lustre|glusterfs|beegfs|virtiofs|vboxsf|prl_fs|acfs")
+_BLIND = re.compile(
+    r"nfs\d?|cifs|smb\w*|fuse(\.\w+)?|fuseblk|9p|afs|ceph|lustre|glusterfs|beegfs|virtiofs|vboxsf|prl_fs|acfs"
+)
 
 
 def is_blind(folder: str, mounts: str = "/proc/self/mountinfo") -> bool:

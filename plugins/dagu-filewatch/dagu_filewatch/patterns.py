@@ -90,7 +90,9 @@ class Selection:
     def excludes(self, path: str) -> bool:
         """Whether the entry leaves out this file, or this folder with all that is in it."""
         name = path.rpartition("/")[2]
-        return any(one.fullmatch(name) for one in self._names) or any(one.matches(path) for one in self._exclude)
+        return any(one.fullmatch(name) for one in self._names) or any(
+            one.matches(path) for one in self._exclude
+        )
 
     def reaches(self, path: str) -> bool:
         """Whether a file or folder of this path may matter, with all folders above it."""

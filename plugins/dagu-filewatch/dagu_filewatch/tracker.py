@@ -71,7 +71,8 @@ class Tracker:
     def below(self, folder: str) -> list[str]:
         """The files in a folder and below it."""
         prefix = folder.rstrip("/") + "/"
-        return [path for path in {**self.known, **self.settling} if path.startswith(prefix)]
+        found = [path for path in self.known if path.startswith(prefix)]
+        return found + [path for path in self.settling if path not in self.known and path.startswith(prefix)]
 
     def look(
         self, seen: Mapping[str, File], missing: Iterable[str], signs: Mapping[str, Sign], now: float
@@ -86,55 +87,57 @@ class Tracker:
         for path, file in seen.items():
             old = self.known.get(path)
             sign = signs.get(path, Sign.TOUCHED)
-            if old is not None and old.is_same(file) and (old.mode == file.mode or "chmod" not in self.events):
+            if (
+                old is not None
+                and old.is_same(file)
+                and (old.mode == file.mode or "chmod" not in self.events)
+            ):
                 self.settling.pop(path, None)
                 self.known[path] = file._replace(times=old.times)
                 continue
-            origin = moved.get(file.inode) if old is None else None
-            came_from = vanished.pop(origin, None) if origin is not None else None
-            if origin is not None and came_from is not None:
-                if came_from.is_same(file):
-                    self._drop(origin, came_from)
-                else:
-                    vanished[origin] = came_from
-                    came_from = None
-            self._learn(path, file, old, came_from is not None, sign, now)
+            origin = moved.get(file.inode, "")
+            # Inodes are used again at once: only the same content is the same file.
+            renamed = origin in vanished and vanished[origin].is_same(file)
+            if renamed:
+                self._drop(origin, vanished.pop(origin))
+            self._learn(path, file, _kinds(file, old, renamed, sign), sign, now)
         for path, file in vanished.items():
             self._drop(path, file)
         if "remove" not in self.events:
             return []
+        for path in vanished:
+            # Written down with its fire: until then a crash must find it missing once more.
+            del self.silent[path]
         return [Change(path, file, "remove") for path, file in vanished.items()]
 
-    def _learn(self, path: str, file: File, old: File | None, renamed: bool, sign: Sign, now: float) -> None:
+    def _learn(self, path: str, file: File, kinds: tuple[Event, ...], sign: Sign, now: float) -> None:
         waiting = self.settling.get(path)
         if waiting is None:
-            kinds = _kinds(file, old, renamed, sign)
-            came_back = self.gone.get(path)
+            came_back = None if path in self.known else self.gone.get(path)
             # Moving a file away and back changes its ctime; a file system that was away does not.
-            is_back = old is None and came_back is not None and came_back[:4] == file[:4]
+            is_back = came_back is not None and came_back[:4] == file[:4]
             if is_back or not any(kind in self.events for kind in kinds):
                 self.accept(path, file)
-                return
-            self.settling[path] = Settling(file, kinds, self._due(file, sign, now))
+            else:
+                self.settling[path] = Settling(file, kinds, self._due(kinds, sign, now))
             return
-        if not waiting.file.is_same(file) or sign >= Sign.CLOSED or (not self._settle and sign):
-            waiting.due = self._due(file, sign, now)
+        if not waiting.file.is_same(file) or sign >= Sign.CLOSED or (sign and not self._settle):
+            waiting.due = self._due(kinds, sign, now)
+        if waiting.kinds == ("chmod",) or sign is Sign.MOVED:
+            waiting.kinds = kinds
         waiting.file = file
-        if sign is Sign.MOVED and "rename" not in waiting.kinds:
-            waiting.kinds = ("rename", *waiting.kinds)
 
-    def _due(self, file: File, sign: Sign, now: float) -> float:
+    def _due(self, kinds: tuple[Event, ...], sign: Sign, now: float) -> float:
         if self._settle:
             return now + self._settle
-        if sign >= Sign.CLOSED or stat.S_IMODE(file.mode) != file.mode:
+        if sign >= Sign.CLOSED or kinds == ("chmod",):
             return now
-        if sign is Sign.OPEN:
-            return now + NEVER_CLOSED
-        return now + self._quiet
+        return now + (NEVER_CLOSED if sign is Sign.OPEN else self._quiet)
 
     def accept(self, path: str, file: File) -> None:
         """Take a file as handled without a fire."""
         self.known[path] = self.silent[path] = file._replace(times=self._times(path, file))
+        self.gone.pop(path, None)
 
     def _drop(self, path: str, file: File) -> None:
         self.gone.pop(path, None)
@@ -180,12 +183,12 @@ class Tracker:
 
 def _kinds(file: File, old: File | None, renamed: bool, sign: Sign) -> tuple[Event, ...]:
     """What a change may count as; the first that is asked for is it."""
-    if renamed:
-        return ("rename",)
     if old is None:
-        return ("rename", "create") if sign is Sign.MOVED else ("create",)
+        if renamed:
+            return ("rename",)
+        return ("rename", "create") if sign is Sign.MOVED else ("create", "write")
     if old.is_same(file):
         return ("chmod",)
-    if sign is Sign.MOVED:
+    if renamed or sign is Sign.MOVED:
         return "rename", "write"
     return ("write", "rename") if old.inode != file.inode else ("write",)

@@ -33,6 +33,13 @@ env --default-signal true 2>/dev/null && own="$own env --default-signal" deaf=
 env @MARK@ $own /bin/sh -c @START@ @TOKEN@ @COMMAND@ 3<&- 4>&- 5>&- &
 pid=$!
 exec >/dev/null 2>&1
+lives() {
+  kill -s 0 "$pid" && return
+  kill -s 0 -- "-$pid" || return
+  # The dead count, too, until somebody buries them; not every machine has an undertaker.
+  all=$(ps -A -o pgid= -o stat= || ps -o pgid,stat) && [ -n "$all" ] || return 0
+  printf '%s\\n' "$all" | grep -q "^ *$pid  *[^ Z]"
+}
 (
   exec 4>&- 5>&-
   # A shell that is just being replaced by its command may swallow a signal.
@@ -42,7 +49,7 @@ exec >/dev/null 2>&1
   [ -n "$signal" ] || { signal=TERM; left=@GRACE@; }
   case $deaf$signal in 1INT | 1QUIT) signal=TERM ;; esac
   kill -s "$signal" -- "-$pid" || kill -s "$signal" "$pid"
-  while [ "$left" -gt 0 ] && { kill -s 0 -- "-$pid" || kill -s 0 "$pid"; }; do
+  while [ "$left" -gt 0 ] && lives; do
     sleep 0.1 || { sleep 1; left=$((left - 9)); }
     left=$((left - 1))
     [ $((left % 50)) -ne 0 ] || kill -s "$signal" -- "-$pid"

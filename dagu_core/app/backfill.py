@@ -1,0 +1,224 @@
+"""Use cases on backfills: make up for runs of the past, watch them, pause and cancel them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from dagu_core.app.accepting import accept, cause_of
+from dagu_core.app.backfill_slots import BackfillRequest, Instant, instants_of
+from dagu_core.app.requests import StartRequest
+from dagu_core.app.scheduled import LOW, times, written
+from dagu_core.base.errors import AlreadyExists, Conflict, Invalid, NotFound
+from dagu_core.contracts.store import RunQuery
+from dagu_core.model.plan.plan import Plan, Source
+from dagu_core.model.run.run import RunSummary
+from dagu_core.model.status import RunStatus
+from dagu_core.schedule.identity import backfill_run_id
+
+if TYPE_CHECKING:
+    from dagu_core.app.app import App
+
+#: how they stand; what they cover, written once
+NAMESPACE, SLOTS = "backfills", "backfill-slots"
+OVER = ("done", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A backfill as it stands. `state` is running, paused, cancelled or done; `made` of `total` runs
+    were made. Times in epoch seconds."""
+
+    id: str
+    dag: str
+    path: str
+    state: str
+    created_at: float
+    since: float
+    until: float
+    order: str
+    reprocess: str
+    max_active: int
+    total: int
+    made: int = 0
+    params: str | None = None
+    queue: str = ""
+    zone: str = ""
+    source: Mapping[str, Any] | None = None
+    #: why its last run could not be made, "" = it could
+    problem: str = ""
+
+    @property
+    def pinned(self) -> Source | None:
+        """The definition all of its runs have; None = the one there is when each is made."""
+        return Source(**self.source) if self.source else None
+
+    def run_id(self, due: float) -> str:
+        """The id of its run for an instant."""
+        return backfill_run_id(self.id, due)
+
+
+class Backfills:
+    """What may be asked of backfills."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def preview(self, request: BackfillRequest) -> tuple[Plan, list[Instant]]:
+        """The plan and the instants a backfill would cover, in the order of its runs; nothing is
+        created. Raises NotFound, InvalidDefinition, Invalid."""
+        plan = self.app.dags.read(request.dag).plans[0]
+        return plan, await instants_of(self.app, plan, request)
+
+    async def create(self, request: BackfillRequest) -> Backfill:
+        """Record a backfill; the leading scheduler makes its runs. Raises what `preview` raises, and
+        Invalid when there is nothing to do."""
+        plan, instants = await self.preview(request)
+        if not instants:
+            raise Invalid("nothing to do: every instant has its run", hint="see --reprocess failed or all")
+        return await self._record(request, plan, instants)
+
+    async def retry_failed(self, id: str) -> Backfill:
+        """Another backfill of the instants whose run failed, with the same definition. Raises NotFound,
+        and Invalid when none has failed."""
+        old = await self.get(id)
+        failed = {
+            cause_of(one).due
+            for one in await self.runs(old)
+            if one.status in (RunStatus.FAILED, RunStatus.ABORTED, RunStatus.REJECTED)
+        }
+        instants = [each for each in await self.instants(old) if each.due in failed]
+        if not instants:
+            raise Invalid(f"no run of backfill {id} has failed")
+        new = replace(
+            old,
+            id=self.app.clock.new_token(8),
+            state="running",
+            created_at=self.app.clock.now(),
+            reprocess="failed",
+            total=len(instants),
+            made=0,
+            problem="",
+        )
+        await self._put(new, instants)
+        return new
+
+    async def get(self, id: str) -> Backfill:
+        """A backfill. Raises NotFound."""
+        pair = await self.app.store.get(NAMESPACE, id)
+        if pair is None:
+            raise NotFound(f"there is no backfill {id}", hint="see `dagu backfill list`")
+        return _read(pair.value)
+
+    async def all(self, dag: str = "") -> list[Backfill]:
+        """The backfills, of one DAG or of all, newest first."""
+        pairs = await self.app.store.scan(NAMESPACE, limit=100_000)
+        found = [_read(pair.value) for _, pair in pairs]
+        chosen = [one for one in found if not dag or one.dag == dag]
+        return sorted(chosen, key=lambda one: one.created_at, reverse=True)
+
+    async def instants(self, one: Backfill) -> list[Instant]:
+        """What a backfill covers, in the order of its runs."""
+        pair = await self.app.store.get(SLOTS, one.id)
+        return [Instant(*each) for each in pair.value] if pair else []
+
+    async def runs(self, one: Backfill) -> list[RunSummary]:
+        """The runs it has made so far, newest first."""
+        return await self.app.store.find(RunQuery(dag=one.dag, run_id=f"backfill-{one.id}-", limit=1_000_000))
+
+    async def progress(self, one: Backfill) -> Counter[str]:
+        """How many of its runs stand how, by label; those to come are `not_started`."""
+        tally = Counter(run.status.label for run in await self.runs(one))
+        tally["not_started"] += one.total - one.made
+        return +tally
+
+    async def pause(self, id: str) -> Backfill:
+        """Make no further runs for now; those that were made go on. Raises Conflict when it is over."""
+        return await self.change(id, lambda one: replace(one, state="paused"))
+
+    async def resume(self, id: str) -> Backfill:
+        """Go on. Raises Conflict when it is over."""
+        return await self.change(id, lambda one: replace(one, state="running"))
+
+    async def cancel(self, id: str, *, stop_running: bool = False) -> Backfill:
+        """Make no further runs; `stop_running` stops those that were made. Raises Conflict when it is
+        over."""
+        one = await self.change(id, lambda one: replace(one, state="cancelled"))
+        for run in await self.runs(one) if stop_running else []:
+            if run.status.is_active:
+                await self.app.runs.stop(run.ref.dag, run.ref.run_id)
+        return one
+
+    async def change(self, id: str, how: Callable[[Backfill], Backfill]) -> Backfill:
+        """Write a change of its state. Raises NotFound, and Conflict when it is over."""
+        while True:
+            pair = await self.app.store.get(NAMESPACE, id)
+            if pair is None:
+                raise NotFound(f"there is no backfill {id}", hint="see `dagu backfill list`")
+            one = _read(pair.value)
+            if one.state in OVER:
+                raise Conflict(f"backfill {id} is {one.state}")
+            changed = how(one)
+            with contextlib.suppress(Conflict):
+                await self.app.store.put(NAMESPACE, id, asdict(changed), expected=pair.version)
+                return changed
+
+    async def make_run(self, one: Backfill, instant: Instant) -> None:
+        """Record the run of an instant, unless it is there already. Raises what is wrong with it."""
+        env = times(one.zone, "backfill", instant.due, instant.start, instant.end)
+        request = StartRequest(
+            dag=one.path,
+            run_id=one.run_id(instant.due),
+            name=one.dag,
+            params=one.params,
+            queue=one.queue,
+            priority=LOW,
+            pinned=one.pinned,
+            trigger={"type": "backfill", "due": instant.due, "backfill": one.id},
+            env=env | {"DAG_RUN_BACKFILL_ID": one.id},
+        )
+        with contextlib.suppress(AlreadyExists):
+            await accept(self.app, request)
+
+    async def _record(self, request: BackfillRequest, plan: Plan, instants: list[Instant]) -> Backfill:
+        zone = plan.schedule.timezone or self.app.settings.core.tz
+        one = Backfill(
+            id=self.app.clock.new_token(8),
+            dag=plan.name,
+            path=plan.source.path,
+            state="running",
+            created_at=self.app.clock.now(),
+            since=request.since,
+            until=min(request.until, self.app.clock.now()),
+            order=request.order,
+            reprocess=request.reprocess,
+            max_active=max(1, request.max_active),
+            total=len(instants),
+            params=request.params,
+            queue=request.queue,
+            zone=zone,
+            source=None if request.use_latest else asdict(plan.source),
+        )
+        await self._put(one, instants)
+        return one
+
+    async def _put(self, one: Backfill, instants: list[Instant]) -> None:
+        # What it covers first: a backfill that can be seen is whole.
+        covered = [[each.due, each.start, each.end] for each in instants]
+        await self.app.store.put(SLOTS, one.id, covered)
+        await self.app.store.put(NAMESPACE, one.id, asdict(one), expected=0)
+
+
+def shape(one: Backfill) -> dict[str, Any]:
+    """A backfill as JSON data for people; the definition is left out."""
+    data = {key: value for key, value in asdict(one).items() if key != "source"}
+    moments = ("created_at", "since", "until")
+    return data | {key: written(data[key], one.zone) for key in moments} | {"pinned": one.source is not None}
+
+
+def _read(value: Mapping[str, Any]) -> Backfill:
+    known = {field.name for field in fields(Backfill)}
+    return Backfill(**{key: each for key, each in value.items() if key in known})

@@ -1,0 +1,1 @@
+"""What `dagu doctor` looks at, one file for each kind."""
