@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagu_core.app.disk import guard_disk
 from dagu_core.app.requests import StartRequest
+from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change
 from dagu_core.engine.liveness import poke
 from dagu_core.engine.logs import log_folder
@@ -68,7 +69,9 @@ async def accept(app: App, request: StartRequest, hold: Hold | None = None) -> R
     if hold is not None:
         summary.engine, summary.reason = HELD, hold.why
         summary.extra[_HOLD] = json.dumps(asdict(hold))
+    fail_point("store.create.before")
     await app.store.create(Change(summary, durable=True), launch.plan.source)
+    fail_point("store.create.after")
     return summary
 
 

@@ -67,6 +67,31 @@ class ListCases(StoreSuite):
 
         self.run(test)
 
+    def test_the_dags_with_runs_of_their_own_are_listed_by_name(self) -> None:
+        top = RunRef("b", "r1")
+
+        async def test(store: StateStore) -> None:
+            assert await store.dags() == []
+            for run in (
+                summary("r1", dag="b", created_at=1.0),
+                summary("r2", dag="b", created_at=2.0),
+                summary("r1", dag="a", created_at=3.0),
+                summary("c1", dag="only-called", root=top, parent=top),
+            ):
+                await store.create(Change(run), SOURCE)
+            assert await store.dags() == ["a", "b"]
+
+        self.run(test)
+
+    def test_what_was_written_is_found_sound(self) -> None:
+        async def test(store: StateStore) -> None:
+            step = StepRun(attempts=1)
+            await store.create(Change(summary(), {"a": step}, [NOTE]), SOURCE)
+            await store.put("n", "k", {"a": [1]})
+            assert await store.check() == []
+
+        self.run(test)
+
     def test_find_follows_changes(self) -> None:
         async def test(store: StateStore) -> None:
             await store.create(Change(summary(status=RunStatus.QUEUED, queue="q", tags=("old",))), SOURCE)

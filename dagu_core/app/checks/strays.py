@@ -126,12 +126,10 @@ def _processes() -> Iterator[Process]:
                 continue
             environ = Path(f"/proc/{name}/environ").read_bytes().split(b"\0")
             token = next((word[len(mark) :] for word in environ if word.startswith(mark)), b"")
-            if not token:
-                with contextlib.suppress(OSError):
-                    token = _status_kept(int(name))
+            status = _status_file(os.fsdecode(token)) or _status_kept(int(name))
             command = Path(f"/proc/{name}/cmdline").read_bytes()
             ours = any(word in command for word in _OURS)
-            if not (ours or token) or _is_dead(int(name)):
+            if not (ours or status) or _is_dead(int(name)):
                 continue
             home = next((word[10:] for word in environ if word.startswith(b"DAGU_HOME=")), b"")
             yield Process(
@@ -140,17 +138,22 @@ def _processes() -> Iterator[Process]:
                 command.replace(b"\0", b" ").decode(errors="replace").strip()[:100],
                 os.fsdecode(home),
                 # One of ours may carry the mark of a step that started dagu.
-                Path(os.fsdecode(token)) if token and not ours else None,
+                None if ours else status,
             )
 
 
-def _status_kept(pid: int) -> bytes:
-    """The status file the process keeps open, b"" when that is something else: a program may have
-    cleared its environment."""
-    link = os.readlink(f"/proc/{pid}/fd/{STATUS_FD}").removesuffix(" (deleted)")
-    path = Path(link)
-    fits = len(path.parents) > 2 and path.parents[1].name == "work" and path.name.count(".") == 2
-    return os.fsencode(link) if fits else b""
+def _status_file(text: str) -> Path | None:
+    """The path of a status file, None when it is something else: DATA/work/RUN/ATTEMPT.INDEX.NUMBER."""
+    path = Path(text)
+    fits = path.is_absolute() and len(path.parents) > 3 and path.parents[1].name == "work"
+    return path if fits and path.name.count(".") == 2 else None
+
+
+def _status_kept(pid: int) -> Path | None:
+    """The status file the process keeps open: a program may have cleared its environment."""
+    with contextlib.suppress(OSError):
+        return _status_file(os.readlink(f"/proc/{pid}/fd/{STATUS_FD}").removesuffix(" (deleted)"))
+    return None
 
 
 def _stat(pid: int) -> list[bytes]:

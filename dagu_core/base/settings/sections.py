@@ -137,6 +137,7 @@ class SchedulerSettings(SettingsSection):
         60, "Most of them handed to their queues in a minute.", key="catchup.dispatchPerMinute", ge=1
     )
     backfill_max_runs: int = setting(10_000, "Most runs a backfill may make.", key="backfill.maxRuns", ge=1)
+    min_interval: Duration = setting(1.0, "DAGs with a cron line that comes closer than this are refused.")
     lock_stale_threshold: Duration = setting(30.0, "A leader silent for so long is replaced.")
     lock_retry_interval: Duration = setting(5.0, "How often a stand-by tries to lead.")
     zombie_detection_interval: Duration = setting(45.0, "How often lost runs are looked for; 0 = never.")

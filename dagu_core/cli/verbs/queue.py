@@ -100,7 +100,8 @@ def set_(
     """Change how many runs of a queue may work at once; it holds until it is changed again."""
     if (max_concurrency is None) is not reset:
         raise UsageError("give either --max-concurrency or --reset")
-    done = f"Queue {name} takes {'as many runs as configured' if reset else max_concurrency} at once"
+    many = "as many runs as configured" if reset else f"{max_concurrency} runs"
+    done = f"Queue {name} takes {many} at once"
     order(invocation, name, lambda app: app.queues.set_limit(name, max_concurrency), done, in_json)
     return 0
 

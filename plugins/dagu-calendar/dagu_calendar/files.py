@@ -165,9 +165,9 @@ def _loaded(path: Path, data: bytes) -> Any:
     import yaml
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    # Dates stay texts: YAML would refuse a wrong one without telling where it is.
+    # All but null stays text: `no` is Norway here, and a wrong date is told with its place.
     resolvers = {
-        first: [each for each in known if each[0] != "tag:yaml.org,2002:timestamp"]
+        first: [each for each in known if each[0] == "tag:yaml.org,2002:null"]
         for first, known in base.yaml_implicit_resolvers.items()
     }
     loader = type("CalendarLoader", (base,), {"yaml_implicit_resolvers": resolvers})

@@ -32,6 +32,7 @@ class TestCalendar(PartSuite):
     [
         ("de-by", ["de-by"], "all"),
         ("[a, b]", ["a", "b"], "all"),
+        ("no", ["no"], "all"),
         ("{name: a, days: Business-Days}", ["a"], "business-days"),
         ("{name: [a, b], days: {nth-business-day: -3}}", ["a", "b"], "nth-business-day: -3"),
         ("{NAME: a, days: 'nth-business-day:  +2'}", ["a"], "nth-business-day: 2"),

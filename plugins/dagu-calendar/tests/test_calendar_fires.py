@@ -186,10 +186,3 @@ def test_no_business_day_in_sight_means_no_start(write: Write, fires: Fires) -> 
     write("off", "weekends: [MON, TUE, WED, THU, FRI, SAT, SUN]\nholidays: [2026-12-24]\n")
     lines: Any = fires("{name: off, onHoliday: next-business-day}", "2026-12-24", "2026-12-25")
     assert lines == ["12-24 01:00 - holiday (off)"]
-
-
-def test_zz(write, fires):
-    write("tokyo", "timezone: Asia/Tokyo\nholidays: [{date: 2026-12-25, name: off}]\n")
-    print(fires("tokyo", "2026-12-24", "2026-12-26", "0 12,20 * * *"))
-    print(fires("tokyo", "2026-12-24", "2026-12-26", "0 12 * * *"))
-    assert 0

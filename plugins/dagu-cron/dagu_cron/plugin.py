@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from dagu_core import ClockTrigger, Trigger, hookimpl
+from dagu_core import ClockTrigger, Plan, Problem, Settings, Trigger, hookimpl
 from dagu_cron.trigger import CronTrigger
 
 
 @hookimpl
 def dagu_register_triggers() -> list[type[Trigger] | type[ClockTrigger]]:
     return [CronTrigger]
+
+
+@hookimpl
+def dagu_lint(plan: Plan, settings: Settings | None) -> list[Problem]:
+    if not any(entry.kind == CronTrigger.name for entry in plan.schedule.entries):
+        return []
+    from dagu_cron.pace import problems
+
+    return problems(plan, settings.scheduler.min_interval if settings is not None else 0.0)

@@ -28,7 +28,7 @@ class CronConfig(Model):
     @field_validator("expression")
     @classmethod
     def _is_cron(cls, text: str) -> str:
-        if _is_every(text):
+        if is_every(text):
             period_of(text)
         else:
             from dagu_cron.expression import parse
@@ -61,14 +61,14 @@ class CronTrigger(ClockTrigger):
         return {"expression": line}
 
     def backfillable(self, config: Model) -> bool:
-        return not _is_every(_line(config))
+        return not is_every(_line(config))
 
     def next_after(self, config: Model, scope: ClockScope, at: float) -> Tick | None:
         return next(self.ticks(config, scope, at), None)
 
     def ticks(self, config: Model, scope: ClockScope, after: float) -> Iterator[Tick]:
         line = _line(config)
-        if _is_every(line):
+        if is_every(line):
             return _beats(period_of(line), scope.anchor, after)
         from dagu_cron.expression import parse
         from dagu_cron.instants import ticks_after
@@ -89,8 +89,9 @@ def _line(config: Model) -> str:
     return config.expression
 
 
-def _is_every(line: str) -> bool:
-    return line.split(None, 1)[:1] == ["@every"] or line[:6].lower() == "@every"
+def is_every(line: str) -> bool:
+    """Whether a line is a beat of its own: `@every 90s`."""
+    return line.strip().lower().partition(" ")[0] == "@every"
 
 
 def _beats(period: float, anchor: float, after: float) -> Iterator[Tick]:
@@ -104,7 +105,7 @@ def _beats(period: float, anchor: float, after: float) -> Iterator[Tick]:
 
 def _raise_mistake(line: str) -> None:
     try:
-        if _is_every(line):
+        if is_every(line):
             period_of(line)
         else:
             from dagu_cron.expression import parse

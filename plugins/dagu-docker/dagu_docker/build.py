@@ -97,18 +97,21 @@ def _exists(daemon: Daemon, name: str) -> bool:
 
 @contextmanager
 def _alone(digest: str, output: Output) -> Iterator[None]:
-    """Of several attempts with one context the first builds, the others find the image."""
-    folder = os.path.join(tempfile.gettempdir(), f"dagu-docker-{os.getuid()}")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    if os.stat(folder).st_uid != os.getuid():
-        raise Trouble(f"{folder} belongs to somebody else")
+    """Of several attempts with one context the first builds, the others find the image.
+
+    All builds of a user share one file; each locks the byte that its digest names.
+    """
+    path = os.path.join(tempfile.gettempdir(), f"dagu-docker-{os.getuid()}.lock")
     flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(os.path.join(folder, f"{digest}.lock"), flags, 0o600), "w") as file:
+    with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+        if os.fstat(file.fileno()).st_uid != os.getuid():
+            raise Trouble(f"{path} belongs to somebody else")
+        byte = int(digest[:12], 16)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+        except OSError:
             output.say("waiting for another step that builds the same image")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.lockf(file, fcntl.LOCK_EX, 1, byte)
         yield
 
 

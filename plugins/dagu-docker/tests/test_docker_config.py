@@ -139,9 +139,9 @@ def test_what_is_no_port(port: str) -> None:
 
 
 def test_volumes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/me")
     given = ["/a:/b", "./a/../c:/b:ro", ".:/w", "~/d:/b", "named.volume-1:/v:rw,z"]
-    wanted = ["/a:/b", "/work/c:/b:ro", "/work:/w", "/home/me/d:/b", "named.volume-1:/v:rw,z"]
+    wanted = ["/a:/b", "/work/c:/b:ro", "/work:/w", "/me/d:/b", "named.volume-1:/v:rw,z"]
     assert binds(given, Path("/work")) == wanted
 
 

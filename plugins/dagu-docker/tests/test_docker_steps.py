@@ -218,7 +218,6 @@ def test_a_command_in_somebody_elses_container_is_ended_with_all_it_started(
             lab.call("stop", "flow")
             assert lab.end(process).status("one") == "aborted"
             assert sleeping() == 0
-            lab.call("delete", "--yes", "flow:r")
             lab = type(lab)(lab.root / "again", lab.environ, lab.begun)
             lab.root.mkdir(exist_ok=True)
     finally:

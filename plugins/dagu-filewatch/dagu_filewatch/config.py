@@ -43,7 +43,7 @@ class BatchConfig(Config):
 
     @model_validator(mode="after")
     def _is_known_when_read(self) -> BatchConfig:
-        _refuse_references(self, "window", "max_files")
+        _refuse_references(self)
         return self
 
 
@@ -103,7 +103,7 @@ class FileConfig(Config):
 
     @model_validator(mode="after")
     def _fits_together(self) -> FileConfig:
-        _refuse_references(self, "watch", "exclude", "action", "settle", "mode", "poll_interval", "existing")
+        _refuse_references(self)
         for text in [*self.watch, *self.exclude]:
             if not text.strip():
                 raise ValueError("an empty pattern matches nothing")
@@ -115,13 +115,15 @@ class FileConfig(Config):
         return self
 
 
-def _refuse_references(model: Config, *names: str) -> None:
-    """References are for values a run knows; here there is no run yet."""
-    for name in names:
+def _refuse_references(model: Config) -> None:
+    """References are for values a run knows; here there is no run yet. Parameters are the run's."""
+    for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and ("${" in text or "`" in text):
-                raise ValueError(f"`{name}` is needed before there is a run: {text[:60]!r} is not filled in")
+                raise ValueError(
+                    f"`{field.alias}` is needed before there is a run: {text[:60]!r} is not filled in"
+                )
 
 
 def _check_marker(marker: str | None) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ class Driver:
         self.scratch = folder / "scratch"
         self.scratch.mkdir(exist_ok=True)
         self.entry: dict[str, Any] = {"watch": ["in/**/*.csv"], "settle": "200ms", **config}
+        if config.get("events") == "remove":
+            del self.entry["settle"]
         self.runs: dict[str, Fire] = {}
         self.repeated: list[Fire] = []
         self.cursor: Any = None
@@ -107,10 +109,10 @@ class Driver:
 
 
 @pytest.fixture
-def drive(tmp_path: Path) -> Iterator[Callable[..., None]]:
+def drive(tmp_path: Path) -> Callable[..., None]:
     """Run a test with a driver; its task is ended whatever happens."""
 
-    def run(test: Callable[[Driver], Any], **config: Any) -> None:
+    def run(test: Callable[[Driver], Coroutine[Any, Any, None]], **config: Any) -> None:
         async def main() -> None:
             driver = Driver(tmp_path, **config)
             try:
@@ -120,8 +122,4 @@ def drive(tmp_path: Path) -> Iterator[Callable[..., None]]:
 
         asyncio.run(main())
 
-    yield run
-
-
-def entry(**more: Any) -> Mapping[str, Any]:
-    return {"watch": ["in/*.csv"], **more}
+    return run

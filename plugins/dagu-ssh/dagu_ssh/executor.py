@@ -69,14 +69,10 @@ def _judged(attempt: Attempt[SshConfig], outcome: Outcome) -> Outcome:
 
 
 def _settings(own: SshConfig, of_dag: SshSettings | None) -> SshConfig:
-    if of_dag is None:
+    """What holds for the step: its own config with a host stands alone, so that nothing meant for one
+    machine is ever told to another."""
+    if of_dag is None or own.address:
         return own
-    if own.address:
-        if own.shell:
-            return own
-        return own.model_copy(
-            update={"shell": of_dag.shell, "shell_args": own.shell_args or of_dag.shell_args}
-        )
     return SshConfig.model_validate({**_given(of_dag), **_given(own)})
 
 

@@ -92,8 +92,8 @@ class Session:
             return code
         return self._without_mark()
 
-    def stop(self, number: int, grace: float, until: float) -> None:
-        """Ask the other side to end the command within `grace` seconds, and wait for that."""
+    def stop(self, number: int, grace: float, until: float) -> bool:
+        """Ask the other side to end the command within `grace` seconds; whether it said that it did."""
         if not self._plain and self._out_marks.started.wait(max(0.0, until - time.monotonic()) / 2):
             with contextlib.suppress(OSError):
                 self._channel.sendall(remote_shell.stop_line(signal.Signals(number).name, grace))
@@ -102,6 +102,7 @@ class Session:
         for stream in self._streams:
             stream.over.wait(max(0.0, until - time.monotonic()))
         self._channel.close()
+        return self._out_marks.ended
 
     def close(self) -> None:
         """Let go of the channel; whatever still runs there is ended by its own shell."""

@@ -22,7 +22,8 @@ from dagu_ssh.session import Lost, Session
 if TYPE_CHECKING:
     from paramiko import Transport
 
-_UNKNOWN = "; whether it did its work is not known. Its host ends it as soon as it notices."
+_IS_ENDED = "its host ends it as soon as it notices"
+_MAY_GO_ON = "it may go on there"
 #: whatever a step may be told to stop with
 _SIGNALS = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGWINCH")
 
@@ -65,15 +66,16 @@ def main(request: dict[str, Any]) -> int:
 
 
 @contextmanager
-def _in_doubt(word: str) -> Iterator[None]:
+def _in_doubt(word: str, fate: str) -> Iterator[None]:
     """Leave word in a file that the end of a command is not known, until it is: even a process that is
     killed then tells the truth."""
-    _write(word, f"the process that held the connection was killed{_UNKNOWN}")
+    unknown = f"whether it did its work is not known, and {fate}"
+    _write(word, f"the process that held the connection was killed; {unknown}")
     try:
         yield
     except Lost as lost:
-        _write(word, f"{lost}{_UNKNOWN}")
-        raise Failed(f"{lost}{_UNKNOWN}", 255) from None
+        _write(word, f"{lost}; {unknown}")
+        raise Failed(f"{lost}; {unknown}", 255) from None
     except BaseException:
         os.unlink(word)
         raise
@@ -117,7 +119,7 @@ class _Step:
         except (SSHException, EOFError) as error:
             raise Failed(f"{self._target.place} refuses a session: {error}", 255) from None
         session = Session(channel, self._pulse, token=token, plain=plain, place=self._target.place)
-        with _in_doubt(self._request["lost"]):
+        with _in_doubt(self._request["lost"], _MAY_GO_ON if plain else _IS_ENDED):
             try:
                 if plain:
                     session.start(command, b"")
@@ -127,7 +129,9 @@ class _Step:
                     session.start(remote_shell.bootstrap(token), lines)
                 return session.wait()
             except Stopped:
-                session.stop(self._stop.number, _patience(grace), time.monotonic() + grace)
+                until = time.monotonic() + 0.95 * grace
+                if not session.stop(self._stop.number, _patience(grace), until):
+                    _tell(f"{self._target.place} did not confirm that the command ended: it may go on")
                 raise
             finally:
                 session.close()

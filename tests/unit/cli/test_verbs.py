@@ -325,10 +325,11 @@ def test_start_hands_over_what_was_given(app: SimpleNamespace, dagu: Dagu, capsy
 
 def test_enqueue(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:
     app.runs.answer = RunSummary(RunRef("pair", "r1"), RunStatus.QUEUED, queue="heavy")
-    assert dagu("enqueue", "-u", "heavy", "pair", "--priority", "3", "--", "A=1") == 0
+    app.queues = Asked(2)
+    assert dagu("enqueue", "-u", "heavy", "pair", "--priority", "low", "--", "A=1") == 0
     request = app.runs.calls[0][1][0]
     assert (request.queue, request.priority, request.words) == ("heavy", 3, ("A=1",))
-    assert capsys.readouterr().out == "Enqueued pair:r1 in queue heavy\n"
+    assert capsys.readouterr().out == "Enqueued pair:r1 in queue heavy (number 2)\n"
     assert dagu("enqueue", "pair", "--json") == 0
     assert json.loads(capsys.readouterr().out)["statusLabel"] == "queued"
 

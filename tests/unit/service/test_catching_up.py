@@ -126,7 +126,7 @@ def test_what_is_excluded_is_not_caught_up(tmp_path: Path) -> None:
         text = """
             schedule:
               start: "* * * * *"
-              exclude: [{between: ["12:03-12:06"]}]
+              exclude: [{between: "12:03-12:06"}]
             catchupWindow: 6h
         """
         one.write("tick", text)

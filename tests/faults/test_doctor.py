@@ -1,0 +1,167 @@
+"""`dagu doctor` in real life: dead runs, strays, a store somebody locks, a folder that went away."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dagu_core.contracts.store import Change
+from dagu_core.model.run.run import RunRef
+from dagu_core.model.status import RunStatus
+from tests.faults.chaos import Home, kill, kill_everything, within
+from tests.faults.test_pool import ONE, begin_pool, ended, enqueue, pool, runners_of
+
+SLEEPY = "steps: [{name: two, command: 'mark start; sleep 0.5; mark end'}]"
+
+
+def examined(home: Home, *words: str, **env: str) -> tuple[int, list[dict[str, str]]]:
+    """The exit code of the doctor, and what it found."""
+    done = home.cli("doctor", "--json", *words, env=env)
+    assert done.err == ""
+    return done.code, json.loads(done.out)["findings"]
+
+
+def test_P22_fifty_kills_leave_no_orphan_once_a_worker_is_there(home: Home) -> None:
+    dag, count = home.write("sleepy", SLEEPY), 50
+    for first in range(0, count, 10):
+        ids = [f"r{number}" for number in range(first, first + 10)]
+        begun = [home.begin("start", f"--run-id={run_id}", dag) for run_id in ids]
+        within(30, partial(all_begun, home, ids))
+        for process in begun:
+            kill(process)
+    code, found = examined(home)
+    assert code == 1
+    dead = [one for one in found if one["check"] == "runs"]
+    assert len(dead) == 21 and dead[-1]["message"] == "and 30 more like this"
+    with pool(home):
+        within(30, lambda: ended(home, count))
+        within(10, lambda: len(home.locks()) == 2)
+        assert examined(home) == (0, [])
+    assert home.ledger.steps() == home.ledger.steps("end") == ["two"] * count
+    assert {run.status for run in home.runs()} == {RunStatus.SUCCEEDED}
+    assert home.orphans() == [] == home.locks()
+    assert examined(home) == (0, [])
+
+
+def all_begun(home: Home, ids: list[str]) -> bool:
+    return set(ids) <= {entry.run for entry in home.ledger.entries() if entry.what == "start"}
+
+
+def test_P22_strays_of_a_home_that_is_gone_are_listed_and_ended(home: Home, tmp_path: Path) -> None:
+    gone = Home(tmp_path / "gone")
+    process = gone.begin("start", gone.write("long", "steps: [{name: a, command: mark start; sleep 300}]"))
+    within(15, gone.ledger.steps)
+    try:
+        kill(process)
+        shutil.rmtree(gone.path)
+        left = set(gone.orphans())
+        code, found = examined(home)
+        mine = [one for one in found if str(gone.path) in one["message"]]
+        assert code == 1 and mine and all("its home is gone" in one["message"] for one in mine)
+        assert set(gone.orphans()) == left, "nothing is ended unasked"
+        code, found = examined(home, "--kill")
+        assert [one["done"] for one in found if str(gone.path) in one["message"]] == ["ended"] * len(mine)
+        within(5, lambda: not gone.orphans())
+    finally:
+        kill_everything(gone)
+
+
+def test_S06_a_damaged_item_is_set_aside_and_the_next_begins_at_once(home: Home) -> None:
+    dag = home.write("one", ONE)
+    enqueue(home, dag, 2)
+    sql(home, "UPDATE runs SET body = 'garbage' WHERE run_id = 'r0'")
+    with pool(home, runners=1):
+        within(3, lambda: home.status("one", "r1") == "succeeded")
+        code, (found,) = examined(home)
+        assert (code, found["check"], found["where"]) == (1, "records", "run one:r0")
+        assert "ended as failed" in examined(home, "--repair")[1][0]["done"]
+        assert examined(home) == (0, [])
+    assert home.status("one", "r0") == "failed"
+    assert home.ledger.steps() == ["a"]
+
+
+def test_S04_a_damaged_run_of_a_dead_engine_is_left_alone_and_stops_nobody(home: Home) -> None:
+    dag = home.write("long", "queue: q\nsteps: [{name: a, command: mark start; sleep 300}]")
+    worker = begin_pool(home, runners=1)
+    enqueue(home, dag, 1)
+    within(10, home.ledger.steps)
+    for pid in [worker.pid, *runners_of(home)]:
+        os.kill(pid, signal.SIGKILL)
+    worker.wait()
+    sql(home, "UPDATE runs SET body = substr(body, 5)")
+    with pool(home, runners=1):
+        enqueue(home, home.write("one", ONE), 1)
+        within(5, lambda: home.status("one", "r0") == "succeeded")
+        assert home.ledger.steps() == ["a", "a"]
+        said = (home.root / "said").read_text()
+        assert said.count("long:r0") <= 1, said
+        code, found = examined(home, "--fix")
+        assert code == 0 and "records" in {one["check"] for one in found}
+        code, found = examined(home, "--kill")
+        assert [one["check"] for one in found] == ["processes"] * len(found) and found
+        assert examined(home) == (0, [])
+    assert home.status("long", "r0") == "failed"
+
+
+def test_S18_a_locked_store_is_told_in_time(home: Home) -> None:
+    assert home.cli("doctor").code == 0
+    database = sqlite3.connect(home.path / "data" / "dagu.db", isolation_level=None)
+    database.execute("BEGIN EXCLUSIVE")
+    begun = time.monotonic()
+    code, found = examined(home, DAGU_STORE=f"sqlite://{home.path}/data/dagu.db?busy_timeout=1")
+    database.execute("ROLLBACK")
+    database.close()
+    assert time.monotonic() - begun < 10
+    assert code == 1 and "locked by another process" in found[0]["message"]
+
+
+def test_S20_a_newer_store_is_one_finding_in_one_sentence(home: Home) -> None:
+    assert home.cli("doctor").code == 0
+    sql(home, "PRAGMA user_version = 999")
+    done = home.cli("doctor")
+    assert done.code == 1 and "has schema 999" in done.out and "Upgrade dagu" in done.out
+    assert "Traceback" not in done.out + done.err
+
+
+def test_S19_a_worker_goes_on_after_its_data_folder_was_removed(home: Home) -> None:
+    dag = home.write("one", ONE)
+    with pool(home, runners=1):
+        enqueue(home, dag, 1)
+        within(10, lambda: ended(home, 1))
+        shutil.rmtree(home.path / "data")
+        enqueue(home, dag, 1)
+        within(10, lambda: ended(home, 1))
+    assert home.ledger.steps("end") == ["a", "a"]
+
+
+def test_the_worker_removes_what_is_too_old(home: Home) -> None:
+    dag = home.write("one", ONE)
+    enqueue(home, dag, 2)
+
+    async def age(app: Any) -> None:
+        stored = await app.store.load(RunRef("one", "r0"))
+        run = stored.summary
+        run.status, run.created_at, run.finished_at = RunStatus.SUCCEEDED, 1.0, 2.0
+        await app.store.commit(Change(run))
+        await app.store.put("n", "k", 1)
+
+    home.ask(age)
+    sql(home, "UPDATE runs SET created_at = 1.0 WHERE run_id = 'r0'")
+    with pool(home, runners=1):
+        within(10, lambda: [run.ref.run_id for run in home.runs()] == ["r1"])
+        decided = home.ask(lambda app: app.store.scan("decisions", "one/"))
+        assert [pair.value["count"] for _, pair in decided] == [1]
+
+
+def sql(home: Home, statement: str) -> None:
+    database = sqlite3.connect(home.path / "data" / "dagu.db")
+    with database:
+        database.execute(statement)
+    database.close()

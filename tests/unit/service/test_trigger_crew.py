@@ -1,0 +1,173 @@
+"""Triggers at work: what they fire starts once, the cursor follows, and their health is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+import dagu_core
+from dagu_core import Config, Fire, Trigger, TriggerScope
+from dagu_core.app.accepting import cause_of
+from dagu_core.app.triggers import triggers_of
+from dagu_core.service.firing import Firing
+from dagu_core.service.trigger_crew import TriggerCrew
+from tests.unit.service.lab import Lab, lab
+
+
+class BellConfig(Config):
+    """A bell."""
+
+    bell: str = Field(description="Which bell.")
+
+
+class Bell(Trigger):
+    """Fires what a test puts into it."""
+
+    name = "bell"
+    Config = BellConfig
+    rung: ClassVar[asyncio.Queue[Fire]]
+    begun: ClassVar[list[tuple[bool, Any]]] = []
+
+    async def fires(self, scope: TriggerScope, config: Config, cursor: Any) -> AsyncIterator[Fire]:
+        self.begun.append((scope.first, cursor))
+        self.health = "listening"
+        while True:
+            yield await self.rung.get()
+
+
+class BellPlugin:
+    @dagu_core.hookimpl
+    def dagu_register_triggers(self) -> list[type[Trigger]]:
+        return [Bell]
+
+
+def run(root: Path, work: Callable[[Lab, Callable[[], Awaitable[TriggerCrew]]], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with lab(root, plugins=[BellPlugin()]) as one:
+            Bell.rung, Bell.begun = asyncio.Queue(), []
+
+            async def sure() -> None:
+                """The one that leads."""
+
+            async def begin() -> TriggerCrew:
+                reign = await one.pass_at(0)
+                plans = reign.definitions.plans
+                firing = Firing(one.app, lambda: list(plans.values()), sure, lambda arrival: None)
+                crew = TriggerCrew(one.app, firing, lambda arrival: None)
+                await crew.update(plans.values())
+                return crew
+
+            await work(one, begin)
+
+    asyncio.run(main())
+
+
+async def until(ready: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(5):
+        while not await ready():
+            await asyncio.sleep(0.01)
+
+
+def bell(one: Lab, more: str = "") -> None:
+    one.write("rings", f"triggers: [{{type: bell, bell: big}}]\n{more}")
+
+
+def test_a_fire_starts_the_dag_once_and_the_cursor_follows(tmp_path: Path) -> None:
+    async def work(one: Lab, begin: Callable[[], Awaitable[TriggerCrew]]) -> None:
+        bell(one)
+        crew = await begin()
+        for key, cursor in (("a", 1), ("b", 2), ("b", 3)):
+            Bell.rung.put_nowait(
+                Fire(one.clock.at, key, env={"WHICH": key}, params={"P": key}, info={"k": key}, cursor=cursor)
+            )
+
+        async def counted() -> bool:
+            pairs = await one.app.store.scan("triggers")
+            return bool(pairs) and pairs[0][1].value == 3
+
+        await until(counted)
+        await crew.close()
+        runs = await one.runs()
+        assert len(runs) == 2  # nobody waits for anybody: unless the file says so, no fire is given up
+        assert {each.ref.run_id[:5] for each in runs} == {"file-"}
+        assert {cause_of(each).type for each in runs} == {"bell"}
+        assert {each.env["WHICH"] for each in runs} == {"a", "b"}
+        assert {dict(each.params)["P"] for each in runs} == {"a", "b"}
+        crew = await begin()
+        await until(lambda: _settled(len(Bell.begun) == 2))
+        await crew.close()
+        assert Bell.begun == [(True, None), (False, 3)]
+
+    run(tmp_path, work)
+
+
+async def _settled(value: bool) -> bool:
+    return value
+
+
+def test_what_comes_while_it_is_suspended_or_is_skipped_is_told(tmp_path: Path) -> None:
+    async def work(one: Lab, begin: Callable[[], Awaitable[TriggerCrew]]) -> None:
+        bell(one)
+        crew = await begin()
+        one.app.schedules.suspend("rings")
+        Bell.rung.put_nowait(Fire(one.clock.at, "a", cursor=1))
+        Bell.rung.put_nowait(Fire(one.clock.at, "b", cursor=2, skipped="too old"))
+
+        async def told() -> bool:
+            return len(await one.decided("rings")) == 2
+
+        await until(told)
+        await crew.close()
+        assert [each.reason for each in await one.decided("rings")] == ["suspended", "trigger"]
+        assert await one.ids() == []
+
+    run(tmp_path, work)
+
+
+def test_stop_by_a_trigger(tmp_path: Path) -> None:
+    async def work(one: Lab, begin: Callable[[], Awaitable[TriggerCrew]]) -> None:
+        bell(one)
+        crew = await begin()
+        Bell.rung.put_nowait(Fire(one.clock.at, "a", cursor=1))
+
+        async def there() -> bool:
+            return bool(await one.ids())
+
+        await until(there)
+        ref = (await one.begin((await one.ids())[0])).ref
+        one.clock.advance(1)
+        Bell.rung.put_nowait(Fire(one.clock.at, "b", action="stop", cursor=2))
+
+        async def asked() -> bool:
+            return bool(await one.app.store.signals([ref]))
+
+        await until(asked)
+        await crew.close()
+
+    run(tmp_path, work)
+
+
+def test_health_is_told_and_a_trigger_that_breaks_begins_again(tmp_path: Path) -> None:
+    async def work(one: Lab, begin: Callable[[], Awaitable[TriggerCrew]]) -> None:
+        bell(one)
+        crew = await begin()
+
+        async def listening() -> bool:
+            return [each.health for each in await triggers_of(one.app, "rings")] == ["listening"]
+
+        await until(listening)
+        Bell.rung.put_nowait(None)  # type: ignore[arg-type]
+
+        async def broken() -> bool:
+            return [each.health for each in await triggers_of(one.app)][0].startswith("AttributeError")
+
+        await until(broken)
+        await until(lambda: _settled(len(Bell.begun) == 2))
+        await crew.update([])
+        await crew.close()
+
+    run(tmp_path, work)
