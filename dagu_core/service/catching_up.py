@@ -16,7 +16,7 @@ from dagu_core.base.errors import DaguError, LostOwnership, Unavailable
 from dagu_core.model.plan.schedule import CatchUp
 from dagu_core.schedule.identity import run_id_of
 from dagu_core.schedule.slots import Slot
-from dagu_core.service.firing import Firing
+from dagu_core.service.firing import Firing, first_line
 from dagu_core.service.timetable import Missed
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class CatchingUp:
             except (LostOwnership, Unavailable):
                 raise
             except DaguError as error:
-                await decisions.record(self.app, plan.name, "refused", error.code, str(error), due=slot.due)
+                await decisions.record(self.app, plan.name, "refused", error.code, first_line(error), due=slot.due)
                 continue
             self.room -= arrival.outcome != "exists"
 

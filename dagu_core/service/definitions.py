@@ -72,7 +72,9 @@ class Definitions:
         files: dict[Path, Reading] = {}
         for path, stamp in sorted(here.items()):
             known = self._files.get(path)
-            files[path] = known if known and known.stamp == stamp else self._read(path, stamp, known)
+            if known is None or known.stamp != stamp:
+                known = self._read(path, stamp, known, whole=paths is not None)
+            files[path] = known
         self._files = files
         return self._compared()
 
@@ -90,9 +92,12 @@ class Definitions:
         changed = frozenset(name for name, plan in plans.items() if old.get(name) is not plan)
         return Changes(changed, frozenset(old.keys() - plans.keys()))
 
-    def _read(self, path: Path, stamp: Stamp, known: Reading | None) -> Reading:
+    def _read(self, path: Path, stamp: Stamp, known: Reading | None, *, whole: bool) -> Reading:
+        """Read a file; `whole`: somebody has just written it, and is told of everything."""
         try:
-            return Reading(stamp, self._light_plan(path))
+            if (plan := self._light_plan(path)) is not None and whole:
+                self._dags.check(self._dags.text_of(path), path=str(path), base=self._base_text)
+            return Reading(stamp, plan)
         except DaguError as error:
             if known is None or known.problem != str(error):
                 self._say(path.stem, str(error))

@@ -76,7 +76,7 @@ class Firing:
         except (LostOwnership, Unavailable):
             raise
         except DaguError as error:
-            await self._record(plan, "refused", error.code, str(error), slot.due)
+            await self._record(plan, "refused", error.code, first_line(error), slot.due)
 
     async def start(self, plan: Plan, request: StartRequest, due: float, turn: Turn | None = None) -> Arrival:
         """Bring a start before the overlap policy of its DAG."""
@@ -135,3 +135,8 @@ class Firing:
 
     async def _record(self, plan: Plan, kind: str, reason: str, detail: str, due: float) -> None:
         await decisions.record(self.app, plan.name, kind, reason, detail, due=due)
+
+
+def first_line(error: DaguError) -> str:
+    """What is wrong, without the lines that show where."""
+    return str(error).split("\n", 1)[0][:500]

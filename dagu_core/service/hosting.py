@@ -13,7 +13,7 @@ from dagu_core.app.disk import room_of
 from dagu_core.app.services import RENEWED, register, unregister, wake_runners
 from dagu_core.base.errors import Conflict, DaguError, LostOwnership, Unavailable
 from dagu_core.engine.launch import resume
-from dagu_core.engine.liveness import dead_engines
+from dagu_core.engine.liveness import dead_engines, living_pid
 from dagu_core.service.housekeeping import EVERY, TRY, Housekeeping
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ class Hosting:
         try:
             while not self.stopping.is_set():
                 self.runner.woken.clear()
+                if living_pid(self.app.settings.paths.data, self.runner.engine) is None:
+                    # Without its lock a living engine counts as dead; the pool starts another one.
+                    sys.stderr.write("the data folder was removed under this runner: it starts anew\n")
+                    break
                 with contextlib.suppress(Unavailable):
                     # A store that is away for a moment comes back; then we go on.
                     await self._recover()

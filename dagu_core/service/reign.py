@@ -203,7 +203,6 @@ class Reign:
 
     def arrived(self, arrival: Arrival) -> None:
         self.arrivals.append(arrival)
-        del self.arrivals[:-1000]
         if arrival.outcome == "held":
             self._held.set()
         elif arrival.outcome in ("queued", "exists"):
@@ -213,6 +212,7 @@ class Reign:
         while True:
             await self._queued.wait()
             self._queued.clear()
+            self.arrivals.clear()
             with _patience():
                 await wake_runners(self.app)
             await asyncio.sleep(0.01)

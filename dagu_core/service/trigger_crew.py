@@ -20,7 +20,7 @@ from dagu_core.model.plan.plan import Plan
 from dagu_core.model.plan.schedule import TriggerEntry
 from dagu_core.model.run.run import RunRef
 from dagu_core.schedule.identity import file_run_id
-from dagu_core.service.firing import Firing
+from dagu_core.service.firing import Firing, first_line
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -131,7 +131,7 @@ class TriggerCrew:
         except (LostOwnership, Unavailable):
             raise
         except DaguError as error:
-            await decisions.record(self.app, plan.name, "refused", error.code, f"{fire.key}: {error}")
+            await decisions.record(self.app, plan.name, "refused", error.code, f"{fire.key}: {first_line(error)}")
 
     def _trigger(self, entry: TriggerEntry) -> Trigger:
         found = self.app.catalog.triggers.get(entry.kind)

@@ -18,7 +18,7 @@ from dagu_core.model.status import RunStatus
 from tests.faults.chaos import Home, kill, kill_everything, within
 from tests.faults.test_pool import ONE, begin_pool, ended, enqueue, pool, runners_of
 
-SLEEPY = "steps: [{name: two, command: 'mark start; sleep 0.5; mark end'}]"
+WAITS = "steps: [{name: a, command: 'mark start; while [ ! -e $DAG_ROOT/go ]; do sleep 0.2; done; mark end'}]"
 
 
 def examined(home: Home, *words: str, **env: str) -> tuple[int, list[dict[str, str]]]:
@@ -29,7 +29,7 @@ def examined(home: Home, *words: str, **env: str) -> tuple[int, list[dict[str, s
 
 
 def test_P22_fifty_kills_leave_no_orphan_once_a_worker_is_there(home: Home) -> None:
-    dag, count = home.write("sleepy", SLEEPY), 50
+    dag, count = home.write("waits", WAITS), 50
     for first in range(0, count, 10):
         ids = [f"r{number}" for number in range(first, first + 10)]
         begun = [home.begin("start", f"--run-id={run_id}", dag) for run_id in ids]
@@ -40,11 +40,12 @@ def test_P22_fifty_kills_leave_no_orphan_once_a_worker_is_there(home: Home) -> N
     assert code == 1
     dead = [one for one in found if one["check"] == "runs"]
     assert len(dead) == 21 and dead[-1]["message"] == "and 30 more like this"
+    (home.root / "go").touch()
     with pool(home):
         within(30, lambda: ended(home, count))
         within(10, lambda: len(home.locks()) == 2)
         assert examined(home) == (0, [])
-    assert home.ledger.steps() == home.ledger.steps("end") == ["two"] * count
+    assert home.ledger.steps() == home.ledger.steps("end") == ["a"] * count
     assert {run.status for run in home.runs()} == {RunStatus.SUCCEEDED}
     assert home.orphans() == [] == home.locks()
     assert examined(home) == (0, [])

@@ -80,8 +80,12 @@ async def _astray(app: App, process: Process) -> str:
 
 async def _of_no_attempt(app: App, stored: StoredRun, attempt: str, index: int, number: int) -> str:
     summary = stored.summary
-    source = await app.store.definition(summary.definition)
-    plan = app.dags.plan_of(source, name=summary.ref.dag, as_child=summary.parent is not None)
+    try:
+        source = await app.store.definition(summary.definition)
+        plan = app.dags.plan_of(source, name=summary.ref.dag, as_child=summary.parent is not None)
+    except DaguError:
+        # Whether it was meant to live on nobody can tell any more.
+        return f"run {summary.ref} is over" if summary.status.is_over else ""
     node = plan.nodes[index] if index < len(plan.nodes) else None
     if node is not None and node.detach:
         return ""

@@ -9,10 +9,13 @@ import struct
 import sys
 import threading
 from enum import IntEnum
+from functools import cache
 from weakref import WeakKeyDictionary
 
 #: seconds in which what comes close together is gathered: both halves of a move, storms of writes
 GATHER = 0.05
+#: whether this kernel has it
+IS_HERE = sys.platform.startswith("linux")
 _EVENT = struct.Struct("iIII")
 _MODIFY, _ATTRIB, _CLOSE_WRITE, _MOVED_FROM, _MOVED_TO = 0x2, 0x4, 0x8, 0x40, 0x80
 _CREATE, _DELETE, _DELETE_SELF, _MOVE_SELF = 0x100, 0x200, 0x400, 0x800
@@ -36,7 +39,7 @@ class Sign(IntEnum):
 class Subscription:
     """What one trigger wants to know. `woken` is set when there is something to `take`."""
 
-    def __init__(self, hub: Inotify) -> None:
+    def __init__(self, hub: Inotify | None) -> None:
         self._hub = hub
         self.woken = asyncio.Event()
         self._signs: dict[str, Sign] = {}
@@ -51,15 +54,18 @@ class Subscription:
 
     def add(self, folder: str) -> None:
         """Watch a folder, not what lies below. Raises OSError. May be called by any thread."""
-        self._hub.add(folder, self)
+        if self._hub is not None:
+            self._hub.add(folder, self)
 
     def forget(self, folder: str) -> None:
         """Watch a folder no longer."""
-        self._hub.remove(folder, self)
+        if self._hub is not None:
+            self._hub.remove(folder, self)
 
     def close(self) -> None:
         """Watch nothing any more."""
-        self._hub.drop(self)
+        if self._hub is not None:
+            self._hub.drop(self)
 
     def tell(self, path: str, sign: Sign) -> None:
         """Somebody touched `path`. A bare touch does not change what is known."""
@@ -211,12 +217,10 @@ def _checked(result: int) -> int:
     return int(result)
 
 
+@cache
 def _libc() -> ctypes.CDLL:
-    if not sys.platform.startswith("linux"):
-        raise OSError("there is no inotify here")
-    return _LIBC
+    return ctypes.CDLL(None, use_errno=True)
 
 
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else ctypes.CDLL(None)
 #: a loop has one, whoever needs it first makes it; triggers know nothing of each other
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Inotify] = WeakKeyDictionary()

@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from dagu_core import Fire, SystemClock, TriggerScope
-from dagu_filewatch import telling
+from dagu_filewatch import inotify, telling
 from dagu_filewatch.config import FileConfig
 from dagu_filewatch.inotify import Inotify, Sign, Subscription
 from dagu_filewatch.journal import Journal, Memory
 from dagu_filewatch.looking import Look, Looker
 from dagu_filewatch.mounts import is_blind
+from dagu_filewatch.native import NativeSubscription
 from dagu_filewatch.patterns import Selection
 from dagu_filewatch.thread import in_thread
 from dagu_filewatch.tracker import Change, Tracker
@@ -92,7 +93,7 @@ class Watch:
         if config.mode == "auto" and await in_thread(lambda: any(map(is_blind, bases)), "file trigger"):
             return
         try:
-            self._looker.subscription = Inotify.subscribe()
+            self._looker.subscription = Inotify.subscribe() if inotify.IS_HERE else NativeSubscription(bases)
         except OSError as error:
             self._poll(error.strerror or str(error))
 

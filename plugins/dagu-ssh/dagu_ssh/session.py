@@ -94,7 +94,11 @@ class Session:
 
     def stop(self, number: int, grace: float, until: float) -> bool:
         """Ask the other side to end the command within `grace` seconds; whether it said that it did."""
-        if not self._plain and self._out_marks.started.wait(max(0.0, until - time.monotonic()) / 2):
+        if (
+            not self._plain
+            and self._streams
+            and self._out_marks.started.wait(max(0.0, until - time.monotonic()) / 2)
+        ):
             with contextlib.suppress(OSError):
                 self._channel.sendall(remote_shell.stop_line(signal.Signals(number).name, grace))
         else:
