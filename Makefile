@@ -10,7 +10,7 @@ PYTEST ?= -n auto
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs bench compat clean
+.PHONY: help setup demo test check docs bench compat soak clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench: $(READY) ## compare with the real Dagu and with ninja
 
 compat: $(READY) ## run the scenarios beside the real Dagu and compare
 	DAGU_PEER="$$($(BIN)/python -m bench.tools)" $(BIN)/python -m pytest $(PYTEST) tests/scenarios
+
+soak: $(READY) ## kill its processes for ten minutes while it works: SOAK="--minutes 2 --runs 500"
+	$(BIN)/python -m tests.soak.run $(SOAK)
 
 clean: ## remove what the other commands made
 	rm -rf $(VENV) $(DEMO) site dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -30,6 +30,11 @@ class Decision:
     due: float | None = None
     count: int = 1
 
+    @property
+    def sentence(self) -> str:
+        """What people read."""
+        return self.detail if self.count == 1 else f"{self.count} × {self.detail}"
+
 
 async def record(
     app: App, dag: str, kind: str, reason: str, detail: str = "", *, due: float | None = None

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from dagu_core.app import decisions
 from dagu_core.app.footprint import Footprint, footprints, too_many
@@ -27,6 +27,7 @@ DAY = 86_400.0
 _BATCH = 500
 _OVER = tuple(status for status in RunStatus if status.is_over)
 _ACTIVE = tuple(status for status in RunStatus if status.is_active)
+T = TypeVar("T", RunSummary, Footprint)
 _BACKFILL = re.compile(r"backfill-[0-9a-f]{8}(?=-)")
 
 
@@ -74,9 +75,8 @@ async def old_runs(app: App, dag: str, before: float) -> list[RunSummary]:
 async def remove_before(app: App, dag: str, before: float) -> list[RunSummary]:
     """Remove the ended runs of a DAG that ended before a time; active ones are never touched, nor
     those of a backfill that goes on."""
-    kept = await _backfills_at_work(app, dag)
     removed: list[RunSummary] = []
-    while found := [one for one in await old_runs(app, dag, before) if backfill_of(one.ref) not in kept]:
+    while found := await _removable(app, await old_runs(app, dag, before)):
         await remove(app, found)
         removed += found
     return removed
@@ -84,10 +84,9 @@ async def remove_before(app: App, dag: str, before: float) -> list[RunSummary]:
 
 async def remove_beyond(app: App, dag: str, keep: int) -> list[RunSummary]:
     """Remove all but the last `keep` ended runs of a DAG; what is never touched is as above."""
-    kept = await _backfills_at_work(app, dag)
     removed: list[RunSummary] = []
     query = RunQuery(dag=dag, statuses=_OVER, limit=_BATCH, offset=keep)
-    while found := [one for one in await app.store.find(query) if backfill_of(one.ref) not in kept]:
+    while found := await _removable(app, await app.store.find(query)):
         await remove(app, found)
         removed += found
     return removed
@@ -96,12 +95,10 @@ async def remove_beyond(app: App, dag: str, keep: int) -> list[RunSummary]:
 async def remove_largest(app: App, most: int, most_per_dag: int) -> int:
     """Remove the oldest ended runs until the logs of all others, and of each DAG, take no more than
     so many bytes (0 = no limit); how many were removed."""
-    found = await footprints(app)
-    kept = {dag: await _backfills_at_work(app, dag) for dag in {one.ref.dag for one in found}}
-    found = [one for one in found if backfill_of(one.ref) not in kept[one.ref.dag]]
+    found = await _removable(app, await footprints(app))
     doomed: list[Footprint] = []
     if most_per_dag:
-        for dag in kept:
+        for dag in {one.ref.dag for one in found}:
             doomed += too_many((one for one in found if one.ref.dag == dag), most_per_dag)
     if most:
         refs = {one.ref for one in doomed}
@@ -110,7 +107,7 @@ async def remove_largest(app: App, most: int, most_per_dag: int) -> int:
         batch = [await _summary(app, one.ref) for one in doomed[start : start + _BATCH]]
         await remove(app, [one for one in batch if one is not None])
     for dag, count in Counter(one.ref.dag for one in doomed).items():
-        await _note(app, dag, count, "their logs took too much space (history.maxSize)")
+        await _note(app, dag, count, "the logs took too much space (history.maxSize)")
     return len(doomed)
 
 
@@ -132,15 +129,24 @@ def backfill_of(ref: RunRef) -> str:
     return found[0] if found else ""
 
 
-async def _backfills_at_work(app: App, dag: str) -> frozenset[str]:
-    """Those with runs that are not over: a backfill tells by its runs what is left to do."""
+async def _removable(app: App, found: list[T]) -> list[T]:
+    """Those that are of no backfill that goes on: it tells by its runs what is left to do."""
+    dags = {one.ref.dag for one in found if backfill_of(one.ref)}
+    kept = {(dag, backfill) for dag in dags for backfill in await _backfills_at_work(app, dag)}
+    return [one for one in found if (one.ref.dag, backfill_of(one.ref)) not in kept]
+
+
+async def _backfills_at_work(app: App, dag: str) -> set[str]:
+    from dagu_core.app.backfill import OVER
+
     active = await app.store.find(RunQuery(dag=dag, statuses=_ACTIVE, limit=100_000))
-    return frozenset(backfill_of(one.ref) for one in active) - {""}
+    going = {f"backfill-{one.id}" for one in await app.backfills.all(dag) if one.state not in OVER}
+    return going | {backfill for one in active if (backfill := backfill_of(one.ref))}
 
 
 async def _note(app: App, dag: str, removed: int, why: str) -> None:
     if removed:
-        detail = f"ended runs were removed with their logs: {why}"
+        detail = f"run removed with its logs: {why}"
         await decisions.tally(app, dag, "removed", "retention", detail, removed)
 
 

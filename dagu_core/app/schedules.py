@@ -60,6 +60,8 @@ class Scheduled:
     next: Slot | None = None
     suspension: Suspension | None = None
     problem: str = ""
+    #: triggers that do not fare well, as the leading scheduler tells it
+    ailing: tuple[str, ...] = ()
 
 
 class Schedules:
@@ -110,7 +112,14 @@ class Schedules:
 
     async def scheduled(self) -> list[Scheduled]:
         """The files of the DAGs folder that are scheduled or cannot be read, by name."""
-        return list(self._scheduled(await self._seen(), self.app.clock.now()))
+        from dagu_core.app.triggers import triggers_of
+
+        ailing: dict[str, list[str]] = {}
+        for one in await triggers_of(self.app):
+            if one.health:
+                ailing.setdefault(one.dag, []).append(f"{one.text or one.kind}: {one.health}")
+        found = self._scheduled(await self._seen(), self.app.clock.now())
+        return [replace(each, ailing=tuple(ailing.get(each.name, ()))) for each in found]
 
     def _scheduled(self, seen: _Seen, now: float) -> Iterator[Scheduled]:
         for stem in self.app.dags.names():

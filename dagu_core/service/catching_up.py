@@ -118,7 +118,9 @@ class CatchingUp:
             except (LostOwnership, Unavailable):
                 raise
             except DaguError as error:
-                await decisions.record(self.app, plan.name, "refused", error.code, first_line(error), due=slot.due)
+                await decisions.record(
+                    self.app, plan.name, "refused", error.code, first_line(error), due=slot.due
+                )
                 continue
             self.room -= arrival.outcome != "exists"
 

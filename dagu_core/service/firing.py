@@ -19,11 +19,14 @@ from dagu_core.model.run.run import RunRef, RunSummary
 from dagu_core.model.status import RunStatus
 from dagu_core.schedule.identity import run_id_of
 from dagu_core.schedule.slots import Slot
+from dagu_core.service.marks import NAMESPACE
 from dagu_core.service.timetable import Due
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
 
+#: gaps are noted under these keys
+_GAPS = "gap/"
 #: causes that are the schedule's own doing: a success of these does not make the next start needless
 _OWN = frozenset({"schedule", "catchup", "backfill"})
 
@@ -41,6 +44,8 @@ class Firing:
     ) -> None:
         self.app, self._plans, self.sure, self._arrived = app, plans, sure, arrived
         self._suspended: set[str] = set()
+        #: DAGs whose suspension counts as a gap once it ends, and since when nothing was done
+        self.gaps: dict[str, float] = {}
 
     async def fire(self, due: Due) -> None:
         """Do what a slot says. Once it returns, the slot was handled for good.
@@ -49,6 +54,8 @@ class Firing:
         """
         plan, slot = due.line.plan, due.slot
         if self.is_suspended(plan):
+            if plan.schedule.catch_up.on_unsuspend:
+                await self._remember(plan, slot)
             if plan.name not in self._suspended:
                 self._suspended.add(plan.name)
                 detail = "suspended: nothing of its schedule is done until it is resumed"
@@ -77,6 +84,21 @@ class Firing:
             raise
         except DaguError as error:
             await self._record(plan, "refused", error.code, first_line(error), slot.due)
+
+    async def load_gaps(self) -> None:
+        """Read the gaps that the last leader has noted."""
+        pairs = await self.app.store.scan(NAMESPACE, _GAPS, limit=100_000)
+        self.gaps = {key.removeprefix(_GAPS): float(pair.value) for key, pair in pairs}
+
+    async def close_gap(self, dag: str) -> None:
+        """Forget the gap of a DAG: it was looked after."""
+        self.gaps.pop(dag, None)
+        await self.app.store.remove(NAMESPACE, _GAPS + dag)
+
+    async def _remember(self, plan: Plan, slot: Slot) -> None:
+        if plan.name not in self.gaps:
+            await self.app.store.put(NAMESPACE, _GAPS + plan.name, slot.at)
+            self.gaps[plan.name] = slot.at
 
     async def start(self, plan: Plan, request: StartRequest, due: float, turn: Turn | None = None) -> Arrival:
         """Bring a start before the overlap policy of its DAG."""

@@ -67,6 +67,7 @@ class Reign:
         """Read the marks and put every DAG where the last leader left it."""
         now = self.app.clock.now()
         self.marks = await Marks.load(self.app)
+        await self.firing.load_gaps()
         plans = self.definitions.plans
         await self.marks.meet(plans.values(), self.marks.dags - plans.keys(), now)
         self._looked = self.marks.passed
@@ -123,6 +124,7 @@ class Reign:
 
     async def one_pass(self) -> None:
         """Do what is due by now, and wait until it is done."""
+        await self._close_gaps()
         while not self._take(self.app.clock.now()):
             pass
         await asyncio.gather(*self._work.values())
@@ -222,6 +224,18 @@ class Reign:
             await asyncio.sleep(MARK)
             with _patience():
                 await self.mark()
+                await self._close_gaps()
+
+    async def _close_gaps(self) -> None:
+        """Look after suspensions that count as gaps and have ended."""
+        for dag, since in list(self.firing.gaps.items()):
+            line = self.timetable.lines.get(dag)
+            if line is not None and self.firing.is_suspended(line.plan):
+                continue
+            if line is not None:
+                await self._catching_up.handle(Missed(line, since - 0.001, self.app.clock.now()))
+            await self.sure()
+            await self.firing.close_gap(dag)
 
     async def _let_go(self) -> None:
         """Let held runs go as soon as there is room."""

@@ -131,7 +131,9 @@ class TriggerCrew:
         except (LostOwnership, Unavailable):
             raise
         except DaguError as error:
-            await decisions.record(self.app, plan.name, "refused", error.code, f"{fire.key}: {first_line(error)}")
+            await decisions.record(
+                self.app, plan.name, "refused", error.code, f"{fire.key}: {first_line(error)}"
+            )
 
     def _trigger(self, entry: TriggerEntry) -> Trigger:
         found = self.app.catalog.triggers.get(entry.kind)

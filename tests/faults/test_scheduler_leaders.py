@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import time
@@ -111,7 +112,7 @@ def test_P14_a_stand_by_takes_over(home: Home, how: str) -> None:
     limit = 20 if how == "freeze" else 4
     within(limit + 3, lambda: max(instants(home)) > went + 1)
     seen = sorted(set(instants(home)))
-    gap = max(after - before for before, after in zip(seen, seen[1:], strict=False))
+    gap = max(after - before for before, after in itertools.pairwise(seen))
     assert gap <= limit * SLOW
     if how == "freeze":
         thaw(first)

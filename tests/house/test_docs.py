@@ -10,6 +10,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import click
 import pytest
 
 from dagu_core.contracts.host import PluginHost
@@ -104,9 +105,23 @@ def test_the_ten_minutes_go_as_they_are_written(tmp_path: Path) -> None:
     assert len(ran) >= 8
 
 
+@cache
+def plugin_verbs() -> dict[str, str]:
+    """The verbs plugins of ours bring, each with all its flags."""
+
+    def flags(command: click.Command) -> list[str]:
+        own = [option for param in command.params for option in param.opts]
+        below = getattr(command, "commands", {}).values()
+        return own + [flag for each in below for flag in flags(each)]
+
+    commands = PluginHost.load().catalog.commands
+    return {verb: " ".join(flags(command.load())) for verb, command in commands.items()}
+
+
 @pytest.mark.parametrize("page", [page for page in pages() if page.name != "cli.md"], ids=named)
 def test_a_page_names_only_verbs_and_flags_that_exist(page: Path) -> None:
     reference = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    reference += "".join(f"## `dagu {verb}` {flags}\n" for verb, flags in plugin_verbs().items())
     calls = re.findall(r"`dagu ([a-z]+)([^`\n]*)`|^\$? ?dagu ([a-z]+)(.*)$", page.read_text(), re.MULTILINE)
     verbs = {first or second for first, _, second, _ in calls}
     flags = {flag for _, one, _, two in calls for flag in re.findall(r"(?<!\S)--[a-z][a-z-]+", one + two)}

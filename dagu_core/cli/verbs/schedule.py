@@ -181,6 +181,7 @@ def _why(suspension: Suspension) -> str:
 
 def _scheduled_row(each: Scheduled, zone: tzinfo | None) -> tuple[str, str, str, str]:
     state = each.problem or (f"suspended{_why(each.suspension)}" if each.suspension is not None else "active")
+    state = "; ".join([state, *each.ailing])
     coming = ""
     if each.next is not None:
         coming = f"{_time(each.next.at, zone)} {each.next.action}"
@@ -213,6 +214,8 @@ def _scheduled_shape(each: Scheduled, zone: tzinfo | None) -> dict[str, Any]:
         shape["suspension"] = {"by": each.suspension.by, "reason": each.suspension.reason}
     if each.next is not None:
         shape["next"] = _slot_shape(each.next, zone)
+    if each.ailing:
+        shape["ailing"] = list(each.ailing)
     if each.problem:
         shape["problem"] = each.problem
     return shape

@@ -64,7 +64,7 @@ def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> 
 def decision_row(decision: Decision) -> tuple[str, ...]:
     """One line about a start that was not made."""
     due = "" if decision.due is None else rfc3339(decision.due)
-    return due or rfc3339(decision.at), decision.kind, decision.detail, decision.reason
+    return due or rfc3339(decision.at), decision.kind, decision.sentence, decision.reason
 
 
 def decision_shape(decision: Decision) -> dict[str, str]:
@@ -73,7 +73,7 @@ def decision_shape(decision: Decision) -> dict[str, str]:
         "subject": "schedule",
         "status": decision.kind,
         "code": decision.reason,
-        "message": decision.detail,
+        "message": decision.sentence,
         "at": rfc3339(decision.at),
         "due": rfc3339(decision.due),
     }

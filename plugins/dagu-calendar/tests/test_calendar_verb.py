@@ -9,12 +9,14 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import dagu_calendar.plugin
 import dagu_cron.plugin
-from dagu_core import InvalidDefinition, Settings
+from dagu_calendar.verb import command
+from dagu_core import DaguError, Invalid, InvalidDefinition, NotFound, Settings, Unavailable, UsageError
 from dagu_core.app.dags import Dags
 from dagu_core.contracts.host import PluginHost
 
@@ -86,21 +88,30 @@ def test_show_check_and_what_is_wrong(dagu: Run, write: Write) -> None:
     assert "known until 2026-12-31 only" in dagu("calendar", "check", "2027-01-01", "x").stdout
     assert "must be a date such as" in dagu("calendar", "list").stdout
     assert "must be a date such as" in dagu("calendar", "show", "broken", code=1).stderr
-    for words, code in (
-        (("show", "nope"), 3),
-        (("check", "2026-12-25", "nope"), 3),
-        (("check", "tomorrow"), 2),
-        (("rm", "nope", "-y"), 3),
-        (("show", "../../etc"), 1),
-        (("import",), 2),
-        (("import", "x.ics", "--country", "DE"), 2),
-        (("import", "missing.ics"), 5),
-        (("import", "x.txt"), 1),
-        (("import", "--country", "XX"), 1),
-        (("import", "--country", "DE", "--years", "1"), 1),
-        (("import", "--country", "DE", "--name", "../x"), 1),
-    ):
-        assert dagu("calendar", *words, code=code).stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("show", "nope"), NotFound),
+        (("check", "2026-12-25", "nope"), NotFound),
+        (("check", "tomorrow"), UsageError),
+        (("rm", "nope", "-y"), NotFound),
+        (("show", "../../etc"), Invalid),
+        (("import",), UsageError),
+        (("import", "x.ics", "--country", "DE"), UsageError),
+        (("import", "missing.ics"), Unavailable),
+        (("import", "x.txt"), Invalid),
+        (("import", "--country", "XX"), Invalid),
+        (("import", "--country", "DE", "--years", "1"), Invalid),
+        (("import", "--country", "DE", "--name", "../x"), Invalid),
+    ],
+)
+def test_a_call_that_is_wrong(tmp_path: Path, words: tuple[str, ...], error: type[DaguError]) -> None:
+    invocation = SimpleNamespace(settings=Settings.load(environ={"DAGU_HOME": str(tmp_path)}))
+    with pytest.raises(error):
+        command.main(list(words), standalone_mode=False, obj=invocation)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_are_imported_under_their_own_name(dagu: Run, tmp_path: Path) -> None:

@@ -43,12 +43,27 @@ class Memory:
                 self.gone.pop(path, None)
 
 
+class _Descriptor:
+    """A descriptor that closes when nobody uses it any more, also no thread that was given up.
+
+    Closed earlier, its number could be that of another file by the time such a thread writes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        self.number = os.open(path, flags, 0o600)
+
+    def __del__(self) -> None:
+        if hasattr(self, "number"):
+            os.close(self.number)
+
+
 class Journal:
     """The file `journal` in the folder of an entry. Not for use by two threads at once."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "journal"
-        self._descriptor = -1
+        self._file: _Descriptor | None = None
         self._lines = 0
         self._told: list[tuple[int, Fire, Sequence[Change]]] = []
         self.last = 0
@@ -99,19 +114,14 @@ class Journal:
         fired = {change.path for _, _, changes in memory.fires for change in changes}
         lines += [["d", path] for path in fired if path not in memory.known]
         fresh = self._path.with_name("journal.new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            _write(descriptor, lines)
-            os.fsync(descriptor)
-            fresh.replace(self._path)
-        except BaseException:
-            os.close(descriptor)
-            raise
+        file = _Descriptor(fresh)
+        _write(file.number, lines)
+        os.fsync(file.number)
+        fresh.replace(self._path)
         folder = os.open(self._path.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
-        self.close()
-        self._descriptor, self._lines, self.last = descriptor, len(lines), memory.last
+        self._file, self._lines, self.last = file, len(lines), memory.last
         self._told = list(memory.fires)
 
     def append(
@@ -119,19 +129,20 @@ class Journal:
     ) -> None:
         """Write down fires, and what is known of files without one. Raises Unavailable when another
         scheduler has taken over."""
+        file = self._file
         try:
-            mine = os.fstat(self._descriptor).st_ino == self._path.stat().st_ino
+            is_mine = file is not None and os.fstat(file.number).st_ino == self._path.stat().st_ino
         except OSError:
-            mine = False
-        if not mine:
+            is_mine = False
+        if file is None or not is_mine:
             raise Unavailable("another scheduler watches these files now")
         lines: list[Any] = [
             ["d", path] if file is None else ["k", path, *file] for path, file in silent.items()
         ]
         lines += [["f", *_fire_line(*each)] for each in fires]
-        _write(self._descriptor, lines)
+        _write(file.number, lines)
         if fires:
-            os.fsync(self._descriptor)
+            os.fsync(file.number)
             self.last = fires[-1][0]
         self._lines += len(lines)
         self._told += fires
@@ -148,9 +159,7 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._file = None
 
 
 def _fire_line(number: int, fire: Fire, changes: Sequence[Change]) -> tuple[Any, ...]:
@@ -166,8 +175,10 @@ def _fire_line(number: int, fire: Fire, changes: Sequence[Change]) -> tuple[Any,
     return number, kept, [[path, event, *file] for path, file, event in changes]
 
 
-def _write(descriptor: int, lines: Iterable[Any]) -> None:
-    # ASCII keeps names that are no UTF-8 (surrogates), and a line stays one line.
-    data = memoryview("".join(json.dumps(line) + "\n" for line in lines).encode("ascii"))
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _write(descriptor: int, lines: Sequence[Any]) -> None:
+    for at in range(0, len(lines), 1000):
+        # ASCII keeps names that are no UTF-8 (surrogates), and a line stays one line.
+        text = "".join(json.dumps(line) + "\n" for line in lines[at : at + 1000])
+        data = memoryview(text.encode("ascii"))
+        while data:
+            data = data[os.write(descriptor, data) :]

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from dagu_core import Fire, SystemClock, TriggerScope
@@ -19,7 +20,7 @@ from dagu_filewatch.looking import Look, Looker
 from dagu_filewatch.mounts import is_blind
 from dagu_filewatch.native import NativeSubscription
 from dagu_filewatch.patterns import Selection
-from dagu_filewatch.thread import in_thread
+from dagu_filewatch.thread import Result, in_thread
 from dagu_filewatch.tracker import Change, Tracker
 
 #: seconds between looks at folders that cannot be seen, unless `pollInterval` is shorter
@@ -64,12 +65,12 @@ class Watch:
 
     async def fires(self, cursor: Any) -> AsyncGenerator[Fire, None]:
         """What is to be told, for ever."""
-        memory = await in_thread(self._journal.load, "file trigger")
+        memory = await self._aside(self._journal.load)
         if memory is not None:
             handled = cursor["seq"] if cursor else 0
             memory.fires = [each for each in memory.fires if each[0] > handled]
             memory.last = max(memory.last, handled)
-            await in_thread(lambda: self._journal.begin(memory), "file trigger")
+            await self._aside(lambda: self._journal.begin(memory))
             self._tracker.known, self._tracker.gone = memory.known, memory.gone
             for _, fire, _ in memory.fires:
                 yield fire
@@ -80,17 +81,23 @@ class Watch:
         checked = time.monotonic()
         while True:
             now = time.monotonic()
-            for fire in await self._told(self._learn(found, now), now):
+            # A hundred thousand files are learned in a thread too: the scheduler has other things to do.
+            ripe = await self._aside(partial(self._learn, found, now))
+            for fire in await self._told(ripe, now):
                 yield fire
             self._say()
             found, checked = await self._next_look(checked)
+
+    @staticmethod
+    async def _aside(work: Callable[[], Result]) -> Result:
+        return await in_thread(work, "file trigger")
 
     async def _subscribe(self) -> None:
         """Let the kernel tell what happens, where it can."""
         config, bases = self._config, self._selection.bases
         if config.mode == "poll":
             return
-        if config.mode == "auto" and await in_thread(lambda: any(map(is_blind, bases)), "file trigger"):
+        if config.mode == "auto" and await self._aside(lambda: any(map(is_blind, bases))):
             return
         try:
             self._looker.subscription = Inotify.subscribe() if inotify.IS_HERE else NativeSubscription(bases)
@@ -110,17 +117,19 @@ class Watch:
             old = {path: file for path, file in found.files.items() if file.ctime <= cursor["since"] * 1e9}
         else:
             old = found.files if self._config.existing == "ignore" else {}
-        for path, file in old.items():
-            self._tracker.accept(path, file)
-        self._tracker.silent.clear()
-        memory = Memory(self._tracker.known, last=cursor["seq"] if cursor else 0)
-        await in_thread(lambda: self._journal.begin(memory), "file trigger")
+
+        def remember() -> None:
+            for path, file in old.items():
+                self._tracker.accept(path, file)
+            self._tracker.silent.clear()
+            self._journal.begin(Memory(self._tracker.known, last=cursor["seq"] if cursor else 0))
+
+        await self._aside(remember)
 
     def _learn(self, found: Look, now: float) -> list[Change]:
         """Changes that are finished."""
         tracker = self._tracker
-        removed = tracker.look(found.files, found.missing, found.signs, now)
-        self._removed += removed
+        self._removed += tracker.look(found.files, found.missing, found.signs, now)
         return tracker.ripe(now)
 
     async def _next_look(self, checked: float) -> tuple[Look, float]:
@@ -141,7 +150,7 @@ class Watch:
             if now >= checked + interval:
                 checked = now
                 is_time = polls and now >= self._looked + config.poll_interval
-                lost = lost or is_time or await in_thread(looker.has_moved, "file trigger")
+                lost = lost or is_time or await self._aside(looker.has_moved)
                 paths |= looker.troubles.keys()
             paths.update(tracker.due(now))
             if lost or paths or now >= self._closes:
@@ -155,7 +164,7 @@ class Watch:
     async def _look(self, paths: set[str] | None, signs: dict[str, Sign]) -> Look:
         if paths is None:
             self._looked = time.monotonic()
-        found = await in_thread(lambda: self._looker.look(self._tracker, paths, signs), "file trigger")
+        found = await self._aside(lambda: self._looker.look(self._tracker, paths, signs))
         if self._looker.is_limited and self._looker.subscription is not None:
             self._poll("the limit of watches is reached (fs.inotify.max_user_watches)")
         return found
@@ -168,20 +177,18 @@ class Watch:
         journal, tracker = self._journal, self._tracker
         if not changes and not tracker.silent:
             return []
-        made = await in_thread(lambda: self._made(changes), "file trigger")
+        made = await self._aside(lambda: self._made(changes))
         for change in changes:
             tracker.told(change)
         silent, tracker.silent = tracker.silent, {}
-        await in_thread(lambda: journal.append(made, silent), "file trigger")
+        await self._aside(lambda: journal.append(made, silent))
         if journal.is_long(len(tracker.known)):
-            await in_thread(lambda: journal.renew(tracker.known, tracker.gone), "file trigger")
+            await self._aside(lambda: journal.renew(tracker.known, tracker.gone))
         return [fire for _, fire, _ in made]
 
     async def _marked(self, ripe: list[Change], marker: str, now: float) -> list[Change]:
         files = {change.path: telling.marker_of(marker, change.path) for change in ripe}
-        there = await in_thread(
-            lambda: {path for path, marked in files.items() if os.path.exists(marked)}, "file trigger"
-        )
+        there = await self._aside(lambda: {path for path, at in files.items() if os.path.exists(at)})
         for path in files.keys() - there:
             self._markers[files[path]] = path
             self._tracker.postpone(path, now + self._config.poll_interval)

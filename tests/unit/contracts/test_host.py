@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from dagu_core.base.errors import NotFound, PluginError
+from dagu_core.base.places import Problem
+from dagu_core.base.settings import Settings
 from dagu_core.contracts import host as host_module
 from dagu_core.contracts.discovery import installed
 from dagu_core.contracts.host import PluginHost
@@ -214,6 +216,23 @@ def test_a_reader_that_breaks_is_named(install: Install) -> None:
     assert next(each for each in host.reports if each.name == "Reader").reason.startswith(
         "dagu_lint: KeyError"
     )
+
+
+def test_findings_may_depend_on_the_settings(tmp_path: Path) -> None:
+    class Linter:
+        """Looks at the settings."""
+
+        from dagu_core import hookimpl
+
+        @hookimpl
+        def dagu_lint(self, settings: Settings | None) -> list[Problem]:
+            return [Problem(settings.core.tz if settings else "none")]
+
+    settings = Settings.load(environ={"DAGU_HOME": str(tmp_path), "DAGU_TZ": "Asia/Tokyo"})
+    found = PluginHost.of(settings, plugins=[Linter()], discover=False).lint(None)  # type: ignore[arg-type]
+    assert [each.message for each in found] == ["Asia/Tokyo"]
+    host, _ = load(plugins=[Linter()], discover=False)
+    assert [each.message for each in host.lint(None)] == ["none"]  # type: ignore[arg-type]
 
 
 def test_an_unknown_step_type_names_its_package_or_the_cause(install: Install) -> None:

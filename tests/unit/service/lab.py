@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 import dagu_cron.plugin as cron
-
 from dagu_core.app import decisions
 from dagu_core.app.accepting import is_held
 from dagu_core.app.app import App
@@ -101,7 +100,13 @@ class Lab:
 @asynccontextmanager
 async def lab(root: Path, plugins: Sequence[object] = (), **environ: str) -> AsyncIterator[Lab]:
     """A lab; nothing of it outlives the block."""
-    env = {"DAGU_HOME": str(root), "PATH": "/usr/bin:/bin", "DAGU_STORE": "memory:", "DAGU_TZ": "UTC", **environ}
+    env = {
+        "DAGU_HOME": str(root),
+        "PATH": "/usr/bin:/bin",
+        "DAGU_STORE": "memory:",
+        "DAGU_TZ": "UTC",
+        **environ,
+    }
     clock = FakeClock(NOON)
     settings = Settings.load(environ=env)
     async with App.open(settings, plugins=[cron, *plugins], discover=False, clock=clock) as app:

@@ -35,7 +35,9 @@ def test_T02_without_catch_up_what_was_missed_is_told_and_not_done(tmp_path: Pat
         assert await one.ids() == ["sched-20260302T121100Z"]
         (missed,) = await one.decided("tick")
         assert (missed.kind, missed.reason) == ("missed", "fires.missed")
-        assert missed.detail.startswith("10 starts were missed, from 2026-03-02T12:01:00Z to 2026-03-02T12:10:00Z")
+        assert missed.detail.startswith(
+            "10 starts were missed, from 2026-03-02T12:01:00Z to 2026-03-02T12:10:00Z"
+        )
 
     run(tmp_path, work)
 
@@ -77,7 +79,9 @@ def test_more_than_may_be_caught_up_is_told(tmp_path: Path) -> None:
         assert await one.ids() == [*TEN[-3:], "sched-20260302T121100Z"]
         (told,) = await one.decided("tick")
         assert (told.kind, told.reason) == ("truncated", "catchup")
-        assert told.detail.startswith("7 starts were missed, from 2026-03-02T12:01:00Z to 2026-03-02T12:07:00Z")
+        assert told.detail.startswith(
+            "7 starts were missed, from 2026-03-02T12:01:00Z to 2026-03-02T12:07:00Z"
+        )
 
     run(tmp_path, work)
 
@@ -87,17 +91,17 @@ def test_a_leader_that_dies_in_the_middle_leaves_the_rest_to_the_next(tmp_path: 
         one.write("tick", MINUTELY + "catchupWindow: 6h")
         await one.pass_at(30)
         one.clock.at = NOON + 11 * 60 + 30
-        with pytest.raises(LostOwnership):
-            async with candidate(one.app) as scheduler:
-                left = 5  # the first one is asked for the whole batch
+        left = 5  # the first one is asked for the whole batch
 
-                async def sure() -> None:
-                    nonlocal left
-                    left -= 1
-                    if left < 0:
-                        raise LostOwnership
+        async def sure() -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise LostOwnership
 
-                scheduler.leadership.sure = sure  # type: ignore[method-assign]
+        async with candidate(one.app) as scheduler:
+            scheduler.leadership.sure = sure  # type: ignore[method-assign]
+            with pytest.raises(LostOwnership):
                 await scheduler.one_pass()
         assert len(await one.ids()) == 4
         await one.pass_at(11 * 60 + 31)
@@ -174,5 +178,22 @@ def test_a_suspension_is_no_gap(tmp_path: Path) -> None:
         await one.pass_at(601)
         assert await one.ids() == []
         assert [(each.kind, each.reason) for each in await one.decided("tick")] == [("skipped", "suspended")]
+
+    run(tmp_path, work)
+
+
+def test_a_suspension_is_a_gap_where_the_file_says_so(tmp_path: Path) -> None:
+    async def work(one: Lab) -> None:
+        one.write("tick", MINUTELY + "catchUp: {window: 6h, onUnsuspend: true}")
+        await one.pass_at(30)
+        one.app.schedules.suspend("tick")
+        for minute in (1, 2, 3):
+            await one.pass_at(minute * 60)
+        assert await one.ids() == []
+        one.app.schedules.resume("tick")
+        await one.pass_at(3 * 60 + 20)
+        assert await one.ids() == TEN[:3]
+        await one.pass_at(3 * 60 + 21)
+        assert await one.ids() == TEN[:3]
 
     run(tmp_path, work)

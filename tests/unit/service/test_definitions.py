@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dagu_core import InvalidDefinition, Problem, hookimpl
 from dagu_core.service.definitions import Changes, Definitions
 from dagu_core.service.folder_watch import FolderWatch
 from dagu_core.service.light_reading import cut, keys_of
@@ -55,6 +56,25 @@ def test_a_broken_file_keeps_its_last_good_version_and_is_told_once(tmp_path: Pa
         assert found.refresh().changed == {"a"} and set(found.problems) == {"b.yaml"}
 
     run(tmp_path, work)
+
+
+def test_what_only_plugins_object_to_is_planned_and_judged_when_it_is_due(tmp_path: Path) -> None:
+    class Linter:
+        """Misses a file that may come later."""
+
+        @hookimpl
+        def dagu_lint(self) -> list[Problem]:
+            return [Problem("a file is missing")]
+
+    async def main() -> None:
+        async with lab(tmp_path, [Linter()]) as one:
+            one.write("a", "schedule: '0 1 * * *'")
+            found = Definitions(one.app)
+            assert found.refresh().changed == {"a"} and found.problems == {}
+            with pytest.raises(InvalidDefinition, match="a file is missing"):
+                one.app.dags.read("a")
+
+    asyncio.run(main())
 
 
 def test_what_stands_in_the_base_counts(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from dagu_core.app import decisions, retention
 from dagu_core.app.app import App
+from dagu_core.app.backfill import NAMESPACE, Backfill
 from dagu_core.app.requests import StartRequest
 from dagu_core.app.retention import DAY, Keeping
 from dagu_core.base.errors import NotFound
@@ -226,6 +227,10 @@ def test_runs_of_a_backfill_stay_until_all_of_it_is_over(lab: Lab) -> None:
         assert await Housekeeping("e").pass_once(app) == 1
         assert [one[9:17] for one in await left(app)] == ["0badcafe"] * 4
         await app.store.commit(Change(replace(last, status=RunStatus.SUCCEEDED, finished_at=lab.clock.now())))
+        going = Backfill("0badcafe", "flow", "", "paused", 1.0, 1.0, 2.0, "asc", "missing", 1, 9)
+        await app.store.put(NAMESPACE, going.id, asdict(going))
+        assert await Housekeeping("e").pass_once(app) == 0
+        await app.store.put(NAMESPACE, going.id, asdict(replace(going, state="done")))
         assert await Housekeeping("e").pass_once(app) == 3
 
     lab.use(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def test_cancel_stops_the_active_run_and_waits_for_its_end(tmp_path: Path, polic
     async def work(one: Lab) -> None:
         one.write("slow", EVERY_2 + f"overlapPolicy: {policy}")
         await fires(one, times=1)
-        for before, after in zip(IDS, IDS[1:], strict=False):
+        for before, after in itertools.pairwise(IDS):
             await one.pass_at(2 * IDS.index(after) + 2)
             ref = next(each.ref for each in await one.runs() if each.ref.run_id == before)
             (signal,) = (await one.app.store.signals([ref]))[ref]
@@ -107,7 +108,9 @@ def test_two_dags_of_a_group_take_turns(tmp_path: Path) -> None:
         await one.pass_at(120)
         assert len(await one.runs()) == 4
         order = []
-        while active := [each for each in await one.runs() if each.status.is_active and each.engine != "held"]:
+        while active := [
+            each for each in await one.runs() if each.status.is_active and each.engine != "held"
+        ]:
             assert len(active) == 1
             order.append(active[0].ref)
             (stored,) = await one.app.store.claim("", engine="e", host="h", ref=active[0].ref)
@@ -119,7 +122,9 @@ def test_two_dags_of_a_group_take_turns(tmp_path: Path) -> None:
             summary.status, summary.finished_at = RunStatus.SUCCEEDED, one.clock.now()
             await one.app.store.commit(Change(summary, events=[RunEnded(one.clock.now(), summary.status)]))
             await one.let_go()
-        assert [ref.run_id for ref in order] == ["sched-20260302T120100Z"] * 2 + ["sched-20260302T120200Z"] * 2
+        assert [ref.run_id for ref in order] == ["sched-20260302T120100Z"] * 2 + [
+            "sched-20260302T120200Z"
+        ] * 2
 
     run(tmp_path, work)
 
@@ -219,6 +224,8 @@ def test_stop_and_restart(tmp_path: Path) -> None:
         assert again.definition == (await one.app.store.load(ref)).summary.definition
         await one.end("restart-20260302T122000Z")
         await one.pass_at(4200)
-        assert [(each.kind, each.reason) for each in await one.decided("flow")] == [("skipped", "not_running")]
+        assert [(each.kind, each.reason) for each in await one.decided("flow")] == [
+            ("skipped", "not_running")
+        ]
 
     run(tmp_path, work)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import dagu_cron.plugin as cron
-
 from dagu_core.base.settings import Settings
 from dagu_core.contracts.host import PluginHost
 from dagu_core.model.plan.plan import Plan
@@ -19,7 +18,9 @@ HOST = PluginHost.of(Settings.load(environ={"HOME": "/nonexistent"}), plugins=[c
 
 def line(schedule: str, name: str = "tick", after: float = NOON) -> Line:
     text = f"schedule: {schedule!r}\nsteps: []\n"
-    plan = read_definition(text, path=str(Path("/x") / f"{name}.yaml"), vocabulary=HOST.catalog.vocabulary).plans[0]
+    plan = read_definition(
+        text, path=str(Path("/x") / f"{name}.yaml"), vocabulary=HOST.catalog.vocabulary
+    ).plans[0]
 
     def planner(plan: Plan) -> Planner:
         return Planner.of(plan, HOST.catalog, zone="UTC")

@@ -163,7 +163,7 @@ def test_health_is_told_and_a_trigger_that_breaks_begins_again(tmp_path: Path) -
         Bell.rung.put_nowait(None)  # type: ignore[arg-type]
 
         async def broken() -> bool:
-            return [each.health for each in await triggers_of(one.app)][0].startswith("AttributeError")
+            return next(each.health for each in await triggers_of(one.app)).startswith("AttributeError")
 
         await until(broken)
         await until(lambda: _settled(len(Bell.begun) == 2))
