@@ -14,7 +14,7 @@ from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change
 from dagu_core.engine.liveness import poke
 from dagu_core.engine.logs import log_folder
-from dagu_core.engine.new_run import evaluate_params, new_summary
+from dagu_core.engine.new_run import Launch, evaluate_params, new_summary
 from dagu_core.model.run.events import RunEnded
 from dagu_core.model.run.run import TRIGGER, RunSummary
 from dagu_core.model.run.signals import StopSignal
@@ -54,12 +54,15 @@ class Cause:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-async def accept(app: App, request: StartRequest, hold: Hold | None = None) -> RunSummary:
+async def accept(
+    app: App, request: StartRequest, hold: Hold | None = None, launch: Launch | None = None
+) -> RunSummary:
     """Record a run that a runner takes from its queue, at once or when it is held no longer.
+    `launch` is what the request stands for, if that was read already.
 
     Raises AlreadyExists, and whatever is wrong with the definition or the parameters.
     """
-    launch = await app.runs.launch_of(request)
+    launch = launch or await app.runs.launch_of(request)
     guard_disk(app.settings.paths.data)
     params, env, _ = await evaluate_params(launch, [Path.cwd()])
     now = app.clock.now()

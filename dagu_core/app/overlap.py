@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from dagu_core.app import decisions
 from dagu_core.app.accepting import Hold, accept, ask_to_stop, cause_of, end_waiting, is_held
 from dagu_core.app.requests import StartRequest
-from dagu_core.base.errors import AlreadyExists, Conflict
+from dagu_core.base.errors import AlreadyExists, AlreadyRunning, Conflict
 from dagu_core.contracts.store import RunQuery
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run.run import RunRef, RunSummary
@@ -88,6 +88,36 @@ async def arrive(
             return await _Meeting(app, request, plan, company, active, due, turn).settle()
     except AlreadyExists:
         return Arrival("exists", ref)
+
+
+async def enqueue_obeying(app: App, request: StartRequest, plan: Plan) -> RunRef:
+    """A start by hand that the policy counts as well (`includeManual`): its run. Raises AlreadyRunning
+    when there is to be none, and AlreadyExists."""
+    arrival = await arrive(app, request, plan, await _company_by_hand(app, plan), due=app.clock.now())
+    if arrival.outcome == "exists":
+        raise AlreadyExists(f"run {arrival.ref} already exists")
+    if arrival.outcome in ("skipped", "dropped"):
+        raise AlreadyRunning(f"{arrival.detail}, and `overlap.includeManual` is set")
+    return arrival.ref
+
+
+async def refuse_beside_others(app: App, plan: Plan) -> None:
+    """A start in this process cannot wait: where the policy counts those by hand as well, it is refused
+    while runs are active. Raises AlreadyRunning."""
+    rule = plan.schedule.overlap
+    if not rule.include_manual or rule.policy == "allow" or plan.max_active_runs <= 0:
+        return
+    active = await active_runs(app, (await _company_by_hand(app, plan)).dags)
+    if len(active) >= plan.max_active_runs:
+        hint = f"`dagu enqueue {plan.name}` lets the policy decide"
+        raise AlreadyRunning(f"run {active[0].ref} is active, and `overlap.includeManual` is set", hint=hint)
+
+
+async def _company_by_hand(app: App, plan: Plan) -> Company:
+    others: list[Plan] = []
+    if plan.schedule.overlap.group:
+        others = [each.plan for each in await app.schedules.scheduled() if each.plan is not None]
+    return company_of(plan, others, app.settings.environ)
 
 
 async def active_runs(app: App, dags: Sequence[str]) -> list[RunSummary]:

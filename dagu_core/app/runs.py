@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 from dagu_core.app import recovery, retention
 from dagu_core.app.accepting import accept, end_waiting
 from dagu_core.app.disk import guard_disk
 from dagu_core.app.launches import Launches
+from dagu_core.app.overlap import enqueue_obeying, refuse_beside_others
 from dagu_core.app.requests import AS_BEFORE, Standing, StartRequest
 from dagu_core.app.services import wake_runners
 from dagu_core.app.views import RunView
@@ -50,6 +52,8 @@ class Runs(Launches):
         async with self.app.runner(_roots(watch)) as runner:
             runner.listen_to_signals()
             launch = await self.launch_of(request)
+            if request.parent is None:
+                await refuse_beside_others(self.app, launch.plan)
             if request.parent is not None and (stored := await self._existing(launch.ref)):
                 steps = steps_to_retry(restore(launch.plan, stored.summary, stored.steps))
                 reset = RunReset(self.app.clock.now(), steps, reason="parent retried")
@@ -80,7 +84,13 @@ class Runs(Launches):
         """Record a run for later; a runner takes it from its queue."""
         if not self.app.settings.queues.enabled:
             raise Invalid("queues are disabled", hint="set queues.enabled: true")
-        summary = await accept(self.app, request)
+        launch = await self.launch_of(request)
+        if launch.plan.schedule.overlap.include_manual and not request.trigger:
+            request = replace(request, run_id=launch.ref.run_id)
+            ref = await enqueue_obeying(self.app, request, launch.plan)
+            summary = (await self.app.store.load(ref)).summary
+        else:
+            summary = await accept(self.app, request, launch=launch)
         await wake_runners(self.app)
         return summary
 

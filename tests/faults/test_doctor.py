@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from dagu_core.app import decisions
 from dagu_core.contracts.store import Change
 from dagu_core.model.run.run import RunRef
 from dagu_core.model.status import RunStatus
@@ -159,14 +160,13 @@ def test_the_worker_removes_what_is_too_old(home: Home) -> None:
         run = stored.summary
         run.status, run.created_at, run.finished_at = RunStatus.SUCCEEDED, 1.0, 2.0
         await app.store.commit(Change(run))
-        await app.store.put("n", "k", 1)
 
     home.ask(age)
     sql(home, "UPDATE runs SET created_at = 1.0 WHERE run_id = 'r0'")
     with pool(home, runners=1):
         within(10, lambda: [run.ref.run_id for run in home.runs()] == ["r1"])
-        decided = home.ask(lambda app: app.store.scan("decisions", "one/"))
-        assert [pair.value["count"] for _, pair in decided] == [1]
+        (decision,) = within(5, lambda: home.ask(lambda app: decisions.of(app, "one")))
+        assert (decision.kind, decision.reason, decision.count) == ("removed", "retention", 1)
 
 
 def sql(home: Home, statement: str) -> None:

@@ -189,7 +189,7 @@ def test_nothing_heavy_is_imported_before_a_verb_needs_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "position", "found"),
     [
-        ("dagu st", 1, {"start", "stop", "status"}),
+        ("dagu st", 1, {"start", "start-all", "stop", "status"}),
         ("dagu status he", 2, {"hello"}),
         ("dagu retry --do", 2, {"--downstream"}),
     ],

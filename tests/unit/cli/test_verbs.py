@@ -245,6 +245,11 @@ def test_why(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:
             subject="b", status="aborted", code="upstream_failed", sentence="step a failed", provider=""
         )
     ]
+
+    async def nothing(*_: object, **__: object) -> list[object]:
+        return []
+
+    app.store = SimpleNamespace(scan=nothing)
     assert dagu("why", "pair") == 0
     assert capsys.readouterr().out.splitlines()[1] == "b        aborted  step a failed  upstream_failed"
     assert dagu("why", "pair", "--json") == 0

@@ -229,3 +229,24 @@ def test_stop_and_restart(tmp_path: Path) -> None:
         ]
 
     run(tmp_path, work)
+
+
+@pytest.mark.parametrize("policy", ["skip", "queue"])
+def test_starts_by_hand_obey_where_the_file_says_so(tmp_path: Path, policy: str) -> None:
+    async def work(one: Lab) -> None:
+        from dagu_core.app.requests import StartRequest
+        from dagu_core.base.errors import AlreadyRunning
+
+        path = str(one.write("flow", f"overlap: {{policy: {policy}, includeManual: true}}"))
+        await one.app.runs.enqueue(StartRequest(dag=path, run_id="first"))
+        second = StartRequest(dag=path, run_id="second")
+        with pytest.raises(AlreadyRunning, match="first is active"):
+            await one.app.runs.start(second)
+        if policy == "skip":
+            with pytest.raises(AlreadyRunning, match="first is active"):
+                await one.app.runs.enqueue(second)
+        else:
+            await one.app.runs.enqueue(second)
+            assert await one.drain() == ["first", "second"]
+
+    run(tmp_path, work)
