@@ -8,16 +8,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dagu_core.base.errors import Unavailable
-
 _PATIENCE = 5.0
 
 
 class HealthPage:
-    """Answers `GET /health` with what `tell` says. A port of 0 or less = no page."""
+    """Answers `GET /health` with what `tell` says. A port of 0 or less = no page. A port that is taken
+    is said, and no reason to stop: a stand-by on the same host has the same one."""
 
-    def __init__(self, host: str, port: int, tell: Callable[[], Mapping[str, Any]]) -> None:
-        self._host, self._port, self._tell = host, port, tell
+    def __init__(
+        self, host: str, port: int, tell: Callable[[], Mapping[str, Any]], say: Callable[[str], None]
+    ) -> None:
+        self._host, self._port, self._tell, self._say = host, port, tell, say
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> HealthPage:
@@ -26,9 +27,8 @@ class HealthPage:
                 self._server = await asyncio.start_server(self._answer, self._host, self._port)
             except OSError as error:
                 where = f"{self._host}:{self._port}"
-                raise Unavailable(
-                    f"cannot listen on {where}: {error.strerror}", hint="set scheduler.port, 0 = no page"
-                ) from None
+                why = error.strerror or str(error)
+                self._say(f"no health page: cannot listen on {where}: {why} (scheduler.port)")
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagu_core.base.errors import Unavailable
+
 if TYPE_CHECKING:
     from dagu_core.base.settings import Settings
 
@@ -25,6 +27,7 @@ _YOUNG = 10.0
 class _Member:
     process: asyncio.subprocess.Process
     born: float
+    ready: bool = False
     retired: bool = False
 
 
@@ -37,6 +40,8 @@ class Pool:
         self._members: list[_Member] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = False
+        #: whether any runner has ever got ready
+        self._works = False
 
     @property
     def pids(self) -> list[int]:
@@ -44,11 +49,17 @@ class Pool:
         return [one.process.pid for one in self._members if one.process.returncode is None]
 
     async def start(self) -> None:
-        """Start all runners; returns when each is ready (or has failed to be, which is said)."""
+        """Start all runners; returns when each is ready (or has failed to be, which is said).
+
+        Raises Unavailable when none of them could start.
+        """
         ready = [asyncio.Event() for _ in range(self.size)]
         self._keepers = [asyncio.create_task(self._keep(one)) for one in ready]
         self._keepers.append(asyncio.create_task(self._watch_memory()))
         await asyncio.gather(*(one.wait() for one in ready))
+        if not (self._works or self._stopping):
+            await self.stop()
+            raise Unavailable("no runner could start", hint="what each of them said stands above")
 
     async def stop(self) -> None:
         """Drain: runs end within the grace, or are left to whoever comes next."""
@@ -83,15 +94,17 @@ class Pool:
         while not self._stopping:
             member = await self._spawn()
             assert member.process.stdout is not None
-            await member.process.stdout.readline()
+            member.ready = bool(await member.process.stdout.readline())
+            self._works = self._works or member.ready
             ready.set()
             code = await member.process.wait()
             self._members.remove(member)
             if self._stopping:
                 return
-            # The others take over what it left behind.
+            # The others take over what it left behind; one that boots would die of the signal.
             for other in self._members:
-                _signal(other, signal.SIGUSR1)
+                if other.ready:
+                    _signal(other, signal.SIGUSR1)
             if not member.retired:
                 self._say(f"runner {member.process.pid} ended with {code}: starting another one")
             delay = BACKOFF if loop.time() - member.born > _YOUNG else min(delay * 2, LONGEST)

@@ -22,14 +22,14 @@ _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
 
 async def run_scheduler(app: App, *, runners: bool, page: bool, say: Callable[[str], None]) -> None:
     """Be a scheduler, with a pool of `runners` beside it and a health `page`, until SIGTERM, SIGINT
-    or SIGHUP; a second one ends the process at once. Raises Unavailable when the port is taken."""
+    or SIGHUP; a second one ends the process at once."""
     settings = app.settings.scheduler
     stop = asyncio.Event()
     _listen(stop)
     async with candidate(app, say) as scheduler:
         port = settings.port if page else 0
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(HealthPage(settings.host, port, scheduler.health))
+            await stack.enter_async_context(HealthPage(settings.host, port, scheduler.health, say))
             starting = asyncio.create_task(_pool(stack, app, say)) if runners else None
             # It leads while runners boot, and lets go of the lease before runs are waited for.
             await scheduler.serve(stop)

@@ -63,12 +63,12 @@ def _folder(folder: Path, unwanted: int, made: bool = True) -> Iterator[Finding]
         yield Finding("folders", "error", "this is no folder", str(folder), "move the file away")
         return
     needed = os.R_OK | os.X_OK | (os.W_OK if made else 0)
-    if not _may(folder, needed):
-        what = f"the folder cannot be {'written' if made else 'read'} by {_me()}"
-        yield Finding("folders", "error", what, str(folder), f"give {_me()} the right: chown, chmod u+rwx")
-    elif made and os.statvfs(folder).f_flag & os.ST_RDONLY:
+    if made and os.statvfs(folder).f_flag & os.ST_RDONLY:
         what = "the folder is on a disk that is mounted read-only"
         yield Finding("folders", "error", what, str(folder), "mount it read-write")
+    elif not _may(folder, needed):
+        what = f"the folder cannot be {'written' if made else 'read'} by {_me()}"
+        yield Finding("folders", "error", what, str(folder), f"give {_me()} the right: chown, chmod u+rwx")
     yield from _rights(folder, unwanted)
 
 
