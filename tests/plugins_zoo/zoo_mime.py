@@ -217,11 +217,11 @@ class Bypassing(Whole):
 
 
 class Telling(Mime):
-    """Keeps what it was asked with its outcome."""
+    """Keeps what it was asked in a file."""
 
     async def run(self, attempt: Attempt[Any]) -> Outcome:
-        done = await super().run(attempt)
-        return Outcome(exit_code=done.exit_code, details={"command": attempt.commands[0]})
+        (attempt.working_dir / "asked.txt").write_text(attempt.commands[0])
+        return await super().run(attempt)
 
 
 class Again(Mime):

@@ -53,7 +53,7 @@ def test_a_port_that_is_taken_is_said_and_stops_nobody() -> None:
         async with (
             HealthPage("127.0.0.1", port, lambda: {"number": 1}, said.append),
             HealthPage("127.0.0.1", port, lambda: {"number": 2}, said.append),
-            HealthPage("127.0.0.1", 0, lambda: {}, said.append),
+            HealthPage("127.0.0.1", 0, dict, said.append),
         ):
             assert b'"number": 1' in await ask(port, b"GET /health HTTP/1.1\r\n\r\n")
 
