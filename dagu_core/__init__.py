@@ -35,7 +35,15 @@ if TYPE_CHECKING:
     from dagu_core.contracts.observer import Observer
     from dagu_core.contracts.part import NoConfig, Part
     from dagu_core.contracts.secrets import SecretProvider, SecretScope
-    from dagu_core.contracts.store import Change, RunQuery, StateStore, StoredRun, Versioned
+    from dagu_core.contracts.store import (
+        Change,
+        Damage,
+        QueueState,
+        RunQuery,
+        StateStore,
+        StoredRun,
+        Versioned,
+    )
     from dagu_core.contracts.trigger import (
         ClockScope,
         ClockTrigger,
@@ -70,7 +78,7 @@ _HOMES = {
     "contracts.observer": "Observer",
     "contracts.part": "NoConfig Part",
     "contracts.secrets": "SecretProvider SecretScope",
-    "contracts.store": "Change RunQuery StateStore StoredRun Versioned",
+    "contracts.store": "Change Damage QueueState RunQuery StateStore StoredRun Versioned",
     "contracts.trigger": "ClockScope ClockTrigger Fire ScheduleFilter Tick Trigger TriggerScope Verdict",
     "contracts.worker": "WorkerExecutor",
     "model.plan.plan": "Call Plan PlannedStep SecretRef Shell Source",
@@ -99,6 +107,7 @@ __all__ = [
     "Config",
     "Conflict",
     "DaguError",
+    "Damage",
     "Event",
     "Executor",
     "Expansion",
@@ -120,6 +129,7 @@ __all__ = [
     "PlannedStep",
     "PluginError",
     "Problem",
+    "QueueState",
     "RunClosing",
     "RunEnded",
     "RunQuery",

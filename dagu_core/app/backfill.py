@@ -47,18 +47,23 @@ class Backfill:
     params: str | None = None
     queue: str = ""
     zone: str = ""
-    source: Mapping[str, Any] | None = None
+    #: whether all of its runs have the definition of its creation
+    pinned: bool = True
     #: why its last run could not be made, "" = it could
     problem: str = ""
-
-    @property
-    def pinned(self) -> Source | None:
-        """The definition all of its runs have; None = the one there is when each is made."""
-        return Source(**self.source) if self.source else None
 
     def run_id(self, due: float) -> str:
         """The id of its run for an instant."""
         return backfill_run_id(self.id, due)
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What a backfill covers, in the order of its runs, and the definition they have; None = the one
+    there is when each is made."""
+
+    instants: list[Instant]
+    source: Source | None = None
 
 
 class Backfills:
@@ -90,7 +95,8 @@ class Backfills:
             for one in await self.runs(old)
             if one.status in (RunStatus.FAILED, RunStatus.ABORTED, RunStatus.REJECTED)
         }
-        instants = [each for each in await self.instants(old) if each.due in failed]
+        covered = await self.covered(old)
+        instants = [each for each in covered.instants if each.due in failed]
         if not instants:
             raise Invalid(f"no run of backfill {id} has failed")
         new = replace(
@@ -103,7 +109,7 @@ class Backfills:
             made=0,
             problem="",
         )
-        await self._put(new, instants)
+        await self._put(new, Covered(instants, covered.source))
         return new
 
     async def get(self, id: str) -> Backfill:
@@ -120,10 +126,14 @@ class Backfills:
         chosen = [one for one in found if not dag or one.dag == dag]
         return sorted(chosen, key=lambda one: one.created_at, reverse=True)
 
-    async def instants(self, one: Backfill) -> list[Instant]:
-        """What a backfill covers, in the order of its runs."""
+    async def covered(self, one: Backfill) -> Covered:
+        """What a backfill covers."""
         pair = await self.app.store.get(SLOTS, one.id)
-        return [Instant(*each) for each in pair.value] if pair else []
+        if pair is None:
+            return Covered([])
+        source = pair.value["source"]
+        instants = [Instant(*each) for each in pair.value["instants"]]
+        return Covered(instants, Source(**source) if source else None)
 
     async def runs(self, one: Backfill) -> list[RunSummary]:
         """The runs it has made so far, newest first."""
@@ -166,7 +176,7 @@ class Backfills:
                 await self.app.store.put(NAMESPACE, id, asdict(changed), expected=pair.version)
                 return changed
 
-    async def make_run(self, one: Backfill, instant: Instant) -> None:
+    async def make_run(self, one: Backfill, instant: Instant, pinned: Source | None) -> None:
         """Record the run of an instant, unless it is there already. Raises what is wrong with it."""
         env = times(one.zone, "backfill", instant.due, instant.start, instant.end)
         request = StartRequest(
@@ -176,7 +186,7 @@ class Backfills:
             params=one.params,
             queue=one.queue,
             priority=LOW,
-            pinned=one.pinned,
+            pinned=pinned,
             trigger={"type": "backfill", "due": instant.due, "backfill": one.id},
             env=env | {"DAG_RUN_BACKFILL_ID": one.id},
         )
@@ -200,23 +210,26 @@ class Backfills:
             params=request.params,
             queue=request.queue,
             zone=zone,
-            source=None if request.use_latest else asdict(plan.source),
+            pinned=not request.use_latest,
         )
-        await self._put(one, instants)
+        await self._put(one, Covered(instants, plan.source if one.pinned else None))
         return one
 
-    async def _put(self, one: Backfill, instants: list[Instant]) -> None:
+    async def _put(self, one: Backfill, covered: Covered) -> None:
         # What it covers first: a backfill that can be seen is whole.
-        covered = [[each.due, each.start, each.end] for each in instants]
-        await self.app.store.put(SLOTS, one.id, covered)
+        value = {
+            "instants": [[each.due, each.start, each.end] for each in covered.instants],
+            "source": asdict(covered.source) if covered.source else None,
+        }
+        await self.app.store.put(SLOTS, one.id, value)
         await self.app.store.put(NAMESPACE, one.id, asdict(one), expected=0)
 
 
 def shape(one: Backfill) -> dict[str, Any]:
-    """A backfill as JSON data for people; the definition is left out."""
-    data = {key: value for key, value in asdict(one).items() if key != "source"}
+    """A backfill as JSON data for people."""
     moments = ("created_at", "since", "until")
-    return data | {key: written(data[key], one.zone) for key in moments} | {"pinned": one.source is not None}
+    data = asdict(one)
+    return data | {key: written(data[key], one.zone) for key in moments}
 
 
 def _read(value: Mapping[str, Any]) -> Backfill:

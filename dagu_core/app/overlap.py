@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ACTIVE = tuple(status for status in RunStatus if status.is_active)
 #: seconds a decision may take before somebody else may decide, and between two tries to
-_LEASE, _RETRY = 10.0, 0.02
+_LEASE, _RETRY = 3.0, 0.02
 _REFERENCE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 
 Outcome = Literal["queued", "held", "skipped", "dropped", "exists"]

@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dagu_core.app.accepting import cause_of, is_held
-from dagu_core.app.backfill import Backfill
-from dagu_core.app.backfill_slots import Instant
+from dagu_core.app.backfill import Backfill, Covered
 from dagu_core.app.overlap import active_runs
 from dagu_core.app.services import wake_runners
 from dagu_core.base.errors import Conflict, DaguError, LostOwnership, NotFound, Unavailable
@@ -27,7 +26,7 @@ class BackfillLoop:
 
     def __init__(self, app: App, sure: Callable[[], Awaitable[None]]) -> None:
         self.app, self.sure = app, sure
-        self._covered: dict[str, list[Instant]] = {}
+        self._covered: dict[str, Covered] = {}
 
     async def serve(self) -> None:
         """Go on with all backfills, for ever. Raises LostOwnership."""
@@ -53,21 +52,21 @@ class BackfillLoop:
 
     async def _go_on(self, one: Backfill) -> None:
         if one.id not in self._covered:
-            self._covered[one.id] = await self.app.backfills.instants(one)
+            self._covered[one.id] = await self.app.backfills.covered(one)
         covered = self._covered[one.id]
         active = await active_runs(self.app, [one.dag])
         ours = sum(cause_of(each).data.get("backfill") == one.id for each in active)
-        if one.made >= len(covered):
+        if one.made >= len(covered.instants):
             if not ours:
                 await self.app.backfills.change(one.id, lambda now: replace(now, state="done"))
             return
         if any(is_held(each) for each in active):
             return
         room = one.max_active - ours
-        for number in range(one.made, min(len(covered), one.made + room)):
+        for number in range(one.made, min(len(covered.instants), one.made + room)):
             problem = ""
             try:
-                await self.app.backfills.make_run(one, covered[number])
+                await self.app.backfills.make_run(one, covered.instants[number], covered.source)
             except Unavailable:
                 raise
             except DaguError as error:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from dagu_core.app import decisions
+from dagu_core.base.errors import Unavailable
 from dagu_core.model.plan.plan import Plan
 
 if TYPE_CHECKING:
@@ -35,7 +37,13 @@ class Marks:
         for _, pair in await app.store.scan(NAMESPACE, "seen/", limit=_BUCKETS):
             if isinstance(pair.value, dict):
                 seen |= {str(dag): _instants(entries) for dag, entries in pair.value.items()}
-        found = await app.store.get(NAMESPACE, _PASSED)
+        try:
+            found = await app.store.get(NAMESPACE, _PASSED)
+        except Unavailable as error:
+            # Damaged: it is put aside. A store that is away says so again with the next word.
+            await app.store.remove(NAMESPACE, _PASSED)
+            await decisions.record(app, "scheduler", "refused", "damaged", str(error))
+            found = None
         now = app.clock.now()
         passed = found.value if found and isinstance(found.value, int | float) else now
         if passed == now:

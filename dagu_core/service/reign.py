@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
-from dagu_core.app.accepting import Hold
-from dagu_core.app.held import held_runs, let_first_go
+from dagu_core.app import decisions
 from dagu_core.app.overlap import Arrival
 from dagu_core.app.services import wake_runners
-from dagu_core.base.errors import DaguError, LostOwnership, Unavailable
+from dagu_core.base.errors import LostOwnership, Unavailable
 from dagu_core.model.plan.plan import Plan
-from dagu_core.model.run.run import RunSummary
 from dagu_core.service.backfills import BackfillLoop
 from dagu_core.service.catching_up import CatchingUp
 from dagu_core.service.definitions import Changes, Definitions
 from dagu_core.service.firing import Firing
+from dagu_core.service.holding import Holding, heard, patience
 from dagu_core.service.marks import Marks
 from dagu_core.service.timetable import Due, Missed, Timetable, line_of
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
 
-#: seconds between two looks at the clock, which somebody may set; two marks; two looks at what is
-#: held; and two looks at all that is
-LOOK, MARK, HELD_LOOK, ALL_HELD = 1.0, 0.5, 0.1, 5.0
+#: seconds between two looks at the clock, which somebody may set; and between two marks
+LOOK, MARK = 1.0, 0.5
 #: a clock that went back by more than this is planned anew
 _BACK = 60.0
 #: starts at work at once
@@ -51,12 +47,12 @@ class Reign:
         self.firing = Firing(app, lambda: list(definitions.plans.values()), sure, self.arrived)
         self.timetable = Timetable()
         self.arrivals: list[Arrival] = []
+        self._holding = Holding(app, sure, self.arrived)
         self._catching_up = CatchingUp(app, self.firing)
         self._work: dict[str, asyncio.Task[None]] = {}
         self._open: dict[int, float] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
-        self._news, self._queued, self._held = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._released: deque[float] = deque()
+        self._news, self._queued = asyncio.Event(), asyncio.Event()
         self._looked = 0.0
         self._touched = False
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -101,16 +97,16 @@ class Reign:
             self.timetable.put(
                 line_of(plan, lambda plan: self.app.schedules.planner(plan, seen), seen, after)
             )
-        except DaguError as error:
+        except Exception as error:  # its plugin is missing, or broken; the other DAGs go on
             self.timetable.remove(plan.name)
-            self._say(plan.name, str(error))
+            self.timetable.broken[plan.name] = str(error)
 
     # -- what is due -----------------------------------------------------------------------------------
 
     async def serve(self) -> None:
         """Do what is due when it is due, for ever. Raises LostOwnership."""
         backfills = BackfillLoop(self.app, self.sure)
-        loops = (self._keep_time, self._wake, self._let_go, self._keep_marks, backfills.serve)
+        loops = (self._keep_time, self._wake, self._holding.serve, self._keep_marks, backfills.serve)
         tasks = [asyncio.create_task(each()) for each in loops]
         waits: list[asyncio.Future[None]] = [*tasks, self._over]
         try:
@@ -131,6 +127,7 @@ class Reign:
         if self._over.done():
             self._over.result()
         await self.mark()
+        await self._tell_broken()
         await wake_runners(self.app)
 
     async def mark(self) -> None:
@@ -153,7 +150,7 @@ class Reign:
                 continue
             at = self.timetable.next_at()
             wait = LOOK if at is None else min(LOOK, max(0.0, at - self.app.clock.now()))
-            await _heard(self._news, wait)
+            await heard(self._news, wait)
 
     def _take(self, now: float) -> bool:
         """Begin what is due; whether that was all of it."""
@@ -180,8 +177,8 @@ class Reign:
             return
         if (error := task.exception()) is None:
             del self._open[token]
-        elif not self._over.done():
-            self._over.set_exception(error)
+        elif isinstance(error, Exception):
+            self.abandon(error)
 
     async def _handle(self, each: Due | Missed, before: asyncio.Task[None] | None) -> None:
         """Carry out one item, after the one before it of the same DAG. Raises LostOwnership."""
@@ -200,13 +197,16 @@ class Reign:
                 except Unavailable:
                     # A store that is away for a moment: what is due stays due.
                     await asyncio.sleep(MARK)
+                except Exception as error:  # of a plugin, maybe; the other DAGs go on
+                    self.timetable.broken[each.line.plan.name] = f"{type(error).__name__}: {error}"
+                    return
 
     # -- what follows ----------------------------------------------------------------------------------
 
     def arrived(self, arrival: Arrival) -> None:
         self.arrivals.append(arrival)
         if arrival.outcome == "held":
-            self._held.set()
+            self._holding.news.set()
         elif arrival.outcome in ("queued", "exists"):
             self._queued.set()
 
@@ -215,16 +215,28 @@ class Reign:
             await self._queued.wait()
             self._queued.clear()
             self.arrivals.clear()
-            with _patience():
+            with patience():
                 await wake_runners(self.app)
             await asyncio.sleep(0.01)
 
     async def _keep_marks(self) -> None:
         while True:
             await asyncio.sleep(MARK)
-            with _patience():
+            with patience():
                 await self.mark()
                 await self._close_gaps()
+                await self._tell_broken()
+
+    async def _tell_broken(self) -> None:
+        while self.timetable.broken:
+            dag, problem = self.timetable.broken.popitem()
+            self._say(dag, problem)
+            await decisions.record(self.app, dag, "refused", "schedule", problem)
+
+    def abandon(self, error: Exception) -> None:
+        """End this period of leadership: what it knows may not be what there is."""
+        if not self._over.done():
+            self._over.set_exception(error)
 
     async def _close_gaps(self) -> None:
         """Look after suspensions that count as gaps and have ended."""
@@ -236,50 +248,6 @@ class Reign:
                 await self._catching_up.handle(Missed(line, since - 0.001, self.app.clock.now()))
             await self.sure()
             await self.firing.close_gap(dag)
-
-    async def _let_go(self) -> None:
-        """Let held runs go as soon as there is room."""
-        while True:
-            self._held.clear()
-            with _patience():
-                lines = await held_runs(self.app)
-                until = time.monotonic() + ALL_HELD
-                while lines and time.monotonic() < until and not self._held.is_set():
-                    began = time.monotonic()
-                    await self.sure()
-                    for name in list(lines):
-                        await self._let_first_go(lines, name)
-                    await _heard(self._held, max(HELD_LOOK, 5 * (time.monotonic() - began)))
-            await _heard(self._held, ALL_HELD)
-
-    async def _let_first_go(self, lines: dict[str, list[tuple[Hold, RunSummary]]], name: str) -> None:
-        batched = lines[name][0][0].why == "catchup"
-        while self._released and self._released[0] < time.monotonic() - 60:
-            self._released.popleft()
-        most = self.app.settings.scheduler.catchup_per_minute - len(self._released)
-        for gone in await let_first_go(self.app, lines[name], most if batched else _AT_ONCE):
-            if batched:
-                self._released.append(time.monotonic())
-            self.arrived(Arrival("queued", gone.ref))
-        if not lines[name]:
-            del lines[name]
-
-
-@contextlib.contextmanager
-def _patience() -> Iterator[None]:
-    """A store that is away for a moment is asked again; leadership that is lost is lost."""
-    try:
-        yield
-    except LostOwnership:
-        raise
-    except Unavailable:
-        pass
-
-
-async def _heard(event: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -119,11 +119,15 @@ class Scheduler:
     async def _watch(self) -> None:
         async for paths in FolderWatch([self.definitions.folder, self.definitions.base.parent]).changes():
             changes = await asyncio.to_thread(self.definitions.refresh, paths)
-            with contextlib.suppress(LostOwnership):
-                await self._report()
-                if changes != Changes() and self._reign is not None and self._crew is not None:
-                    await self._reign.change(changes)
-                    await self._crew.update(self.definitions.plans.values())
+            await self._report()
+            reign, crew = self._reign, self._crew
+            if changes == Changes() or reign is None or crew is None:
+                continue
+            try:
+                await reign.change(changes)
+                await crew.update(self.definitions.plans.values())
+            except Unavailable as error:
+                reign.abandon(error)  # the next one reads everything anew
 
     def _broken(self, dag: str, text: str) -> None:
         """From the thread that reads files: only kept."""

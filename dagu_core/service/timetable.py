@@ -28,12 +28,14 @@ class Line:
     upcoming: Slot | None = None
     previous: float | None = None
     number: int = 0
+    #: what its schedule broke with: nothing is due any more until the file changes
+    problem: str = ""
     _slots: Iterator[Slot] = field(default_factory=lambda: iter(()))
 
     def arm(self, after: float) -> None:
         """Go on with the first slot after `after`."""
         self.previous = None
-        slots = self.planner.slots(after, math.inf)
+        slots = self._guarded(self.planner.slots(after, math.inf))
         first_two = list(islice(slots, 2))
         close = len(first_two) == 2 and first_two[1].at - first_two[0].at < _MINUTE
         self.patience = LATE_BY_SECONDS if close else LATE
@@ -45,6 +47,12 @@ class Line:
         if self.upcoming is not None and self.upcoming.action == "start" and not self.upcoming.skipped:
             self.previous = self.upcoming.due
         self.upcoming = next(self._slots, None)
+
+    def _guarded(self, slots: Iterator[Slot]) -> Iterator[Slot]:
+        try:
+            yield from slots
+        except Exception as error:  # of a plugin, maybe; the other DAGs go on
+            self.problem = f"{type(error).__name__}: {error}"
 
     def counts(self, slot: Slot) -> bool:
         """Whether the slot is of an entry that was there before it: nothing new fires back."""
@@ -74,6 +82,8 @@ class Timetable:
 
     def __init__(self) -> None:
         self.lines: dict[str, Line] = {}
+        #: DAGs whose schedule broke, with what, until somebody takes it
+        self.broken: dict[str, str] = {}
         self._heap: list[tuple[float, int, Line]] = []
         self._numbers = count(1)
 
@@ -122,6 +132,8 @@ class Timetable:
 
     def _push(self, line: Line) -> None:
         line.number = next(self._numbers)
+        if line.problem:
+            self.broken[line.plan.name] = line.problem
         if line.upcoming is not None:
             heapq.heappush(self._heap, (line.upcoming.at, line.number, line))
 

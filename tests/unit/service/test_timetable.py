@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import dagu_cron.plugin as cron
@@ -10,6 +12,7 @@ from dagu_core.contracts.host import PluginHost
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.spec.read import read_definition
 from dagu_core.schedule.planner import Planner
+from dagu_core.schedule.slots import Slot
 from dagu_core.service.timetable import Due, Line, Missed, Timetable, line_of
 from tests.unit.service.lab import NOON
 
@@ -109,3 +112,19 @@ def test_ten_thousand_dags_cost_nothing_while_none_is_due() -> None:
     assert list(found.pop(NOON)) == [] and len(found.lines) == 300
     taken = list(found.pop(NOON + 15 * 3600 + 30))
     assert len({each.line.plan.name for each in taken}) == 5
+
+
+def test_a_schedule_that_breaks_stops_no_other() -> None:
+    one, other = line("* * * * *"), line("* * * * *", "other")
+
+    class Breaks(Planner):
+        def slots(self, after: float, until: float) -> Iterator[Slot]:
+            yield from list(islice(super().slots(after, until), 1))
+            raise RuntimeError("what a plugin does")
+
+    one.planner.__class__ = Breaks
+    one.arm(NOON)
+    found = table(one, other)
+    assert due(found, 60) == [60, 60]
+    assert due(found, 120) == [120]
+    assert found.broken == {"tick": "RuntimeError: what a plugin does"}
