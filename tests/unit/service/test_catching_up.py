@@ -197,3 +197,16 @@ def test_a_suspension_is_a_gap_where_the_file_says_so(tmp_path: Path) -> None:
         assert await one.ids() == TEN[:3]
 
     run(tmp_path, work)
+
+
+def test_a_damaged_mark_counts_as_now(tmp_path: Path) -> None:
+    async def work(one: Lab) -> None:
+        one.write("tick", MINUTELY + "catchupWindow: 6h")
+        await one.pass_at(30)
+        await one.app.store.put("schedule", "passed", "half a number")
+        await one.pass_at(10 * 60 + 30)
+        assert await one.ids() == [] and await one.decided("tick") == []
+        await one.pass_at(11 * 60)
+        assert await one.ids() == ["sched-20260302T121100Z"]
+
+    run(tmp_path, work)
