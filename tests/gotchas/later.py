@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-LATER = {
-    79: ("dagu-ssh", "the host key is checked unless strictHostKey: false"),
-}
+LATER: dict[int, tuple[str, str]] = {}
 
 #: gotchas tested here for the core, of which a plugin has a part to show as well
 PARTLY = {

@@ -52,7 +52,7 @@ def test_an_unknown_host_is_refused_with_the_line_that_makes_it_known(sshd: Any,
     assert run(sshd.step("true", knownHostFile=str(file))).status == "succeeded"
 
 
-def test_hosts_are_checked_by_default_at_both_levels(sshd: Any) -> None:
+def test_gotcha_079_hosts_are_checked_by_default_at_both_levels(sshd: Any) -> None:
     # HOME of the step is an empty folder: nothing is known there.
     assert "is unknown" in refused(sshd.step("true", knownHostFile=None))
     dag = {"ssh": sshd.config(knownHostFile=None)}
