@@ -32,8 +32,9 @@ async def main():
     async for fire in FileTrigger().fires(scope, config, cursor):
         name = hashlib.sha256(fire.key.encode()).hexdigest()
         try:
-            with open(folder / "runs" / name, "x") as run:
-                run.write(fire.env["DAGU_FILE_TRIGGER_PATH"])
+            draft = folder / "draft"
+            draft.write_text(fire.env["DAGU_FILE_TRIGGER_PATH"])
+            os.link(draft, folder / "runs" / name)
         except FileExistsError:
             pass
         fresh = folder / "cursor.new"
