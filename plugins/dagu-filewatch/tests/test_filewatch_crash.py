@@ -33,6 +33,7 @@ async def main():
         name = hashlib.sha256(fire.key.encode()).hexdigest()
         try:
             draft = folder / "draft"
+            draft.unlink(missing_ok=True)  # it may be linked already
             draft.write_text(fire.env["DAGU_FILE_TRIGGER_PATH"])
             os.link(draft, folder / "runs" / name)
         except FileExistsError:
