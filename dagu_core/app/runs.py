@@ -173,7 +173,10 @@ class Runs(Launches):
         stored = await self.app.store.load(ref)
         if stored.summary.status is RunStatus.RUNNING:
             # The process that drove it is gone: settle what it left before anything is retried.
-            view = await self._take_over(ref, watch)
+            try:
+                view = await self._take_over(ref, watch)
+            except Conflict as error:
+                raise AlreadyRunning(f"run {ref} is running already") from error
             if view.summary.status.is_success and not step:
                 return view
             stored = await self.app.store.load(ref)
