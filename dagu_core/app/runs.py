@@ -183,15 +183,15 @@ class Runs(Launches):
         if stored.summary.status is RunStatus.QUEUED:
             raise Conflict(f"run {ref} waits in queue {stored.summary.queue} and has not begun")
         launch = self.standing(await self.launch_again(stored, run_id), line)
-        if stored.summary.parent is None:
-            # Begun by hand it waits for no slot, though its last attempt may have given one back.
-            await self.app.store.hold_slot(ref, fence=stored.summary.fence)
         run = restore(launch.plan, stored.summary, stored.steps)
         steps = steps_to_retry(run, step=step, downstream=downstream)
         reset = RunReset(self.app.clock.now(), steps, only=bool(step), reason="retry")
         async with self.app.runner(_only(ref, watch)) as runner:
             runner.listen_to_signals()
             try:
+                if stored.summary.parent is None:
+                    # Begun by hand it waits for no slot, though its last attempt may have given one back.
+                    await self.app.store.hold_slot(ref, fence=stored.summary.fence)
                 run = await resume(runner, launch, stored, reset=reset)
             except Conflict as error:
                 raise AlreadyRunning(f"run {ref} is running already") from error
