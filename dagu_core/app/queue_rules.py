@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from dagu_core.app.services import wake_runners
-from dagu_core.base.errors import Conflict, DaguError, Invalid, NotFound
+from dagu_core.base.errors import Conflict, DaguError, Invalid, Unavailable
 from dagu_core.contracts.store import RunQuery
 from dagu_core.engine.liveness import poke
 from dagu_core.model.run.run import QUEUE_OVERRIDDEN, RunRef, RunSummary
@@ -141,8 +141,10 @@ class QueueRules:
                 plan = self.app.dags.plan_of(source, name=ref.dag, as_child=is_child)
                 names = frozenset((plan.queue, plan.name))
                 self._of_dags[summary.definition] = max(1, plan.max_active_runs), names
-        except (NotFound, Invalid):
-            return 1
+        except Unavailable:
+            raise
+        except DaguError:
+            return 1  # it is taken all the same, and ends with the reason why it cannot be carried out
         limit, own = self._of_dags[summary.definition]
         return 1 if QUEUE_OVERRIDDEN in summary.extra and name not in own else limit
 

@@ -213,8 +213,9 @@ def test_the_note_of_a_runner_tells_who_it_is_and_goes_with_it(home: Home) -> No
     assert home.ask(lambda app: services(app, "runner")) == []
 
 
-def test_a_definition_that_cannot_be_read_ends_its_run_with_the_reason(home: Home) -> None:
-    dag = home.write("one", ONE)
+@pytest.mark.parametrize("queue", ["queue: q\n", ""], ids=["of the settings", "of the DAG"])
+def test_a_definition_that_cannot_be_read_ends_its_run_with_the_reason(home: Home, queue: str) -> None:
+    dag = home.write("one", f"{queue}steps: [{{name: a, command: mark start}}]")
     enqueue(home, dag, 1)
     # As if a plugin that the definition needs had been uninstalled since.
     import sqlite3
