@@ -37,6 +37,8 @@ class Hosting:
         self.stopping = asyncio.Event()
         self._runs: dict[RunRef, asyncio.Task[None]] = {}
         self._since = app.clock.now()
+        #: dead runs we cannot read the definition of; `dagu doctor` shows them
+        self._hopeless: set[RunRef] = set()
         #: why nothing is begun at the moment, "" = nothing hinders us
         self._blocked = ""
 
@@ -107,7 +109,7 @@ class Hosting:
         await self.app.queues.release_left()
         dead = await recovery.dead_roots(self.app)
         for ref in dead:
-            if ref not in self._runs:
+            if ref not in self._runs and ref not in self._hopeless:
                 self._host(ref, self._take_over(ref))
         if not dead:
             await recovery.tidy_up(self.app)
@@ -141,6 +143,8 @@ class Hosting:
             return  # somebody else has it
         except DaguError as error:
             sys.stderr.write(f"run {ref}: {error}\n")
+            if not isinstance(error, Unavailable):
+                self._hopeless.add(ref)
             return
         if run is not None:
             with contextlib.suppress(DaguError):

@@ -231,6 +231,25 @@ def test_a_definition_that_cannot_be_read_ends_its_run_with_the_reason(home: Hom
     assert summary.status is RunStatus.FAILED and "nothing" in summary.error
 
 
+def test_a_dead_run_that_cannot_be_read_is_told_once_and_holds_nobody_up(home: Home) -> None:
+    process = home.begin("start", "--run-id=r", home.write("lost", "steps: ['mark start; sleep 60']"))
+    within(10, home.ledger.steps)
+    kill_everything(home)
+    process.wait()
+    import sqlite3
+
+    database = sqlite3.connect(home.path / "data" / "dagu.db")
+    body = '{"text": "steps: [{type: nothing}]", "path": "", "document": 0, "base": ""}'
+    with database:
+        database.execute("UPDATE definitions SET body = ?", (body,))
+    database.close()
+    enqueue(home, home.write("one", ONE), 1)
+    with pool(home, runners=1):
+        within(10, lambda: home.stored("one", "r0").summary.status is RunStatus.SUCCEEDED)
+        time.sleep(2.5)  # two more looks
+    assert (home.root / "said").read_text().count("run lost:r: ") == 1
+
+
 def test_a_runner_that_grows_too_large_is_replaced(home: Home) -> None:
     home.path.mkdir()
     (home.path / "config.yaml").write_text("worker: {runners: 1, maxMemoryMib: 1}\n")
