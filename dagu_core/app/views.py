@@ -9,10 +9,11 @@ from typing import Any
 from dagu_core.base.clock import rfc3339
 from dagu_core.engine.providers import recorded
 from dagu_core.model.plan.plan import Plan, PlannedStep
-from dagu_core.model.plan.policies import Condition, HandlerKind
+from dagu_core.model.plan.policies import Condition, HandlerKind, Repeat
 from dagu_core.model.run.index import MARKS
 from dagu_core.model.run.run import QUEUE_OVERRIDDEN, RunSummary, StepRun
 from dagu_core.model.values.params import params_text
+from dagu_core.model.values.text import to_text
 
 Shape = dict[str, Any]
 
@@ -138,25 +139,52 @@ def step_shape(node: PlannedStep, plan: Plan) -> Shape:
         "id": node.id,
         "description": node.description,
         "dir": node.working_dir,
-        "commands": [{"command": text} for text in node.commands_shown],
+        "commands": _commands(node),
         "script": node.script,
         "stdout": node.stdout,
         "stderr": node.stderr,
         "output": node.output.name if node.output else "",
         "call": node.call.target if node.call else "",
+        "params": _call_params(node),
         "depends": [plan.nodes[index].name for index in node.depends],
+        "repeatPolicy": _repetition(node.repeat) if node.repeat else {},
         "mailOnError": node.mail_on_error,
         "timeoutSec": int(node.timeout),
         "preconditions": [condition_shape(condition) for condition in node.preconditions],
     }
     shape |= {key: value for key, value in optional.items() if value}
-    if node.executor not in ("command", "dag", "parallel"):
-        shape["executorConfig"] = {"type": node.executor, "config": dict(node.config)}
+    if node.executor != "command":
+        shape["executorConfig"] = {"type": node.executor}
+        if node.config:
+            shape["executorConfig"]["config"] = dict(node.config)
     if node.call and node.call.parallel:
         parallel = node.call.parallel
         items: Any = parallel.source or [str(item) for item in parallel.items]
         shape["parallel"] = {"items": items, "maxConcurrent": parallel.max_concurrent}
     return shape
+
+
+def _commands(node: PlannedStep) -> list[Shape]:
+    if node.exec:
+        return [{"command": node.exec[0], "args": list(node.exec[1:])}]
+    return [{"command": text} for text in node.commands_shown]
+
+
+def _call_params(node: PlannedStep) -> str:
+    params = node.call.params if node.call else ""
+    return params if isinstance(params, str) else params_text([(name, to_text(data)) for name, data in params])
+
+
+def _repetition(repeat: Repeat) -> Shape:
+    shape: Shape = {"repeat": repeat.mode.value, "interval": int(repeat.interval)}
+    optional = {
+        "limit": repeat.limit,
+        "backoff": repeat.backoff if repeat.backoff != 1 else None,
+        "maxIntervalSec": None if repeat.max_interval is None else int(repeat.max_interval),
+        "condition": condition_shape(repeat.condition) if repeat.condition else None,
+        "exitCode": list(repeat.exit_codes),
+    }
+    return shape | {key: value for key, value in optional.items() if value}
 
 
 def condition_shape(condition: Condition) -> Shape:

@@ -95,11 +95,11 @@ class StepHome:
         return self.call("start", "--run-id", "r1", str(self.write(text)), *words, **options)
 
     def details(self, dag: str = "flow") -> dict[str, Any]:
-        """The latest run as `dagu status --json` tells it."""
+        """The latest run as `dagu status --json` tells it, with its nodes."""
         done = self.call("status", "--json", dag)
         assert done.code == 0, done.err
-        found: dict[str, Any] = json.loads(done.out)
-        return found
+        found = json.loads(done.out)
+        return {**found["run"], "nodes": found["nodes"]}
 
     def step(self, name: str) -> dict[str, Any]:
         """A step (or handler) of the latest run of `flow`."""

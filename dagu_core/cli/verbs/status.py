@@ -27,7 +27,10 @@ HEADINGS = ("NO", "TIME", "EVENT", "STEP", "DETAILS")
 @json_option
 @pass_invocation
 def command(invocation: Invocation, /, dag: str, run_id: str, as_events: bool, in_json: bool) -> int:
-    """Show how the latest run of a DAG stands, or the run with this id."""
+    """Show how the latest run of a DAG stands, or the run with this id.
+
+    JSON has three keys: `run` (the run itself and its handlers), `attempts` and `nodes` (its steps).
+    """
 
     async def work(app: App) -> tuple[RunView, list[tuple[int, Event]]]:
         view = await app.history.get(app.dags.name_of(dag), run_id)
@@ -40,7 +43,9 @@ def command(invocation: Invocation, /, dag: str, run_id: str, as_events: bool, i
         from dagu_core.app.timeline import attempts_of
 
         attempts = attempts_of((event for _, event in events), view.summary)
-        say(as_json(view.details() | {"attempts": attempts}))
+        run = view.details()
+        nodes = run.pop("nodes")
+        say(as_json({"run": run, "attempts": attempts, "nodes": nodes}))
     else:
         say(tree(invocation, view))
         tell_error(view)

@@ -50,7 +50,7 @@ def scheduling(env: dict[str, str], folder: Path) -> Iterator[None]:
 
 def status(env: dict[str, str]) -> dict[str, Any]:
     done = subprocess.run([*DAGU, "status", "sunny", "--json"], env=env, capture_output=True, text=True)
-    return dict(json.loads(done.stdout)) if done.returncode in (0, 1) and done.stdout else {}
+    return dict(json.loads(done.stdout)["run"]) if done.returncode in (0, 1) and done.stdout else {}
 
 
 def test_it_starts_and_stops_a_dag_at_the_second(tmp_path: Path, env: dict[str, str]) -> None:

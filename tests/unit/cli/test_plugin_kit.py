@@ -138,7 +138,7 @@ def test_a_run_remembers_which_package_brought_its_step_types(home: chaos.Home, 
     file = home.write("flow", "steps: [{type: lamp, command: exit 3, continueOn: failed}, {command: 'true'}]")
     home.cli("start", "-r", "r", file)
     found = json.loads(home.cli("status", "--json", "flow").out)
-    assert found["providers"] == {"command": "dagu", "lamp": "dagu-whole 1.2"}
+    assert found["run"]["providers"] == {"command": "dagu", "lamp": "dagu-whole 1.2"}
     assert "Step types brought by dagu-whole 1.2" in home.cli("why", "flow").out
     reasons = json.loads(home.cli("why", "--json", "flow").out)
     assert [each["provider"] for each in reasons] == ["", "dagu-whole 1.2"]

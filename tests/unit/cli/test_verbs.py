@@ -123,7 +123,7 @@ def test_status_as_json_is_what_the_view_says_and_the_attempts(
     assert dagu("status", "pair", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert [one["attemptId"] for one in found.pop("attempts")] == ["a1"]
-    assert found == {"dagRunId": "r1", "nodes": []}
+    assert found == {"run": {"dagRunId": "r1"}, "nodes": []}
     assert dagu("status", "pair", "--events") == 0
     assert "run started        attemptId=a1" in capsys.readouterr().out
     assert dagu("status", "pair", "--events", "--json") == 0
