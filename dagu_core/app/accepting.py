@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field, to_builtins
+from msgspec.structs import replace
 
 from dagu_core.app.disk import guard_disk
 from dagu_core.app.requests import StartRequest
@@ -29,8 +31,7 @@ HELD = "held"
 _HOLD = "hold"
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """What a run waits for before its queue may have it: until fewer than `limit` runs of `dags`
     are active, in the order of `due`, and `delay` seconds after the last of them has ended.
 
@@ -45,8 +46,7 @@ class Hold:
     delay: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """What made a run begin, as its record tells it."""
 
     type: str = ""
@@ -71,7 +71,7 @@ async def accept(
     summary.log_dir = str(log_folder(launch.plan, app.settings.paths.logs, {**launch.environ, **env}))
     if hold is not None:
         summary.engine, summary.reason = HELD, hold.why
-        summary.extra[_HOLD] = json.dumps(asdict(hold))
+        summary.extra[_HOLD] = json.dumps(to_builtins(hold))
     fail_point("store.create.before")
     await app.store.create(Change(summary, durable=True), launch.plan.source)
     fail_point("store.create.after")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import fields, replace
 
 from dagu_core.app.accepting import accept, cause_of
 from dagu_core.app.backfill_slots import BackfillRequest, Instant, instants_of
@@ -27,8 +29,7 @@ NAMESPACE, SLOTS = "backfills", "backfill-slots"
 OVER = ("done", "cancelled")
 
 
-@dataclass(frozen=True, slots=True)
-class Backfill:
+class Backfill(Struct, frozen=True):
     """A backfill as it stands. `state` is running, paused, cancelled or done; `made` of `total` runs
     were made. Times in epoch seconds."""
 
@@ -57,8 +58,7 @@ class Backfill:
         return backfill_run_id(self.id, due)
 
 
-@dataclass(frozen=True, slots=True)
-class Covered:
+class Covered(Struct, frozen=True):
     """What a backfill covers, in the order of its runs, and the definition they have; None = the one
     there is when each is made."""
 
@@ -173,7 +173,7 @@ class Backfills:
                 raise Conflict(f"backfill {id} is {one.state}")
             changed = how(one)
             with contextlib.suppress(Conflict):
-                await self.app.store.put(NAMESPACE, id, asdict(changed), expected=pair.version)
+                await self.app.store.put(NAMESPACE, id, to_builtins(changed), expected=pair.version)
                 return changed
 
     async def make_run(self, one: Backfill, instant: Instant, pinned: Source | None) -> None:
@@ -219,16 +219,16 @@ class Backfills:
         # What it covers first: a backfill that can be seen is whole.
         value = {
             "instants": [[each.due, each.start, each.end] for each in covered.instants],
-            "source": asdict(covered.source) if covered.source else None,
+            "source": to_builtins(covered.source) if covered.source else None,
         }
         await self.app.store.put(SLOTS, one.id, value)
-        await self.app.store.put(NAMESPACE, one.id, asdict(one), expected=0)
+        await self.app.store.put(NAMESPACE, one.id, to_builtins(one), expected=0)
 
 
 def shape(one: Backfill) -> dict[str, Any]:
     """A backfill as JSON data for people."""
     moments = ("created_at", "since", "until")
-    data = asdict(one)
+    data: dict[str, Any] = to_builtins(one)
     return data | {key: written(data[key], one.zone) for key in moments}
 
 

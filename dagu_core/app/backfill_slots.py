@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dagu_core.app.accepting import cause_of
 from dagu_core.base.errors import Invalid
@@ -24,8 +26,7 @@ _COUNTED = 1_000_000
 _FAILED = (RunStatus.FAILED, RunStatus.ABORTED, RunStatus.REJECTED)
 
 
-@dataclass(frozen=True, slots=True)
-class BackfillRequest:
+class BackfillRequest(Struct, frozen=True):
     """What is to be made up for, times in epoch seconds, both ends included.
 
     `entry` counts the start entries from 1 (0 = all). `max_runs` is refused beyond, `max_active`
@@ -51,8 +52,7 @@ class BackfillRequest:
     use_latest: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Instant:
+class Instant(Struct, frozen=True):
     """One run to be: when it would have been due, and what its data interval is."""
 
     due: float

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from dagu_core.base.errors import DaguError, Invalid, NotFound
 from dagu_core.base.places import InvalidDefinition

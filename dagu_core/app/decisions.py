@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from dagu_core.base.errors import Conflict
 
@@ -17,8 +18,7 @@ _MOST = 100_000
 _DAY = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """Why something due was not done. `kind` is what became of it (skipped, missed, truncated,
     superseded, dropped, refused), `reason` a code, `detail` the sentence; `due` the instant in
     question, `at` when it was decided (epoch seconds), `count` how often."""

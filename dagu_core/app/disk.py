@@ -4,8 +4,9 @@ anything of it is recorded."""
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dagu_core.base.errors import Unavailable
 
@@ -14,8 +15,7 @@ from dagu_core.base.errors import Unavailable
 MIN_FREE_BYTES, MIN_FREE_SHARE, LOW_SHARE = 64 << 20, 0.01, 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """The room on the disk of `folder`, in bytes and in names for new files (0 of 0 = not counted)."""
 
     folder: Path

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from dagu_core.contracts.store import RunQuery
 from dagu_core.model.run.run import RunRef, RunSummary
@@ -20,8 +21,7 @@ _PAGE = 500
 _OVER = tuple(status for status in RunStatus if status.is_over)
 
 
-@dataclass(slots=True)
-class Footprint:
+class Footprint(Struct):
     """The bytes of an ended run's logs, those of its sub-DAG runs included."""
 
     ref: RunRef

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from dagu_core.app import retention
 from dagu_core.app.views import RunView
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from dagu_core.app.app import App
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """Why a run or a step stands as it does. `subject` is "run" or the step's name, `status` a
     label, `code` a code of `reasons` ("" = none), `sentence` for people, `provider` the package that
     brought the step's type when the run began ("" = not known)."""

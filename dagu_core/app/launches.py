@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from dagu_core.app.requests import Standing, StartRequest
 from dagu_core.base.names import check_dag_name, check_run_id

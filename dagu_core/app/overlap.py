@@ -7,8 +7,9 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from dagu_core.app import decisions
 from dagu_core.app.accepting import Hold, accept, ask_to_stop, cause_of, end_waiting, is_held
@@ -30,8 +31,7 @@ _REFERENCE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 Outcome = Literal["queued", "held", "skipped", "dropped", "exists"]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """What became of a start: `ref` is its run, which exists unless it was skipped or dropped."""
 
     outcome: Outcome
@@ -39,8 +39,7 @@ class Arrival:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Company:
+class Company(Struct, frozen=True):
     """Whom a DAG's runs are counted with: `line` names them, `dags` are their names."""
 
     line: str
@@ -56,8 +55,7 @@ def company_of(plan: Plan, others: Sequence[Plan], environ: Mapping[str, str]) -
     return Company(f"group {group}", tuple(sorted(members | {plan.name})))
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """A start that waits for its turn whatever the policy says: until fewer than `limit` runs are
     active, and `delay` seconds after the last one. `why` is the reason code."""
 
@@ -128,8 +126,7 @@ async def active_runs(app: App, dags: Sequence[str]) -> list[RunSummary]:
     return sorted(found, key=lambda one: one.created_at)
 
 
-@dataclass(frozen=True, slots=True)
-class _Meeting:
+class _Meeting(Struct, frozen=True):
     """A start and the active runs it meets."""
 
     app: App

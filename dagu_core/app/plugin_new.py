@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from string import Template
+
+from msgspec import Struct
 
 from dagu_core.base.errors import AlreadyExists, Invalid, Unavailable
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(Struct, frozen=True):
     """A kind of part: the class it derives from, the hook, how a file uses the word."""
 
     base: str

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
+from dagu_core.app.plugin_report import shipped
 from dagu_core.base.config import Config, fold
 from dagu_core.base.errors import NotFound
 from dagu_core.contracts.catalog import OWNERS
@@ -15,8 +17,7 @@ from dagu_core.contracts.offers import Offer
 from dagu_core.contracts.report import PluginReport
 
 
-@dataclass(frozen=True, slots=True)
-class Bringer:
+class Bringer(Struct, frozen=True):
     """Who brings a word: `kind` is "" for what is not installed, `state` as of the plugin."""
 
     word: str
@@ -59,6 +60,8 @@ def page_of(host: PluginHost, report: PluginReport) -> str:
     lines = [f"# {report.name}", "", f"Brought by {report.provider}." if report.package else ""]
     if report.state != "loaded":
         lines.append(f"It is {report.state}: {report.reason}")
+    if report.package not in ("", "dagu") and (told := shipped(report)):
+        lines += ["", f"Verified: {told.line()}."]
     for offer in host.offers_of(report.name):
         lines += ["", f"## {offer.kind[0].upper()}{offer.kind[1:]} `{offer.words[0]}`", ""]
         if others := offer.words[1:]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import fields, replace
 
 from dagu_core.app.services import wake_runners
 from dagu_core.base.errors import Conflict, DaguError, Invalid, Unavailable
@@ -22,8 +24,7 @@ _NAME = re.compile(r"[a-zA-Z0-9_.-]{1,40}")
 _NAMED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
+class Orders(Struct, frozen=True):
     """What people ordered for one queue: `at` (epoch seconds) it was paused `by` whom and why, and a
     limit in place of the configured one (None = as configured)."""
 
@@ -74,10 +75,10 @@ class QueueRules:
         """Change what is ordered for a queue; of several who do so at once each is heard."""
         while True:
             pair = await self.app.store.get(NAMESPACE, name)
-            orders = replace(_orders(pair.value if pair else {}), **changes)  # type: ignore[arg-type]
+            orders = replace(_orders(pair.value if pair else {}), **changes)
             try:
                 expected = pair.version if pair else 0
-                await self.app.store.put(NAMESPACE, name, asdict(orders), expected=expected)
+                await self.app.store.put(NAMESPACE, name, to_builtins(orders), expected=expected)
             except Conflict:
                 continue
             await self.look_again(name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dagu_core.app.accepting import hold_of, is_held
 from dagu_core.app.queue_rules import Orders, QueueRules, place_of
@@ -22,8 +24,7 @@ _STEP = 1.0
 _TRIES = 20
 
 
-@dataclass(frozen=True, slots=True)
-class QueueView:
+class QueueView(Struct, frozen=True):
     """How a queue stands: `limit` slots, `running` of them in use, `waiting` runs; `configured` =
     its limit is in the settings; `orders` is what people ordered."""
 
@@ -35,8 +36,7 @@ class QueueView:
     orders: Orders
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A waiting run: its `position` counts from 1, `reason` tells what it waits for."""
 
     position: int

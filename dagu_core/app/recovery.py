@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from dagu_core.base.errors import Conflict, LostOwnership
 from dagu_core.contracts.store import Change, RunQuery, StoredRun

@@ -6,9 +6,10 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from dagu_core.base.errors import Invalid, NotFound
 from dagu_core.base.names import check_dag_name
@@ -16,8 +17,7 @@ from dagu_core.model.plan.plan import Source
 from dagu_core.model.run.run import DEFAULT_PRIORITY, ENV, QUEUE_OVERRIDDEN, TRIGGER, RunRef
 
 
-@dataclass(frozen=True, slots=True)
-class StartRequest:
+class StartRequest(Struct, frozen=True):
     """A new run. `params` is one text in the parameter grammar, `words` are single parameters
     (they win over `params`); `from_run_id` takes definition and parameters of an earlier run;
     `text` is a definition that is in no file. `trigger` says what caused the run (JSON data: type,
@@ -52,8 +52,7 @@ class StartRequest:
         return extra | ({QUEUE_OVERRIDDEN: "true"} if self.queue else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """Another queue and priority for a run that has been there before; empty = as before."""
 
     queue: str = ""

@@ -7,9 +7,10 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 from dagu_core.app import decisions
 from dagu_core.app.footprint import Footprint, footprints, too_many
@@ -31,8 +32,7 @@ T = TypeVar("T", RunSummary, Footprint)
 _BACKFILL = re.compile(r"backfill-[0-9a-f]{8}(?=-)")
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
+class Keeping(Struct, frozen=True):
     """What a DAG keeps of its ended runs: those younger than `days` (negative = all), or, when it is
     not 0, the last `runs`."""
 

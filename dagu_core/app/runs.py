@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from dagu_core.app import recovery, retention
 from dagu_core.app.accepting import accept, end_waiting

@@ -7,10 +7,12 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dagu_core.base.errors import DaguError, Invalid, NotFound, Unavailable
 from dagu_core.model.plan.plan import Plan
@@ -30,8 +32,7 @@ _RESERVED = re.compile(r"""[\s<>:"/\\|?*\x00-\x1f]""")
 _Seen = dict[str, Mapping[str, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Suspension:
+class Suspension(Struct, frozen=True):
     """Since when (epoch seconds, None = unknown) a DAG's schedules are off, by whom, and why."""
 
     since: float | None = None
@@ -39,8 +40,7 @@ class Suspension:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Struct, frozen=True):
     """The slots of a DAG in a stretch of time; `has_more` when there are more than were asked for."""
 
     plan: Plan
@@ -50,8 +50,7 @@ class Preview:
     suspension: Suspension | None
 
 
-@dataclass(frozen=True, slots=True)
-class Scheduled:
+class Scheduled(Struct, frozen=True):
     """A DAG file that is scheduled, or that cannot be read (`problem`)."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from dagu_core.engine.liveness import host_name, living_pid, poke
 
@@ -16,8 +17,7 @@ NAMESPACE = "services"
 BELIEVED, RENEWED = 30.0, 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """A living process: what it is (`runner`, `scheduler`), its engine id, host and pid, when it
     began (epoch seconds), and what else it says of itself."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -13,8 +14,7 @@ CURSORS, HEALTH = "triggers", "trigger-health"
 BELIEVED = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerHealth:
+class TriggerHealth(Struct, frozen=True):
     """A trigger entry at work: `kind` and `text` as written, `health` for people, "" = well."""
 
     dag: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from dagu_core.base.clock import rfc3339
 from dagu_core.engine.providers import recorded
@@ -18,8 +19,7 @@ from dagu_core.model.values.text import to_text
 Shape = dict[str, Any]
 
 
-@dataclass(slots=True)
-class RunView:
+class RunView(Struct):
     """One run. `steps` is aligned with `plan.nodes`; `alive` tells whether the process that
     drives it lives, `lost_at` (epoch seconds) about when it died; `forced_by` names the signal
     whose second arrival ended the run."""
@@ -172,7 +172,9 @@ def _commands(node: PlannedStep) -> list[Shape]:
 
 def _call_params(node: PlannedStep) -> str:
     params = node.call.params if node.call else ""
-    return params if isinstance(params, str) else params_text([(name, to_text(data)) for name, data in params])
+    return (
+        params if isinstance(params, str) else params_text([(name, to_text(data)) for name, data in params])
+    )
 
 
 def _repetition(repeat: Repeat) -> Shape:

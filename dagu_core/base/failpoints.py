@@ -15,7 +15,8 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 VARIABLE = "DAGU_FAILPOINTS"
 #: the points there are; `dagu_core` names no others
@@ -39,8 +40,7 @@ class Injected(RuntimeError):
     """A test asked for this failure."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Struct, frozen=True):
     point: str
     action: str
     value: float

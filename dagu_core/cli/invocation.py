@@ -6,12 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec import Struct
 
 from dagu_core.base.clock import Clock, SystemClock
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass
-class Invocation:
+class Invocation(Struct, dict=True):
     """The flags every verb takes, and what follows from them; `ctx.obj` of every click context."""
 
     config: str | None = None

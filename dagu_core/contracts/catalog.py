@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from dagu_core.base.config import Config, fold
 from dagu_core.base.errors import NotFound
@@ -52,8 +54,7 @@ _OUR_PACKAGES = {
 OWNERS: Mapping[str, str] = {word: package for package, words in _OUR_PACKAGES.items() for word in words}
 
 
-@dataclass(frozen=True)
-class Catalog:
+class Catalog(Struct, frozen=True, dict=True):
     """What is offered, after doubles were refused.
 
     Executors, guards, triggers, notifiers and providers are found by name and alias, stores by
@@ -74,6 +75,10 @@ class Catalog:
     broken: Mapping[str, str]
     #: step type -> package and version that bring it
     origins: Mapping[str, str]
+    #: spelling-free word -> why nobody brings it, though a plugin here would
+    refused: Mapping[str, str]
+    #: asks the plugins that are asked only when needed; the whole catalog
+    more: Callable[[], Catalog] | None = None
 
     @classmethod
     def of(
@@ -81,6 +86,8 @@ class Catalog:
         offers: Iterable[Offer],
         broken: Mapping[str, str] | None = None,
         origins: Mapping[str, str] | None = None,
+        refused: Mapping[str, str] | None = None,
+        more: Callable[[], Catalog] | None = None,
     ) -> Catalog:
         """The catalog of offers whose words differ; `origins` says what each plugin is."""
         kinds: dict[str, dict[str, Any]] = {}
@@ -108,7 +115,17 @@ class Catalog:
             commands=kind("command"),
             broken=broken or {},
             origins=brought,
+            refused=refused or {},
+            more=more,
         )
+
+    def fill(self, other: Catalog) -> None:
+        """Take over what `other` holds: whoever has this catalog finds what was learned later."""
+        for name in self.__struct_fields__:
+            if name != "more":
+                force_setattr(self, name, getattr(other, name))
+        for kept in ("clocks", "vocabulary"):
+            self.__dict__.pop(kept, None)
 
     @cached_property
     def clocks(self) -> Mapping[str, type[ClockTrigger]]:
@@ -144,10 +161,17 @@ class Catalog:
             check_secret=self._check_secret,
             owners={word: package for word, package in OWNERS.items() if word not in taken},
             broken=self.broken,
+            refused=self.refused,
+            more=self._more_step_types,
         )
+
+    def _more_step_types(self) -> Mapping[str, StepType]:
+        return (self.more() if self.more else self).vocabulary.step_types
 
     def executor(self, name: str) -> type[Executor[Any]]:
         """The step type `name`. Raises NotFound, saying which package has it or why it is broken."""
+        if name not in self.executors and self.more:
+            self.more()
         return self._get(self.executors, name, "step type")
 
     def provider(self, name: str) -> type[SecretProvider]:
@@ -176,7 +200,9 @@ class Catalog:
             if noun == "state store"
             else next((p for known, p in OWNERS.items() if fold(known) == fold(word)), "")
         )
-        if package in self.broken:
+        if fold(word) in self.refused:
+            hint = self.refused[fold(word)]
+        elif package in self.broken:
             hint = f"the plugin {package} is installed but did not load: {self.broken[package]}"
         elif package:
             hint = f"install it with: pip install {package}"

@@ -6,12 +6,13 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence, Set
 from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
+
+from msgspec import Struct
 
 from dagu_core.base.errors import PluginError
 
@@ -19,16 +20,16 @@ GROUP = "dagu.plugins"
 _INFO = (".dist-info", ".egg-info")
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPoint:
+class EntryPoint(Struct, frozen=True):
     """A plugin's line in the metadata of an installed package; `is_file`: a plugin that is one
-    file, which `target` and `package` name."""
+    file, `is_program`: an executable; `target` and `package` name it."""
 
     name: str
     target: str
     package: str
     version: str
     is_file: bool = False
+    is_program: bool = False
 
 
 def installed(group: str = GROUP, path: Sequence[str] | None = None) -> list[EntryPoint]:
@@ -66,6 +67,24 @@ def single_files(folder: Path) -> list[EntryPoint]:
         return []
     files = [folder / name for name in names if not name.startswith(("_", "."))]
     return [EntryPoint(file.stem, str(file), str(file), "", is_file=True) for file in files]
+
+
+def programs(paths: Sequence[str]) -> list[EntryPoint]:
+    """The executables at `paths`, named after their files."""
+    files = [Path(path).expanduser() for path in paths]
+    return [EntryPoint(file.stem, str(file), str(file), "", is_program=True) for file in files]
+
+
+def left_out(entry: EntryPoint, unwanted: Set[str], wanted: Set[str], safe: bool) -> str:
+    """Why the settings keep a plugin from being loaded, "" when they do not."""
+    names = {entry.name, entry.package}
+    if safe:
+        return "safe mode: built-in parts only"
+    if names & unwanted:
+        return "plugins.disabled in the settings"
+    if wanted and not names & wanted:
+        return "not in plugins.allow of the settings"
+    return ""
 
 
 class Importer:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+from msgspec import Struct
 
 from dagu_core.base.config import Config
 from dagu_core.contracts.part import Part
@@ -114,8 +115,7 @@ class Attempt(Protocol[C_co]):
     def never_started(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class RunClosing:
+class RunClosing(Struct, frozen=True):
     """A run that is about to end: its values, and how many seconds a tidy end may take."""
 
     run: RunRef

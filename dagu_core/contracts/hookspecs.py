@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dagu_core.base.settings import Settings, SettingsSection
     from dagu_core.contracts.command import Command
     from dagu_core.contracts.executor import Executor
+    from dagu_core.contracts.foreign import ForeignPlugin
     from dagu_core.contracts.guard import Guard
     from dagu_core.contracts.notifier import Notifier
     from dagu_core.contracts.observer import Observer
@@ -150,6 +151,18 @@ def dagu_lint(plan: Plan, settings: Settings | None) -> list[Problem]:
     """Look at a valid plan and return findings; one of severity error makes the file invalid.
 
     `settings` (which an implementation may leave out) are those of the app, None without one.
+
+    .. versionadded:: API 1
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def dagu_open_executable(path: Path, settings: Settings | None) -> ForeignPlugin | None:
+    """Say how to speak with an executable of `plugins.executables`; None = not mine.
+
+    Called for each of them at every start: look at the file, start nothing. `settings` are None
+    without an app.
 
     .. versionadded:: API 1
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,13 +15,15 @@ import pluggy
 from dagu_core.base.errors import PluginError
 from dagu_core.contracts import hookspecs
 from dagu_core.contracts.catalog import Catalog
-from dagu_core.contracts.discovery import EntryPoint, Importer, installed, single_files
-from dagu_core.contracts.offers import Offer, offers_of
-from dagu_core.contracts.report import PluginReport, State, api_range, cause
+from dagu_core.contracts.discovery import EntryPoint, Importer, installed, left_out, programs, single_files
+from dagu_core.contracts.hook_calls import called, is_traced, traced
+from dagu_core.contracts.offers import Offer, claims_of, offers_of
+from dagu_core.contracts.report import PluginReport, State, cause, made_for, reasons_of
 
 if TYPE_CHECKING:
     from dagu_core.base.places import Problem
     from dagu_core.base.settings import Settings
+    from dagu_core.contracts.foreign import ForeignPlugin, Waiting
     from dagu_core.model.plan.plan import Plan
 
 BUILTINS = (
@@ -32,11 +33,6 @@ BUILTINS = (
     "dagu_core.builtins.secrets",
     "dagu_core.builtins.at",
 )
-
-
-def is_traced(environ: Mapping[str, str]) -> bool:
-    """Whether the environment asks to see every hook call (`DAGU_TRACE_HOOKS=1`)."""
-    return environ.get("DAGU_TRACE_HOOKS", "") not in ("", "0")
 
 
 class PluginHost:
@@ -53,8 +49,14 @@ class PluginHost:
         self._reports: dict[str, PluginReport] = {}
         self._offers: dict[str, tuple[Offer, ...]] = {}
         self._builtins: set[str] = set()
-        self.catalog = Catalog.of(())
+        self._waiting: Waiting | None = None
+        self._prefer: Mapping[str, str] = {}
         self._settings: Settings | None = None
+        #: word -> why nobody brings it, though somebody would
+        self._refused: dict[str, str] = {}
+        #: what is wrong with the preferences of the settings
+        self.warnings: tuple[str, ...] = ()
+        self.catalog = Catalog.of((), more=self.complete)
 
     @classmethod
     def load(
@@ -69,14 +71,19 @@ class PluginHost:
         import_limit: float = 5.0,
         folder: Path | None = None,
         safe: bool = False,
+        executables: Sequence[str] = (),
+        prefer: Mapping[str, str] | None = None,
+        settings: Settings | None = None,
     ) -> PluginHost:
         """Load the built-ins, then `plugins` (modules or objects), then what is installed and the
-        single files in `folder`.
+        single files in `folder`, then `executables` (paths).
 
         `disabled` and a non-empty `allow` name plugins or packages; what they exclude is never
-        imported, and with `safe` nothing but the built-ins is. Never raises for what a plugin does.
+        imported, and with `safe` nothing but the built-ins is. `prefer` (word -> plugin or package)
+        says who gets a word that several claim. Never raises for what a plugin does.
         """
         host = cls(trace=trace, import_limit=import_limit)
+        host._settings, host._prefer = settings, prefer or {}
         unwanted, wanted = frozenset(disabled), frozenset(allow)
         for target in builtins:
             name = target.rpartition(".")[2]
@@ -89,9 +96,10 @@ class PluginHost:
         for plugin in plugins:
             name = getattr(plugin, "__name__", type(plugin).__name__)
             host.add(PluginReport(name, "", "", "loaded"), partial(_itself, plugin))
-        if discover:
-            found = installed() + (single_files(folder) if folder else [])
-            host._discover(found, unwanted, wanted, safe)
+        found = installed() + (single_files(folder) if folder else []) if discover else []
+        host._discover(found + programs(executables), unwanted, wanted, safe)
+        if host._waiting and host._waiting.has_any_of(host._prefer.values()):
+            host._ask()
         host._settle()
         return host
 
@@ -99,7 +107,7 @@ class PluginHost:
     def of(cls, settings: Settings, *, plugins: Sequence[object] = (), discover: bool = True) -> PluginHost:
         """Load what the settings allow."""
         chosen = settings.plugins
-        host = cls.load(
+        return cls.load(
             disabled=chosen.disabled,
             allow=chosen.allow,
             plugins=plugins,
@@ -107,18 +115,27 @@ class PluginHost:
             trace=is_traced(settings.environ),
             folder=settings.plugin_folder,
             safe=chosen.safe_mode,
+            executables=chosen.executables,
+            prefer=chosen.prefer,
+            settings=settings,
         )
-        host._settings = settings
-        return host
 
     @property
     def reports(self) -> tuple[PluginReport, ...]:
-        """Every plugin that was found, and how it fares."""
+        """Every plugin that was found, and how it fares; asks those that were not asked yet."""
+        self.complete()
         return tuple(self._reports.values())
 
     def offers_of(self, name: str) -> tuple[Offer, ...]:
         """What a loaded plugin offers; nothing for one that is not loaded."""
         return self._offers.get(name, ())
+
+    def complete(self) -> Catalog:
+        """The catalog with what the plugins bring that are asked only when needed: now, once."""
+        if self._waiting and self._waiting.reports:
+            self._ask()
+            self._settle()
+        return self.catalog
 
     def add(self, report: PluginReport, get: Callable[[], object]) -> None:
         """Register the plugin `get` returns under `report.name`, or report why not."""
@@ -134,7 +151,7 @@ class PluginHost:
             report = replace(report, import_ms=round((time.monotonic() - began) * 1000, 1))
             if isinstance(plugin, type):
                 plugin = plugin()
-            report = replace(report, api=self._check_version(plugin))
+            report = replace(report, api=made_for(plugin))
             self._pluggy.register(plugin, name=name)
             self._pluggy.check_pending()
             self._refuse_wrappers(plugin)
@@ -178,32 +195,44 @@ class PluginHost:
         self, found: list[EntryPoint], unwanted: frozenset[str], wanted: frozenset[str], safe: bool
     ) -> None:
         load = Importer(self._import_limit)
-        names = [entry.name for entry in found]
         for entry in found:
             report = PluginReport(entry.name, entry.package, entry.version, "loaded")
-            both = {entry.name, entry.package}
-            if safe:
-                self._report(report, "disabled", "safe mode: built-in parts only")
-            elif both & unwanted:
-                self._report(report, "disabled", "plugins.disabled in the settings")
-            elif wanted and not both & wanted:
-                self._report(report, "disabled", "not in plugins.allow of the settings")
-            elif names.count(entry.name) > 1:
-                rivals = ", ".join(each.package for each in found if each.name == entry.name)
+            if reason := left_out(entry, unwanted, wanted, safe):
+                self._report(report, "disabled", reason)
+            elif rivals := [each.package for each in found if each.name == entry.name and each != entry]:
+                both = ", ".join(sorted({entry.package, *rivals}))
                 twin = replace(report, name=f"{entry.name} ({entry.package})")
-                self._report(twin, "failed", f"the name {entry.name} is claimed by {rivals}; uninstall one")
+                self._report(twin, "failed", f"the name {entry.name} is claimed by {both}; uninstall one")
+            elif entry.is_program:
+                self._meet(report, Path(entry.target))
             else:
                 self.add(report, partial(load, entry))
         load.close()
 
-    def _check_version(self, plugin: object) -> str:
-        if (said := getattr(plugin, "DAGU_API", None)) is None:
-            return ""
-        first, last = api_range(said)
-        made_for = str(first) if first == last else f"{first}-{last}"
-        if not first <= hookspecs.API_VERSION <= last:
-            raise PluginError(f"made for plugin API {made_for}, this is {hookspecs.API_VERSION}")
-        return made_for
+    def _meet(self, report: PluginReport, path: Path) -> None:
+        # One whose answer is kept is loaded at once, others wait until they are needed.
+        try:
+            calls = [call for _, call in self._implementations("dagu_open_executable")]
+            answers = (call(path=path, settings=self._settings) for call in calls)
+            foreign: ForeignPlugin | None = next(filter(None, answers), None)
+            if foreign is None:
+                raise PluginError("no plugin can run it: pip install dagu-process")
+            known = foreign.known
+        except (Exception, SystemExit) as error:
+            self._report(report, "failed", cause(error))
+            return
+        if self._waiting is None:
+            from dagu_core.contracts.foreign import Waiting
+
+            self._waiting = Waiting()
+        self._waiting.put(report, foreign)
+        if known:
+            self._ask(report.name)
+
+    def _ask(self, *names: str) -> None:
+        assert self._waiting is not None
+        for report, load in self._waiting.ask(*names):
+            self.add(report, load)
 
     def _refuse_wrappers(self, plugin: object) -> None:
         for caller in self._pluggy.get_hookcallers(plugin) or ():
@@ -231,46 +260,32 @@ class PluginHost:
             yield found.plugin_name, self._traced(hook, found)
 
     def _traced(self, hook: str, found: pluggy.HookImpl) -> Callable[..., Any]:
-        def call(**arguments: Any) -> Any:
-            started = time.monotonic()
-            answer = found.function(*(arguments[name] for name in found.argnames))
-            if self._trace:
-                spent = (time.monotonic() - started) * 1000
-                line = f"hook {hook} <- {found.plugin_name}: {answer!r} in {spent:.1f} ms"
-                sys.stderr.write(f"{line}\n")
-            return answer
-
-        return call
+        return traced(hook, found) if self._trace else partial(called, found)
 
     def _settle(self) -> None:
-        """Refuse words that two plugins claim, then build the catalog of the others."""
-        claimed: dict[tuple[str, str], list[str]] = {}
-        for name, offers in self._offers.items():
-            for claim in dict.fromkeys(claim for offer in offers for claim in offer.claims):
-                claimed.setdefault(claim, []).append(name)
-        for (space, word), names in claimed.items():
-            losers = [name for name in names if name not in self._builtins]
-            if len(names) > 1:
-                for name in losers:
-                    if name in self._offers:
-                        self._refuse(name, f"{space} `{word}` is offered by {' and '.join(names)}")
+        """Give every word to one plugin, then build the catalog."""
+        claims = [claim for its in self._offers.values() for claim in claims_of(its)]
+        if self._prefer or len(set(claims)) < len(claims):
+            self._settle_clashes()
         for name, offers in self._offers.items():
             self._reports[name] = replace(self._reports[name], parts=tuple(map(str, offers)))
-        broken = {
-            word: report.reason
-            for report in self._reports.values()
-            if report.state == "failed"
-            for word in (report.name, report.package)
-            if word not in {"", "dagu"}
-        }
+        broken = reasons_of(self._reports.values())
         origins = {name: report.provider for name, report in self._reports.items()}
-        self.catalog = Catalog.of(
-            (offer for offers in self._offers.values() for offer in offers), broken, origins
-        )
+        offered = [offer for offers in self._offers.values() for offer in offers]
+        self.catalog.fill(Catalog.of(offered, broken, origins, self._refused))
 
-    def _refuse(self, name: str, reason: str) -> None:
-        self._drop(name)
-        self._report(self._reports[name], "failed", f"{reason}; disable one in plugins.disabled")
+    def _settle_clashes(self) -> None:
+        from dagu_core.contracts.clashes import settle
+
+        unasked = self._waiting.reports if self._waiting else {}
+        settled = settle(self._offers, self._reports | unasked, self._builtins, self._prefer, unasked)
+        self.warnings = tuple(settled.wrong)
+        for name, reason in settled.refused.items():
+            words = (word for _, word in claims_of(self._offers[name]))
+            self._refused.update(dict.fromkeys(words, reason))
+            self._drop(name)
+            self._report(self._reports[name], "failed", reason)
+        self._offers = settled.offers
 
     def _drop(self, name: str) -> None:
         self._offers.pop(name, None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from dagu_core.base.config import Config
 from dagu_core.contracts.part import Part
@@ -14,8 +15,7 @@ from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run.events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """What happened, to which run; `plan`, `run` and `event` are read only and masked.
 
     `run.summary` is as of the event, `run.steps` as of when it is read.

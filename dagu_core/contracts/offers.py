@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from msgspec import Struct
 
 from dagu_core.base.config import Config, fold
 from dagu_core.base.errors import PluginError
@@ -33,8 +34,7 @@ _PARTS: dict[str, tuple[str, tuple[type[Part], ...]]] = {
 _SHARED = {"notifier": "DAG key", "schedule filter": "DAG key", "DAG field": "DAG key"}
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """One thing a plugin offers, under one or more words."""
 
     plugin: str
@@ -43,10 +43,14 @@ class Offer:
     thing: Any
 
     @property
+    def space(self) -> str:
+        """Where its words stand in a file."""
+        return _SHARED.get(self.kind, self.kind)
+
+    @property
     def claims(self) -> tuple[tuple[str, str], ...]:
         """(namespace, spelling-free word) pairs that nobody else may claim."""
-        space = _SHARED.get(self.kind, self.kind)
-        claims = [(space, fold(word)) for word in self.words]
+        claims = [(self.space, fold(word)) for word in self.words]
         if self.kind == "executor":
             # Step keys are one space, whether a guard or a step type owns them.
             claims += [("guard", fold(word)) for word in self.thing.step_fields]
@@ -54,6 +58,11 @@ class Offer:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.words[0]}"
+
+
+def claims_of(offers: Iterable[Offer]) -> tuple[tuple[str, str], ...]:
+    """Everything one plugin claims, each once."""
+    return tuple(dict.fromkeys(claim for offer in offers for claim in offer.claims))
 
 
 def first_line(thing: object) -> str:

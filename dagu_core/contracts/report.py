@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from dagu_core.base.errors import PluginError
+from dagu_core.contracts.hookspecs import API_VERSION
 
 State = Literal["loaded", "disabled", "failed"]
 
@@ -51,3 +53,28 @@ def api_range(made_for: object) -> tuple[int, int]:
             case [int(first), int(last)] if first <= last:
                 return first, last
     raise PluginError(f"DAGU_API is {made_for!r}, neither a number nor (first, last)")
+
+
+def made_for(plugin: object) -> str:
+    """The range of hook versions a plugin was made for, "" when it does not say.
+
+    Raises PluginError when this core is none of them.
+    """
+    if (said := getattr(plugin, "DAGU_API", None)) is None:
+        return ""
+    first, last = api_range(said)
+    text = str(first) if first == last else f"{first}-{last}"
+    if not first <= API_VERSION <= last:
+        raise PluginError(f"made for plugin API {text}, this is {API_VERSION}")
+    return text
+
+
+def reasons_of(reports: Iterable[PluginReport]) -> dict[str, str]:
+    """Names and packages of the plugins that did not load -> why."""
+    return {
+        word: report.reason
+        for report in reports
+        if report.state == "failed"
+        for word in (report.name, report.package)
+        if word not in {"", "dagu"}
+    }

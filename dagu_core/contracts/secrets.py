@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dagu_core.contracts.part import Part
 from dagu_core.model.plan.plan import SecretRef
 
 
-@dataclass(frozen=True, slots=True)
-class SecretScope:
+class SecretScope(Struct, frozen=True):
     """Where a provider may look: the OS environment and the folders relative paths start from."""
 
     environ: Mapping[str, str]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
+
+from msgspec import Struct, field
 
 from dagu_core.model.plan.plan import Source
 from dagu_core.model.run.events import Event
@@ -14,8 +15,7 @@ from dagu_core.model.run.signals import Signal
 from dagu_core.model.status import RunStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What one commit writes: the run's row, the touched steps by node name, the events.
 
     `durable` asks that the commit reaches the disk before it is acknowledged.
@@ -27,16 +27,14 @@ class Change:
     durable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRun:
+class StoredRun(Struct, frozen=True):
     """A run as it was last committed. Steps that never started have no entry."""
 
     summary: RunSummary
     steps: Mapping[str, StepRun]
 
 
-@dataclass(frozen=True, slots=True)
-class RunQuery:
+class RunQuery(Struct, frozen=True):
     """Which runs to list, newest first. Times in epoch seconds; empty = no restriction.
 
     `run_id` matches a part of the id unless `exact`. `roots_only` leaves sub-DAG runs out.
@@ -57,8 +55,7 @@ class RunQuery:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class QueueState:
+class QueueState(Struct, frozen=True):
     """How a queue stands: runs that wait and may be claimed, slots in use, the next such run, and
     runs that wait in the hands of an engine (`owned`)."""
 
@@ -69,16 +66,14 @@ class QueueState:
     owned: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Versioned:
+class Versioned(Struct, frozen=True):
     """A value of the key-value primitive; `version` starts at 1 and grows with every put."""
 
     value: Any
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Struct, frozen=True):
     """Something stored that cannot be read any more: `what` in a sentence, `ref` = whose (None = no
     run's)."""
 

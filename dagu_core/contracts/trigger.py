@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from dagu_core.base.config import Config
 from dagu_core.contracts.part import Part
@@ -15,8 +16,7 @@ from dagu_core.contracts.part import Part
 Action = Literal["start", "stop", "restart"]
 
 
-@dataclass(frozen=True, slots=True)
-class ClockScope:
+class ClockScope(Struct, frozen=True):
     """What a schedule entry may know besides its own words.
 
     `zone` is the zone its wall-clock times are in, `anchor` the instant (epoch seconds) the entry
@@ -30,8 +30,7 @@ class ClockScope:
     folder: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """An instant a clock trigger names, in epoch seconds.
 
     `skipped` says why nothing happens then ("no sunset on 2026-06-21"), `note` what is worth
@@ -74,8 +73,7 @@ class ClockTrigger(Part, ABC):
             after = tick.at
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What a filter says about an instant: let it pass, drop it, or move it to `at`.
 
     The `reason` is shown with what happens; with `allow` it is what is worth knowing.
@@ -101,8 +99,7 @@ class ScheduleFilter(Part, ABC):
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Fire:
+class Fire(Struct, frozen=True):
     """A reason to start (stop, restart) a DAG.
 
     `key` names the fire among all of its DAG and trigger: the same key never starts twice. `due`
@@ -121,8 +118,7 @@ class Fire:
     skipped: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerScope:
+class TriggerScope(Struct, frozen=True):
     """Where a trigger works: the DAG, the folder relative paths start from, a folder of its own
     that lasts, `first` = nothing of this entry has ever been handled."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from dagu_core.engine.capture import OutputTooLarge, captured, error_tail, log_matches
 from dagu_core.engine.conditions import check

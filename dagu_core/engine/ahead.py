@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from dagu_core.engine.supervision import Started, Supervision
 from dagu_core.model.plan.plan import Plan
@@ -21,8 +22,7 @@ from dagu_core.model.run.run import Run
 Order = Callable[[Started | None], Started]
 
 
-@dataclass(slots=True)
-class Place:
+class Place(Struct):
     """A place in the line: of the step at work (`after` None), or of one that follows it.
 
     `order` is the last one the supervisor was given, `adopted` tells that the run has got there,

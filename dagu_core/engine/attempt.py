@@ -6,9 +6,10 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.executor import Children
@@ -28,8 +29,7 @@ from dagu_core.model.plan.plan import Call, PlannedStep, Shell
 from dagu_core.model.run.run import RunRef
 
 
-@dataclass(slots=True)
-class LiveAttempt:
+class LiveAttempt(Struct):
     """The `Attempt` of the contract, made by the engine. `again` = an earlier engine started it.
 
     `note` reports an event worth recording (a kill); `abandoned` tells that this engine lost the

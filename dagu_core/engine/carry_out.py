@@ -6,9 +6,11 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dagu_core.base.config import Config
 from dagu_core.base.errors import DaguError, Invalid, PluginError
@@ -37,8 +39,7 @@ from dagu_core.model.values.expand import expand
 TIMEOUT_CODE = 124
 
 
-@dataclass(slots=True)
-class Workbench:
+class Workbench(Struct):
     """What every attempt of one run is carried out with."""
 
     plan: Plan

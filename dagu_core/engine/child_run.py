@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dagu_core.base.errors import AlreadyExists, Conflict, DaguError
 from dagu_core.contracts.store import StoredRun
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
 _POLL = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(Struct, frozen=True):
     """Which run of which plan an attempt calls for; `text` is what its parameters look like."""
 
     plan: Plan
@@ -37,8 +38,7 @@ class Child:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChildRun:
+class ChildRun(Struct, frozen=True):
     """Carries out a child for attempt `number` of a step; `launch` and `driver` are the parent's."""
 
     runner: Runner

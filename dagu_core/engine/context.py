@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import which
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dagu_core.base.config import Config
 from dagu_core.base.errors import DaguError, Invalid
@@ -61,8 +63,7 @@ def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-@dataclass(slots=True)
-class RunContext:
+class RunContext(Struct):
     """What the steps of one run share. `environ` is what references may fall back to; `base_env`
     is the process environment of every step before anything of its own is added; `fields` are the
     DAG-level values of plugins, references replaced."""

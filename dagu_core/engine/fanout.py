@@ -7,8 +7,10 @@ import contextlib
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.notifier import Notice, Notifier
@@ -32,8 +34,7 @@ def _nothing(what: str) -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """A call that waits for its turn; `mask` is for what its errors say, `failed` hears them."""
 
     call: Call

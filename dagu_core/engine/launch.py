@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from dagu_core.base.errors import AlreadyRunning, Conflict, DaguError
 from dagu_core.base.failpoints import fail_point

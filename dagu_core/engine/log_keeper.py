@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dagu_core.engine.filter import REMOVED
 from dagu_core.engine.logs import open_log, size_of
@@ -28,8 +29,7 @@ def cut_mark(missing: int) -> bytes:
     return b"\n[%d bytes are not kept; the log goes on with its end]\n" % missing
 
 
-@dataclass(slots=True)
-class _Log:
+class _Log(Struct):
     """One file: `descriptor` is the number it has inside the step, `floor` the bytes that stay,
     `size` what it had at the last look. `source` is open once the file was removed, `dropped`
     counts the bytes that were cut and `tail` holds the last of them."""

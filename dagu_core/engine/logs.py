@@ -6,9 +6,10 @@ import contextlib
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from dagu_core.base.clock import utc
 from dagu_core.base.names import safe_name
@@ -20,8 +21,7 @@ from dagu_core.model.run.run import RunRef
 FILE_MODE = 0o600
 
 
-@dataclass(frozen=True, slots=True)
-class RunFiles:
+class RunFiles(Struct, frozen=True):
     """The files of one attempt of a run. `run_dir` is shared by all attempts of the run,
     `step_dir` belongs to this one, `work` holds status files and scratch folders of steps."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from dagu_core.contracts.store import definition_key
 from dagu_core.engine.context import Params, dag_environment, default_shell, load_dotenv, working_dir
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from dagu_core.engine.queue_slot import Seat
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """What a new run is made of. `overrides` are parameters from outside; `environ` the OS
     environment its references see; `fallback_dir` where it works unless its file says; `extra` what
     its row keeps of its cause; `notes` (code, sentence) what its definition was warned of; `seat` the

@@ -7,9 +7,10 @@ import contextlib
 import os
 import signal
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from dagu_core.engine.kernel import is_held
 from dagu_core.engine.status_file import Fate, Story, read_story
@@ -25,8 +26,7 @@ MARK = "DAGU_ATTEMPT_TOKEN"
 _HAS_PROC = os.path.isdir("/proc/self")
 
 
-@dataclass(slots=True)
-class Ended:
+class Ended(Struct):
     """How a supervised process ended; `exit_code` None = unknown. `killed` = it took SIGKILL."""
 
     exit_code: int | None
@@ -35,8 +35,7 @@ class Ended:
     usage: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Supervised:
+class Supervised(Struct):
     """A running supervised process: one of ours (`started`), or one an earlier engine ordered
     (`pid`), which is watched from the outside."""
 

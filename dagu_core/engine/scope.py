@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dagu_core.engine.context import RunContext
 from dagu_core.engine.logs import FILE_MODE, make_folder
@@ -77,8 +78,7 @@ class Visibility:
         return 0, merged
 
 
-@dataclass(slots=True)
-class StepScope:
+class StepScope(Struct):
     """The values of one attempt: `scope` for references, `env` for its process."""
 
     scope: Scope

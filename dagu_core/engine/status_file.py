@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+from msgspec import Struct
 
 
 class Fate(Enum):
@@ -26,8 +27,7 @@ class Fate(Enum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(Struct, frozen=True):
     """What is known of a supervised process: its exit code, or what became of it."""
 
     fate: Fate | None

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from dagu_core.base.masking import Masker
 from dagu_core.engine.kernel import is_held
 from dagu_core.engine.supervision import boot
 
 
-@dataclass(slots=True)
-class Streams:
+class Streams(Struct):
     """Where the attempt writes. `stdout` and `stderr` are the logs (one path when merged),
     `extra_out`/`extra_err` the step's own redirects; `offset` is where the log begins to be
     this attempt's, `limit` how many bytes are captured and `log_limit` how many stay in a log;

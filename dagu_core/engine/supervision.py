@@ -9,11 +9,12 @@ import marshal
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from shutil import which
 from typing import Any
+
+from msgspec import Struct, field
 
 from dagu_core.engine.kernel import become_subreaper
 from dagu_core.engine.status_file import read_story
@@ -26,16 +27,14 @@ def boot(module: str) -> str:
     return f"import sys; sys.path.insert(0, {_ROOT!r}); from {module} import main; main()"
 
 
-@dataclass(slots=True)
-class Ending:
+class Ending(Struct):
     """How a process ended; `exit_code` None = nobody saw it."""
 
     exit_code: int | None
     usage: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Started:
+class Started(Struct):
     """A process on its way: `pid` and `ended` come when the supervisor tells.
 
     `begun` tells of one that was ordered to begin after another: True = it has, False = it never

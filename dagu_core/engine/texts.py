@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dagu_core.base.errors import Invalid
 from dagu_core.contracts.executor import Expansion
@@ -18,8 +20,7 @@ _NAMED = re.compile(r"\$\{?([A-Za-z0-9_]+)")
 _POSIX = frozenset({"sh", "bash", "zsh", "ksh", "ash", "dash", "nix-shell", "busybox", "mksh"})
 
 
-@dataclass(slots=True)
-class Texts:
+class Texts(Struct):
     """The expanded texts; `env` holds the values that references were turned into."""
 
     commands: tuple[str, ...] = ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
+
+from msgspec import Struct
 
 from dagu_core.model.plan.schedule import Exclusion
 from dagu_core.schedule.lanes import Clockwork
@@ -15,8 +16,7 @@ from dagu_core.schedule.lanes import Clockwork
 _MOST_MINUTES, _MOST_LONGER = 2_000, 100
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """An excluded stretch of time in epoch seconds, `end` exclusive, and why."""
 
     start: float

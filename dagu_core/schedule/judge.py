@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from dagu_core.base.config import Config
@@ -17,8 +18,7 @@ from dagu_core.schedule.exclusions import Exclusions
 from dagu_core.schedule.lanes import Lane
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """An instant of an entry (`source`) and what became of it: `target` is when it is due now.
 
     `clear`: nothing held it back or moved it, so nothing is moved over it either.
@@ -36,8 +36,7 @@ class Candidate:
         return replace(self, target=self.source, skipped=reason, clear=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """A schedule filter with its value, or the reason why it cannot judge."""
 
     key: str

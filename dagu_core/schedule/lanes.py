@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from dagu_core.base.config import Config
@@ -15,8 +15,7 @@ from dagu_core.contracts.trigger import ClockScope, ClockTrigger, Tick
 from dagu_core.model.plan.schedule import ScheduleEntry
 
 
-@dataclass(frozen=True, slots=True)
-class Clockwork:
+class Clockwork(Struct, frozen=True):
     """A clock trigger with what it needs to be asked."""
 
     trigger: ClockTrigger
@@ -37,8 +36,7 @@ class Clockwork:
             yield tick
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(Struct, frozen=True):
     """An entry and its clockwork; `index` is its place in the file."""
 
     index: int

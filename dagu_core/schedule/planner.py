@@ -5,12 +5,13 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from dagu_core.base.zones import zone_named
 from dagu_core.contracts.catalog import Catalog

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from dagu_core.model.plan.schedule import ScheduleEntry
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """What a schedule says about one instant; times in epoch seconds.
 
     `due` is the instant the entries name (after an exclusion or a calendar moved it); with the

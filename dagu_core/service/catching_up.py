@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from dagu_core.app import decisions
 from dagu_core.app.accepting import is_held
@@ -27,8 +28,7 @@ _COUNTED = 10_000
 _BREATH = 500
 
 
-@dataclass(slots=True)
-class Gap:
+class Gap(Struct):
     """The starts that were missed: `kept` are the newest of them, with the start before each;
     `count` all of them, `first` and `last` their instants."""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dagu_core.app.dags import SUFFIXES
 from dagu_core.base.errors import DaguError
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 Stamp = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A file as it was last seen: `plan` is the last good one, None when nothing in it starts by
     itself. The plan knows when it starts, not what it does."""
 
@@ -30,8 +31,7 @@ class Reading:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """The DAGs that came or changed, and those that are gone, by name."""
 
     changed: frozenset[str] = frozenset()

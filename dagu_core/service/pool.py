@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from dagu_core.base.errors import Unavailable
 
@@ -23,8 +24,7 @@ LOOK, BACKOFF, LONGEST, MARGIN = 5.0, 0.1, 5.0, 3.0
 _YOUNG = 10.0
 
 
-@dataclass(slots=True)
-class _Member:
+class _Member(Struct):
     process: asyncio.subprocess.Process
     born: float
     ready: bool = False

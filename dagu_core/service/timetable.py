@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import chain, count, islice
+
+from msgspec import Struct, field
 
 from dagu_core.model.plan.plan import Plan
 from dagu_core.schedule.planner import Planner
@@ -17,8 +18,7 @@ LATE, LATE_BY_SECONDS = 60.0, 5.0
 _MINUTE = 60.0
 
 
-@dataclass(slots=True)
-class Line:
+class Line(Struct):
     """The slots of one DAG from some instant on. `previous` is the last start before the next."""
 
     plan: Plan
@@ -59,8 +59,7 @@ class Line:
         return any(self.seen.get(entry.fingerprint, 0.0) < slot.due for entry in slot.entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """A slot that is to be done now; `previous` as in `Line`."""
 
     line: Line
@@ -68,8 +67,7 @@ class Due:
     previous: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(Struct, frozen=True):
     """A DAG that has slots in (after, until] nobody has handled, all of them too old to be done."""
 
     line: Line

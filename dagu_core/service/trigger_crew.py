@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from dagu_core.app import decisions
 from dagu_core.app.accepting import accept
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 _BACKOFF, _LONGEST = 1.0, 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Post:
+class _Post(Struct, frozen=True):
     """One entry of one DAG."""
 
     plan: Plan

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from dagu_core.base.errors import AlreadyExists, Conflict, Invalid, NotFound, Unavailable
 from dagu_core.contracts.store import Change, RunQuery, StateStore

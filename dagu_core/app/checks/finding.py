@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+
+class Finding(Struct, frozen=True):
     """Something that is not as it should be: `what`, `where` it is, and `advice` on what to do.
 
     `check` is the word of the look that found it; `done` says what was done about it (then it is
@@ -23,8 +23,7 @@ class Finding:
     done: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Treatment:
+class Treatment(Struct, frozen=True):
     """What may be done: `fix` = whatever loses nothing, `kill` = end stray processes, `export` = the
     folder to which damaged runs are written as far as they can be read."""
 

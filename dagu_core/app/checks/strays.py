@@ -8,9 +8,10 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from dagu_core.app.checks.finding import Finding, Treatment
 from dagu_core.base.errors import DaguError, NotFound
@@ -29,8 +30,7 @@ _OURS = (b"dagu_core.engine.supervisor", b"dagu_core.engine.filter", b"dagu_core
 YOUNG, GRACE = 1.0, 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """A process of some home: `status` is the file that tells how its attempt fares (None: it is
     one of ours), `home` what its environment says."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from dagu_core.base.config import fold
 from dagu_core.base.errors import Invalid
@@ -18,8 +19,7 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _START = Place()
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A value of a file: a scalar, or children by folded key (a list: by index as text)."""
 
     key: str = ""

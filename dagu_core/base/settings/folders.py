@@ -6,16 +6,16 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dagu_core.base.settings.sections import PathSettings
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(Struct, frozen=True):
     """The folders defaults are built from; `root` is None with the XDG layout."""
 
     root: Path | None
@@ -50,8 +50,7 @@ def absolute(text: str, user: Path, environ: Mapping[str, str]) -> Path:
     return Path(os.path.normpath(Path(expanded).absolute()))
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Struct, frozen=True):
     """Absolute places. Nothing is created here; `work` holds the scratch folders of runs."""
 
     dags: Path

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from dagu_core.base.settings.section import Duration, SettingsItem, SettingsSection, Words, setting
+from dagu_core.base.settings.section import Duration, Pairs, SettingsItem, SettingsSection, Words, setting
 
 
 class CoreSettings(SettingsSection):
@@ -167,4 +167,8 @@ class PluginSettings(SettingsSection):
         [], "Plugins that are never imported.", env="DAGU_PLUGINS_DISABLED", old_keys=("plugins.disable",)
     )
     allow: Words = setting([], "When not empty: only these plugins are imported.")
+    prefer: Pairs = setting(
+        {}, "Which plugin or package gets a word that several claim, as `{ssh: dagu-ssh}`."
+    )
+    executables: Words = setting([], "Programs that bring step types (with `dagu-process`); absolute paths.")
     safe_mode: bool = setting(False, "Import nothing but the built-in parts.", env="DAGU_SAFE_MODE")

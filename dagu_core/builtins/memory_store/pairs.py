@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from dagu_core.base.clock import Clock, SystemClock
 from dagu_core.base.errors import Conflict, Invalid, Unavailable
@@ -11,8 +12,7 @@ from dagu_core.contracts.store import StateStore, Versioned
 from dagu_core.model.run.codec import dump_json, load_json
 
 
-@dataclass(slots=True)
-class _Pair:
+class _Pair(Struct):
     text: str
     version: int
     expires_at: float | None

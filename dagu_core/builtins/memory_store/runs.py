@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from dagu_core.base.clock import Clock
 from dagu_core.base.errors import AlreadyExists, Conflict, Invalid, NotFound
@@ -25,8 +26,7 @@ from dagu_core.model.run.run import RunRef, RunSummary
 from dagu_core.model.run.signals import Signal
 
 
-@dataclass(slots=True)
-class Record:
+class Record(Struct):
     """A run; texts of the codec, so that nobody shares an object with the store."""
 
     number: int

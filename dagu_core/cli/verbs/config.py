@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from typing import Any
 
 import click
+from msgspec.structs import fields
 
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import json_option

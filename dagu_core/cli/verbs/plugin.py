@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from dagu_core.base.errors import UsageError
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import json_option, text_option
 from dagu_core.cli.output import as_json, as_table, say
+
+if TYPE_CHECKING:
+    from dagu_core.app.plugin_verify import Verification
 
 _KINDS = ("executor", "guard", "trigger", "notifier", "secret", "observer")
 
@@ -40,33 +46,60 @@ def new(invocation: Invocation, /, kind: str, name: str, folder: str, single_fil
     return 0
 
 
-@command.command("verify", short_help="Run the tests of a plugin.")
-@click.argument("name")
-@text_option("--report", metavar="FILE", help="Where the report goes (default: NAME.verify.json).")
+@command.command("verify", short_help="Run the tests of plugins.")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--all", "every", is_flag=True, help="Every plugin that is installed and not disabled.")
+@click.option("--stale", is_flag=True, help="Only those whose report is missing, bad, or no longer true.")
+@text_option("--report", metavar="FILE", help="Where the report goes (default: verify.json in the package).")
 @json_option
 @pass_invocation
-def verify(invocation: Invocation, /, name: str, report: str, in_json: bool) -> int:
-    """Run the tests an installed plugin ships, or those made from what it offers.
+def verify(
+    invocation: Invocation, /, names: tuple[str, ...], every: bool, stale: bool, report: str, in_json: bool
+) -> int:
+    """Run the tests plugins ship, or those made from what they offer.
 
-    Writes a report, and ends with 1 unless every test passed.
+    Writes a report of each: into its package where that is a source checkout, so that it is shipped, else
+    NAME.verify.json here. Ends with 1 unless every test passed.
     """
-    from dagu_core.app.plugin_verify import verify, write_report
+    from dagu_core.app.plugin_report import check_place, home_of, write
+    from dagu_core.app.plugin_verify import chosen, verify
+    from dagu_core.base.clock import SystemClock
 
+    if every == bool(names):
+        raise UsageError("name plugins, or say --all", hint="`dagu plugins` lists them")
     invocation.settings  # noqa: B018  # puts --dagu-home into the environment of the tests
-    done = verify(invocation.host, name, dict(os.environ))
-    file = Path(report or f"{done.plugin.name}.verify.json")
-    write_report(done, file)
+    plugins = chosen(invocation.host, names, stale=stale)
+    if report and len(plugins) > 1:
+        raise UsageError(f"--report is for one plugin, these are {len(plugins)}", hint="leave it out")
+    places = [Path(report) if report else home_of(plugin) for plugin in plugins]
+    for file in places:
+        check_place(file)
+    shapes, good = [], True
+    for plugin, file in zip(plugins, places, strict=True):
+        done = verify(plugin, dict(os.environ), SystemClock().now())
+        write(done.shape(), file)
+        shapes.append(done.shape())
+        good &= done.passed
+        if not in_json:
+            _tell(done, file, only_failures=len(plugins) > 1)
     if in_json:
-        say(as_json(done.shape()))
-    else:
-        rows = [(each.test, each.result, f"{each.seconds:.1f}", each.told) for each in done.verdicts]
-        say(as_table(("TEST", "RESULT", "SECONDS", "REASON"), rows))
-        counts = [
-            f"{sum(each.result == result for each in done.verdicts)} {result}"
-            for result in ("passed", "failed", "skipped")
-        ]
-        say(f"\n{done.plugin.name}: {', '.join(counts)}; the report is {file}")
-    return 0 if done.passed else 1
+        say(as_json(shapes))
+    elif not plugins:
+        say("Nothing is stale.")
+    return 0 if good else 1
+
+
+def _tell(done: Verification, file: Path, *, only_failures: bool) -> None:
+    """The table of a plugin's tests, and its sum."""
+    verdicts = [each for each in done.verdicts if each.result == "failed" or not only_failures]
+    if verdicts:
+        rows = [(each.test, each.result, f"{each.seconds:.1f}", each.told) for each in verdicts]
+        say(as_table(("TEST", "RESULT", "SECONDS", "REASON"), rows) + "\n")
+    if done.suite is None:
+        say(f"{done.plugin.name} has no tests of its own: these were made from what it offers")
+    counts = ", ".join(f"{number} {result}" for result, number in done.counts.items())
+    say(f"{done.plugin.name}: {counts}; the report is {file}")
+    sys.stdout.flush()  # the next one may take minutes
 
 
 @command.command("docs", short_help="Print the page of a plugin.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
+
+from msgspec import Struct
 
 from dagu_core.base.errors import Invalid
 from dagu_core.base.names import check_dag_name
@@ -35,8 +36,7 @@ _HANDLERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """What a plan is beside its own words: the name it goes by, its source, its neighbours."""
 
     name: str
@@ -44,8 +44,7 @@ class Identity:
     local: Mapping[str, Source]
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Struct, frozen=True):
     """A plan, and by name the written steps it got from the document itself."""
 
     plan: Plan

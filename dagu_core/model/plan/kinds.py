@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from dagu_core.base.places import Place
 from dagu_core.model.spec.explain import check_plugin_value
@@ -16,8 +17,7 @@ from dagu_core.model.spec.vocabulary import StepType
 COMMAND = "command"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """The type of a step: `word` as written or guessed, "" for a plain command; `type` None when
     nobody registered it; `command` when an `action` brings it along."""
 
@@ -83,8 +83,7 @@ def _config(spec: StepSpec) -> tuple[Any, str]:
 
 def _action(spec: StepSpec, reading: Reading) -> tuple[str, str]:
     word, _, command = spec.action.strip().partition(".")
-    known = reading.vocabulary.step_types.get(word)
-    if known is None and not reading.owners.get(word):
+    if reading.step_type(word) is None and not reading.owners.get(word):
         place = spec.raw.value_place(spec.raw.fields["action"])
         reading.findings.error(f"unknown action `{spec.action}`", place, code="D013", length=len(spec.action))
         return COMMAND, ""
@@ -92,17 +91,21 @@ def _action(spec: StepSpec, reading: Reading) -> tuple[str, str]:
 
 
 def _registered(word: str, place: Place, reading: Reading) -> StepType | None:
-    types = reading.vocabulary.step_types
-    found = types.get(word) or types.get(word.lower())
+    if word == COMMAND and not reading.vocabulary.step_types:
+        return None
+    found = reading.step_type(word)
     if found is None and word == "container":
-        found = types.get("docker")
-    if found is not None or (word == COMMAND and not types):
+        found = reading.step_type("docker")
+    if found is not None:
         return found
     if word in ("chat", "agent", "llm"):
         message = f"`{word}` is not supported: chat and agent steps are not part of this engine"
         reading.findings.error(message, place, code="D015", length=len(word))
     elif not reading.missing_plugin(word, place):
+        types = {**reading.vocabulary.step_types, **reading.vocabulary.more()}
         hint = suggestion(word, types) or f"known types: {', '.join(sorted(types))}"
+        if silent := [name for name in reading.vocabulary.broken if name.startswith("/")]:
+            hint += f"; did not load: {', '.join(silent)} (`dagu plugins` tells why)"
         message = f'executor type "{word}" is not registered'
         reading.findings.error(message, place, code="D014", hint=hint, length=len(word))
     return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct, field
 
 from dagu_core.model.plan.policies import (
     NEVER,
@@ -20,16 +21,14 @@ from dagu_core.model.plan.policies import (
 from dagu_core.model.plan.schedule import NO_SCHEDULE, Schedule
 
 
-@dataclass(frozen=True, slots=True)
-class EnvEntry:
+class EnvEntry(Struct, frozen=True):
     """One `NAME=value` of an `env` block, the value unexpanded; order matters."""
 
     name: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Struct, frozen=True):
     """One parameter as written. `name` is "" for a positional one.
 
     `command` tells that the value is the text between backticks, to be run for its output.
@@ -40,8 +39,7 @@ class Param:
     command: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ParamsSpec:
+class ParamsSpec(Struct, frozen=True):
     """The parameters of a DAG: defaults in order, and the JSON Schema they must meet, if any.
 
     `schema` is an inline schema (a mapping), or the path or URL of one, or None.
@@ -51,8 +49,7 @@ class ParamsSpec:
     schema: Mapping[str, Any] | str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SecretRef:
+class SecretRef(Struct, frozen=True):
     """A value kept elsewhere: `provider` finds it under `key`."""
 
     name: str
@@ -61,8 +58,7 @@ class SecretRef:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Shell:
+class Shell(Struct, frozen=True):
     """The program a command line is given to, e.g. ("bash", "-e"). `direct` = no shell at all."""
 
     argv: tuple[str, ...]
@@ -73,8 +69,7 @@ class Shell:
         return self.argv[:1] == ("direct",)
 
 
-@dataclass(frozen=True, slots=True)
-class OutputSpec:
+class OutputSpec(Struct, frozen=True):
     """Capture stdout into the variable `name`; `key` names it in outputs.json unless `omit`."""
 
     name: str
@@ -82,8 +77,7 @@ class OutputSpec:
     omit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Parallel:
+class Parallel(Struct, frozen=True):
     """Run the called DAG once an item. `items` are texts or mappings; `source` is one text that
     is expanded and then split into items. Exactly one of the two is given."""
 
@@ -93,8 +87,7 @@ class Parallel:
     allow_empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A sub-DAG step: `target` is a local document, a DAG name or a path; `params` unexpanded:
     text in the parameter grammar, or (name, value) pairs whose values are texts or JSON data.
     `queue` is the one its runs wait in, unexpanded ("" = that of the called DAG)."""
@@ -105,8 +98,7 @@ class Call:
     queue: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
+class PlannedStep(Struct, frozen=True):
     """One step (or handler) of a plan. Times in seconds; texts unexpanded.
 
     `index` is the position in `Plan.nodes`; `depends` and `Plan.dependents` hold such indexes.
@@ -151,8 +143,7 @@ class PlannedStep:
         return (" ".join(self.exec),) if self.exec else self.commands
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True, omit_defaults=True):
     """The text a plan was read from, kept with every run so that retry is honest.
 
     `path` is the absolute file name ("" for a definition that never was a file), `document` the
@@ -165,8 +156,7 @@ class Source:
     base: str = ""
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True, dict=True):
     """A DAG ready to run. Times in seconds, sizes in bytes.
 
     `nodes` holds the steps in file order and then the handlers. `local` maps the names of the

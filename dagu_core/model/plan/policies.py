@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+
+class Condition(Struct, frozen=True):
     """One precondition.
 
     Without `expected` the text is a command and exit 0 means met. With it, the expanded text is
@@ -26,8 +26,7 @@ def is_listed(exit_code: int | None, codes: tuple[int, ...]) -> bool:
     return exit_code in codes or (-1 in codes and 128 < exit_code <= 128 + 64)
 
 
-@dataclass(frozen=True, slots=True)
-class ContinueOn:
+class ContinueOn(Struct, frozen=True):
     """Which bad ends of a step its dependents tolerate."""
 
     failed: bool = False
@@ -45,8 +44,7 @@ class ContinueOn:
 NEVER = ContinueOn()
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """Try a failed step again. Times in seconds; `limit` counts retries, not attempts.
 
     `limit_text` and `interval_text` hold a reference or backtick text that is evaluated before
@@ -73,8 +71,7 @@ class RepeatMode(StrEnum):
     UNTIL = "until"
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     """Run a step again and again. Times in seconds; `limit` counts executions, None = no limit."""
 
     mode: RepeatMode

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 #: what a schedule can do, in the order it is done when several fall on one instant
 ACTIONS = ("stop", "restart", "start")
@@ -14,8 +15,7 @@ ACTIONS = ("stop", "restart", "start")
 POLICIES = ("skip", "queue", "latest", "cancel", "terminate", "allow")
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleEntry:
+class ScheduleEntry(Struct, frozen=True):
     """One line of `schedule`.
 
     `kind` is the word of a clock trigger and `config` the data of its `Config`; `text` the line
@@ -41,8 +41,7 @@ class ScheduleEntry:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(Struct, frozen=True):
     """Times at which nothing is started; exactly one of `between`, `dates`, `kind` is given.
 
     `between` holds seconds of the day, the end exclusive, over midnight when the end is not the
@@ -59,8 +58,7 @@ class Exclusion:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
+class Overlap(Struct, frozen=True):
     """What happens when a start meets active runs of the DAG, or of its `group`.
 
     `explicit`: the file says so itself; catch-up waits for its turn otherwise.
@@ -73,8 +71,7 @@ class Overlap:
     explicit: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CatchUp:
+class CatchUp(Struct, frozen=True):
     """What happens with starts that were missed: `mode` is none, latest or all.
 
     `window` and `delay` in seconds; `max_runs` 0 = as many as the settings allow.
@@ -88,8 +85,7 @@ class CatchUp:
     reverse: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerEntry:
+class TriggerEntry(Struct, frozen=True):
     """One entry of `triggers`: `kind` is the word of a trigger, `config` the data of its `Config`."""
 
     kind: str
@@ -103,8 +99,7 @@ class TriggerEntry:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """Everything that starts, stops and restarts a DAG without anybody asking.
 
     `start_date` and `end_date` are ISO dates, both included, "" = open. `on_excluded` is skip or

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from dagu_core.base.places import Place
 from dagu_core.model.plan.schedule import CatchUp, Overlap, Schedule

@@ -6,9 +6,10 @@ The order of the questions is the rulebook of the engine. Every action leaves a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
+
+from msgspec import Struct
 
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.plan.policies import HandlerKind
@@ -19,29 +20,25 @@ from dagu_core.model.run.verdict import handler_for, verdict
 from dagu_core.model.status import RunStatus, StepStatus
 
 
-@dataclass(frozen=True, slots=True)
-class CheckConditions:
+class CheckConditions(Struct, frozen=True):
     """Evaluate the preconditions of the DAG."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartAttempt:
+class StartAttempt(Struct, frozen=True):
     """Begin attempt `number` of the node `index`."""
 
     index: int
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class StopAttempt:
+class StopAttempt(Struct, frozen=True):
     """Tell the running node to stop."""
 
     index: int
     why: StopReason
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Struct, frozen=True):
     """The node ends without running."""
 
     index: int
@@ -50,13 +47,11 @@ class Settle:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class TimeOut:
+class TimeOut(Struct, frozen=True):
     """The run has outlived its timeout."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndRun:
+class EndRun(Struct, frozen=True):
     """Nothing is left to do."""
 
     status: RunStatus
@@ -65,8 +60,7 @@ class EndRun:
 Action = CheckConditions | StartAttempt | StopAttempt | Settle | TimeOut | EndRun
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What to do now, and when to ask again at the latest (epoch seconds, None = on an event)."""
 
     actions: tuple[Action, ...] = ()

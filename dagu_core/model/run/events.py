@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from dagu_core.model.status import RunStatus, StepStatus
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionResult:
+class ConditionResult(Struct, frozen=True, omit_defaults=True):
     """How one precondition came out; `error` says why it was not met, "" when it was."""
 
     condition: str
@@ -22,8 +22,7 @@ class ConditionResult:
         return not self.error
 
 
-@dataclass(frozen=True, slots=True)
-class ChildRef:
+class ChildRef(Struct, frozen=True, omit_defaults=True):
     """A sub-DAG run started by a step."""
 
     dag: str
@@ -35,8 +34,7 @@ EndedAs = Literal["exited", "skipped", "timeout", "stopped", "lost", "error"]
 StopReason = Literal["stop", "run_timeout"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True, omit_defaults=True):
     """How one attempt of a step ended, with every fact `evolve` needs to judge it.
 
     `exit_code` is None when no process ended (lost, never started). `ended` tells why it ended:
@@ -66,8 +64,11 @@ class Outcome:
         return self.ended == "exited" and self.exit_code == 0
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class EventBase(Struct, frozen=True, omit_defaults=True, tag=True):
+    """What all events share: stored with their class name under `type`."""
+
+
+class RunStarted(EventBase, frozen=True):
     """An engine began (a new attempt of) the run."""
 
     at: float
@@ -76,8 +77,7 @@ class RunStarted:
     log: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RunReset:
+class RunReset(EventBase, frozen=True):
     """A retry put these steps back to not started; `only` = nothing else may start."""
 
     at: float
@@ -86,8 +86,7 @@ class RunReset:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecovered:
+class RunRecovered(EventBase, frozen=True):
     """Another process took the run over after its owner died."""
 
     at: float
@@ -95,16 +94,14 @@ class RunRecovered:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionsChecked:
+class ConditionsChecked(EventBase, frozen=True):
     """The preconditions of the DAG were evaluated."""
 
     at: float
     results: tuple[ConditionResult, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptStarted:
+class AttemptStarted(EventBase, frozen=True):
     """An attempt of a step is about to start; recorded before anything is spawned.
 
     `offset` is where this attempt's part of the stdout log begins, in bytes.
@@ -118,8 +115,7 @@ class AttemptStarted:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEnded:
+class AttemptEnded(EventBase, frozen=True):
     """The attempt came to an end."""
 
     at: float
@@ -128,8 +124,7 @@ class AttemptEnded:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptStopping:
+class AttemptStopping(EventBase, frozen=True):
     """The attempt was told to stop."""
 
     at: float
@@ -137,8 +132,7 @@ class AttemptStopping:
     why: StopReason
 
 
-@dataclass(frozen=True, slots=True)
-class ChildStarted:
+class ChildStarted(EventBase, frozen=True):
     """The step started (or found again) a sub-DAG run."""
 
     at: float
@@ -146,8 +140,7 @@ class ChildStarted:
     child: ChildRef
 
 
-@dataclass(frozen=True, slots=True)
-class StepSettled:
+class StepSettled(EventBase, frozen=True):
     """A step ended without running; `reason` is a code of `reasons`, `detail` a sentence."""
 
     at: float
@@ -157,8 +150,7 @@ class StepSettled:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StopRequested:
+class StopRequested(EventBase, frozen=True):
     """Somebody asked the run to stop, at the time of asking. `force` = kill now, no more handlers."""
 
     at: float
@@ -167,15 +159,13 @@ class StopRequested:
     force: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunTimedOut:
+class RunTimedOut(EventBase, frozen=True):
     """The run outlived its timeout."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class RunFailed:
+class RunFailed(EventBase, frozen=True):
     """Initialisation failed, or the engine gave up; no step and no handler will start."""
 
     at: float
@@ -183,8 +173,7 @@ class RunFailed:
     reason: str = "initialisation"
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(EventBase, frozen=True):
     """Something worth telling that changes nothing: a kill, a warning, a repaired file."""
 
     at: float
@@ -193,8 +182,7 @@ class Noted:
     step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnded:
+class RunEnded(EventBase, frozen=True):
     """The run is over; nothing changes after this, except by a retry."""
 
     at: float

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import asdict
 from heapq import heapify
 from typing import Any
+
+from msgspec import to_builtins
 
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run import reasons
@@ -111,7 +112,7 @@ def keep_marks(run: Run) -> None:
     if run.only is not None:
         marks["only"] = sorted(run.only)
     if run.conditions:
-        marks["conditions"] = [asdict(result) for result in run.conditions]
+        marks["conditions"] = [to_builtins(result) for result in run.conditions]
     if marks:
         run.summary.extra[MARKS] = json.dumps(marks)
     else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.plan.policies import HandlerKind
@@ -19,8 +20,7 @@ QUEUE_OVERRIDDEN = "queueOverridden"
 DEFAULT_PRIORITY = 5
 
 
-@dataclass(frozen=True, slots=True)
-class RunRef:
+class RunRef(Struct, frozen=True):
     """Names one run: `DAG:RUNID`."""
 
     dag: str
@@ -38,8 +38,7 @@ class RunRef:
         return cls(dag, run_id)
 
 
-@dataclass(slots=True)
-class StepRun:
+class StepRun(Struct, omit_defaults=True):
     """How one step stands. Times in epoch seconds, None = not yet.
 
     `attempts` counts executions ever begun, `retry_count` and `done_count` are the counters API
@@ -73,8 +72,7 @@ class StepRun:
     conditions: list[ConditionResult] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class RunSummary:
+class RunSummary(Struct, omit_defaults=True):
     """The row of a run: everything lists and searches need. Times in epoch seconds.
 
     `fence` grows with every owner; a commit with an older one is refused. `engine` names the
@@ -122,8 +120,7 @@ class RunSummary:
         return json.loads(self.extra[ENV]) if ENV in self.extra else {}
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """The state of a run in memory, changed only by `evolve`, in O(out-degree) an event.
 
     `steps` is aligned with `Plan.nodes`. The fields after `only` are an index over the steps, so

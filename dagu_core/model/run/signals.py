@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class StopSignal:
+class StopSignal(Struct, frozen=True, omit_defaults=True, tag=True):
     """Stop the run. `signal` is sent to its steps (each step's signalOnStop wins); `force` kills."""
 
     at: float

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from dagu_core.base.config import fold
 from dagu_core.model.plan.plan import ParamsSpec
@@ -19,8 +20,7 @@ REPLACED = ("steps", "secrets", "schedule", "triggers", "file_trigger")
 WHOLE = frozenset({"mailon"})
 
 
-@dataclass
-class Merged:
+class Merged(Struct):
     """A DAG with its base: `own` is the document alone, `extras` the values of plugin keys.
 
     The readings tell into whose findings a problem belongs.

@@ -23,7 +23,7 @@ from dagu_core.model.spec.keys import known_keys, shown_keys
 from dagu_core.model.spec.located import Map
 from dagu_core.model.spec.refusal import describe, refused
 from dagu_core.model.spec.suggest import suggestion
-from dagu_core.model.spec.vocabulary import Vocabulary
+from dagu_core.model.spec.vocabulary import StepType, Vocabulary
 
 
 class Reading:
@@ -38,6 +38,12 @@ class Reading:
 
     def missing_plugin(self, word: str, place: Place) -> bool:
         """Report a word whose plugin is not installed; False when no plugin is known for it."""
+        if (reason := self.vocabulary.refused.get(fold(word))) is not None:
+            message = f"`{word}` cannot be used: {reason}"
+            self.findings.error(
+                message, place, code="D014", hint="`dagu plugins` tells more", length=len(word)
+            )
+            return True
         package = self.owners.get(fold(word))
         if package is None:
             return False
@@ -46,6 +52,16 @@ class Reading:
             message, hint = f"{message}, which did not load: {reason}", "`dagu plugins` tells more"
         self.findings.error(message, place, code="D014", hint=hint, length=len(word))
         return True
+
+    def step_type(self, word: str) -> StepType | None:
+        """The registered step type of that word, if there is one.
+
+        A word nobody knows costs something: plugins that are asked only when needed are asked.
+        """
+        types = self.vocabulary.step_types
+        if word not in types and word.lower() not in types:
+            types = self.vocabulary.more()
+        return types.get(word) or types.get(word.lower())
 
 
 class SpecModel(BaseModel):
@@ -58,6 +74,8 @@ class SpecModel(BaseModel):
 
     model_config = ConfigDict(
         defer_build=True,
+        # values that a validator has already made what they mean in the plan
+        arbitrary_types_allowed=True,
         extra="forbid",
         strict=True,
         validate_by_name=True,

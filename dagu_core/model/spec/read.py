@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
+
+from msgspec import Struct
 
 from dagu_core.base.places import Place, Problem
 from dagu_core.model.plan.build import Built, Identity, build_plan
@@ -23,8 +24,7 @@ from dagu_core.model.spec.yaml import decode, read_documents
 __all__ = ["Definition", "decode", "read_definition", "read_plan"]
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """A valid definition: `plans[0]` is the main DAG, the rest its local sub-DAGs."""
 
     plans: tuple[Plan, ...]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
 from pydantic import Field, ValidationError
 
 from dagu_core.base.config import Config, fold

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from dagu_core.base.config import Config
 from dagu_core.model.plan.plan import SecretRef
 
 
-@dataclass(frozen=True, slots=True)
-class StepType:
+class StepType(Struct, frozen=True):
     """A registered executor: its word, the model of its config, the step fields it understands."""
 
     name: str
@@ -20,8 +20,7 @@ class StepType:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ClockKind:
+class ClockKind(Struct, frozen=True):
     """A registered kind of schedule: `read` gives the data of a short form, None when it is of
     another kind."""
 
@@ -30,8 +29,7 @@ class ClockKind:
     read: Callable[[str], Mapping[str, Any] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(Struct, frozen=True):
     """Every word of the language that is not the core's own.
 
     `step_types` by name and alias; `step_keys` are guards and the keys step types add to a step,
@@ -39,7 +37,9 @@ class Vocabulary:
     `check_secret` says what is wrong with a reference ("" = nothing). `clocks` are the kinds of
     schedules and `triggers` the models of event triggers, both by name and alias. `owners` maps words nobody
     registered to the package that would bring them, so that a file that uses them gets told what
-    to install; `broken` maps a package that is installed but did not load to the reason.
+    to install; `broken` maps a package that is installed but did not load to the reason,
+    `refused` a spelling-free word that a plugin here would bring to why it does not. `more` asks the
+    plugins that are asked only when needed, and gives all step types.
     """
 
     step_types: Mapping[str, StepType] = field(default_factory=dict)
@@ -51,3 +51,5 @@ class Vocabulary:
     check_secret: Callable[[SecretRef], str] = lambda ref: ""
     owners: Mapping[str, str] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    more: Callable[[], Mapping[str, StepType]] = dict

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import yaml as pyyaml
+from msgspec import Struct
 from yaml import events
 
 from dagu_core.base.places import InvalidDefinition, Place, Problem
@@ -97,8 +97,7 @@ def _syntax_problem(error: pyyaml.MarkedYAMLError, text: str) -> Problem:
     return Problem(message.replace("\t", "\\t"), Place(mark.line + 1, mark.column + 1), hint=hint)
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A container being filled: its data, anchor, the key that waits for a value, merges."""
 
     data: Map | Seq

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class StepFacts:
+class StepFacts(Struct, frozen=True):
     """What `${id.stdout}` and its kin tell: paths of the two log files, and the exit code."""
 
     stdout: str = ""
@@ -15,8 +15,7 @@ class StepFacts:
     exit_code: int = 0
 
 
-@dataclass
-class Scope:
+class Scope(Struct):
     """Where references are looked up.
 
     `layers` hold the variables of the run, the earlier one wins. `environ` is the environment of

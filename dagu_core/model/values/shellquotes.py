@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from dagu_core.model.values import references
 from dagu_core.model.values.scope import Scope
@@ -16,8 +17,7 @@ _WITHOUT_COMMANDS = re.compile(rf"(?P<kept>(?!))|(?P<command>(?!))|{_REFERENCE}"
 _WITH_COMMANDS = re.compile(rf"(?P<kept>\\`|``)|`(?P<command>(?:[^`\\]|\\.)+)`|{_REFERENCE}", re.DOTALL)
 
 
-@dataclass
-class Scanned:
+class Scanned(Struct):
     """Shell code whose references are safe; `env` must be in the shell's environment.
 
     `commands` are the texts between backticks by the variable that shall hold their output.

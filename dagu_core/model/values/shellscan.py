@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dagu_core.model.values import references
 from dagu_core.model.values.inplace import in_place
@@ -28,8 +29,7 @@ def scan(text: str, scope: Scope, *, run_commands: bool, quoted_outputs: bool) -
     return scanned
 
 
-@dataclass
-class _Frame:
+class _Frame(Struct):
     """An open construct: "code", `"`, `(`, `${`, `$((` or "heredoc", and the `case`s open in it.
 
     In a quoted one `'`, `#` and `<<` mean nothing.
@@ -40,8 +40,7 @@ class _Frame:
     cases: int = 0
 
 
-@dataclass
-class _Heredoc:
+class _Heredoc(Struct):
     delimiter: str
     is_literal: bool
     strips_tabs: bool

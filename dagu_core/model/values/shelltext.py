@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from dagu_core.model.values.backticks import command_text
 from dagu_core.model.values.expand import RunCommand
@@ -13,8 +13,7 @@ from dagu_core.model.values.shellscan import scan
 __all__ = ["ShellText", "for_shell", "in_place"]
 
 
-@dataclass(frozen=True)
-class ShellText:
+class ShellText(Struct, frozen=True):
     """Code for a POSIX shell, and the variables to add to its environment."""
 
     text: str

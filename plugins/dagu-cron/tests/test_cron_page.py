@@ -10,19 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from dagu_core.contracts.host import PluginHost
-from dagu_core.model.spec.read import read_definition
+from dagu_core.model.plan.plan import Plan
+from dagu_core.testing.page_contract import PageContract
 from dagu_cron import plugin
 from dagu_cron.expression import DESCRIPTORS
 from dagu_cron.trigger import CronTrigger
 
 ROOT = Path(__file__).parents[3]
-PAGE, GUIDE = ROOT / "docs" / "plugins" / "cron.md", ROOT / "docs" / "guides" / "schedules.md"
-BLOCKS = [
-    (path.name, block)
-    for path in (PAGE, GUIDE, ROOT / "plugins" / "dagu-cron" / "README.md")
-    for block in re.findall(r"^```yaml\n(.*?)^```$", path.read_text("utf-8"), re.M | re.S)
-]
+GUIDE = ROOT / "docs" / "guides" / "schedules.md"
 PREVIEWS = re.findall(
     r"^```yaml\n# preview: (\S+) ([^\n]*)\n(.*?)^```$.*?^```text\n\$ dagu (.*?)\n(.*?)^```$",
     GUIDE.read_text("utf-8"),
@@ -30,16 +25,20 @@ PREVIEWS = re.findall(
 )
 
 
-@pytest.mark.parametrize(("page", "block"), BLOCKS, ids=[f"{page}-{n}" for n, (page, _) in enumerate(BLOCKS)])
-def test_examples_are_valid_and_without_warnings(page: str, block: str) -> None:
-    vocabulary = PluginHost.load(plugins=[plugin], discover=False).catalog.vocabulary
-    definition = read_definition(block, vocabulary=vocabulary)
-    assert definition.warnings == ()
-    assert definition.plans[0].schedule
+class TestPages(PageContract):
+    pages = (ROOT / "docs/plugins/cron.md", GUIDE, ROOT / "plugins/dagu-cron/README.md")
+    plugins = (plugin,)
+    models = (CronTrigger.Config,)
+
+    def check(self, plan: Plan) -> None:
+        assert plan.schedule
+
+    def test_the_page_has_every_word(self) -> None:
+        text = self.pages[0].read_text("utf-8")
+        assert [word for word in DESCRIPTORS if f"`{word}`" not in text] == []
 
 
-def test_there_are_examples() -> None:
-    assert {page for page, _ in BLOCKS} == {"cron.md", "schedules.md", "README.md"}
+def test_there_are_previews() -> None:
     assert len(PREVIEWS) == 3
 
 
@@ -59,9 +58,3 @@ def test_a_preview_is_the_real_one(shown: tuple[str, str, str, str, str], tmp_pa
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == expected
-
-
-def test_the_page_has_every_word() -> None:
-    text = PAGE.read_text("utf-8")
-    keys = [field.alias or name for name, field in CronTrigger.Config.model_fields.items()]
-    assert [word for word in (*DESCRIPTORS, *keys) if f"`{word}`" not in text] == []

@@ -17,6 +17,8 @@ from dagu_docker.config import DockerConfig
 from dagu_docker.order import Order
 
 _RUN = "import sys; from dagu_core.contracts.work import run; run(sys.argv[1], sys.argv[2])"
+#: Docker's library loads paramiko wherever it is installed: a third of what the process would weigh
+_LIGHT = "import sys; sys.modules['paramiko'] = None; "
 # fmt: off
 _KEPT = frozenset(
     (
@@ -28,9 +30,10 @@ _KEPT = frozenset(
 Take = Callable[[bytes], Awaitable[None]]
 
 
-def argv_of(work: str, request: str) -> list[str]:
+def argv_of(work: str, order: Order, request: str) -> list[str]:
     """The command line of a process that does `work` of `dagu_docker.work`."""
-    return [sys.executable, "-P", "-E", "-c", _RUN, f"dagu_docker.work:{work}", request]
+    code = _RUN if order.engine.get("DOCKER_HOST", "").startswith("ssh:") else _LIGHT + _RUN
+    return [sys.executable, "-P", "-E", "-c", code, f"dagu_docker.work:{work}", request]
 
 
 def environment(order: Order, env: Mapping[str, str]) -> dict[str, str]:
@@ -54,7 +57,7 @@ async def beside(work: str, order: Order, env: Mapping[str, str]) -> None:
         said.extend(data)
 
     with _request(order) as request:
-        process, ended = await _begin(work, request, environment(order, env), take, take)
+        process, ended = await _begin(work, order, request, environment(order, env), (take, take))
         try:
             await asyncio.shield(ended)
             if process.returncode:
@@ -70,7 +73,8 @@ async def follow_beside(attempt: Attempt[DockerConfig], order: Order) -> None:
     """
     env = environment(order, attempt.env)
     with _request(order) as request:
-        process, ended = await _begin("run", request, env, attempt.stdout.write, attempt.stderr.write)
+        both = (attempt.stdout.write, attempt.stderr.write)
+        process, ended = await _begin("run", order, request, env, both)
         try:
             await asyncio.shield(ended)
         except asyncio.CancelledError:
@@ -97,10 +101,10 @@ def _request(order: Order) -> Iterator[str]:
 
 
 async def _begin(
-    work: str, request: str, env: dict[str, str], out: Take, err: Take
+    work: str, order: Order, request: str, env: dict[str, str], takes: tuple[Take, Take]
 ) -> tuple[asyncio.subprocess.Process, asyncio.Future[Any]]:
     process = await asyncio.create_subprocess_exec(
-        *argv_of(work, request),
+        *argv_of(work, order, request),
         env=env,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -108,7 +112,8 @@ async def _begin(
         start_new_session=True,
     )
     assert process.stdout is not None and process.stderr is not None
-    return process, asyncio.gather(_pump(process.stdout, out), _pump(process.stderr, err), process.wait())
+    pumps = (_pump(process.stdout, takes[0]), _pump(process.stderr, takes[1]))
+    return process, asyncio.gather(*pumps, process.wait())
 
 
 async def _killed(process: asyncio.subprocess.Process, ended: asyncio.Future[Any]) -> None:

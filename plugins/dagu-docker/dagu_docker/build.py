@@ -7,13 +7,14 @@ import os
 import signal
 import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import IO
 
 from docker import errors
 
+from dagu_docker import buildkit
 from dagu_docker.context import Context
 from dagu_docker.daemon import Daemon, Trouble, explanation, is_status
 from dagu_docker.order import Build, Order
@@ -44,45 +45,62 @@ def _build(daemon: Daemon, context: Context, name: str, digest: str, order: Orde
     wanted = context.build
     output.say(f"building {name}")
     last: deque[str] = deque(maxlen=_TAIL)
+
+    def tell(line: str) -> None:
+        last.append(line)
+        output.say(line)
+
+    labels = {**wanted.labels, HASH: digest}
     with tempfile.TemporaryFile() as archive, _time_limit(wanted.timeout):
         context.pack(archive)
         archive.seek(0)
-        _lend_logins(daemon, order)
         try:
-            lines = daemon.patient.build(
-                fileobj=archive,
-                custom_context=True,
-                dockerfile=context.dockerfile,
-                tag=name,
-                buildargs=wanted.args,
-                target=wanted.target or None,
-                platform=order.platform or None,
-                nocache=wanted.no_cache,
-                pull=wanted.pull,
-                labels={**wanted.labels, HASH: digest},
-                rm=True,
-                forcerm=True,
-                decode=True,
-            )
-            for line in lines:
-                _tell(line, last, output)
+            if wanted.builder == "buildkit":
+                buildkit.build(archive, context.dockerfile, (name, labels), order, tell)
+            else:
+                _classic(daemon, archive, context, (name, labels), order, tell)
+        except buildkit.Failed as failed:
+            raise Trouble("\n".join([f"the image cannot be built: {failed}", *last])) from None
         except errors.APIError as error:
             raise Trouble(f"cannot build {name}: {explanation(error)}") from None
 
 
-def _tell(line: dict[str, Any], last: deque[str], output: Output) -> None:
-    if wrong := line.get("error"):
-        raise Trouble("\n".join([f"the image cannot be built: {wrong}", *last]))
-    for text in str(line.get("stream", "")).splitlines():
-        if text.strip():
-            last.append(text)
-            output.say(text)
-
-
-def _lend_logins(daemon: Daemon, order: Order) -> None:
-    """Base images may be private; the library has no other way to be told for one build."""
+def _classic(
+    daemon: Daemon,
+    archive: IO[bytes],
+    context: Context,
+    names: tuple[str, Mapping[str, str]],
+    order: Order,
+    tell: Callable[[str], None],
+) -> None:
+    wanted = context.build
+    name, labels = names
     for registry, login in order.auths.items():
+        # Base images may be private; the library has no other way to be told for one build.
         daemon.patient._auth_configs.add_auth(registry, dict(login))
+    lines = daemon.patient.build(
+        fileobj=archive,
+        custom_context=True,
+        dockerfile=context.dockerfile,
+        tag=name,
+        buildargs=wanted.args,
+        target=wanted.target or None,
+        platform=order.platform or None,
+        nocache=wanted.no_cache,
+        cache_from=wanted.cache_from or None,
+        pull=wanted.pull,
+        network_mode=wanted.network or None,
+        labels=labels,
+        rm=True,
+        forcerm=True,
+        decode=True,
+    )
+    for line in lines:
+        if wrong := line.get("error"):
+            raise buildkit.Failed(wrong)
+        for text in str(line.get("stream", "")).splitlines():
+            if text.strip():
+                tell(text)
 
 
 def _exists(daemon: Daemon, name: str) -> bool:

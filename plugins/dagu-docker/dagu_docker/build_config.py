@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -11,6 +11,7 @@ from dagu_core import Config
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_SECRET_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def seconds(text: str) -> float:
@@ -36,8 +37,23 @@ class BuildField(Config):
         description="Build when something changed, every time, or only when there is no image of this name.",
     )
     no_cache: bool = Field(False, description="Build every layer anew.")
+    cache_from: list[str] = Field([], description="Images whose layers may be taken over.")
+    inline_cache: bool = Field(
+        False, description="Write into the image what `cacheFrom` elsewhere needs to take its layers over."
+    )
     pull: bool = Field(False, description="Look for a newer base image.")
+    network: str = Field("", description="The network of RUN lines: `none`, `host` or a network's name.")
     timeout: str = Field("", description="How long it may take, `20m`; no limit when empty.")
+    builder: Literal["classic", "buildkit"] = Field(
+        "classic", description="Who builds: every Docker engine, or BuildKit through the `docker` command."
+    )
+    build_secrets: dict[str, Any] = Field(
+        {},
+        repr=False,
+        description="Values by id for `RUN --mount=type=secret,id=ID`; they are in no layer. BuildKit only.",
+    )
+
+    spellings: ClassVar[dict[str, str]] = {"secrets": "build_secrets"}
 
     @model_validator(mode="before")
     @classmethod
@@ -51,3 +67,18 @@ class BuildField(Config):
         if value and not (reading and "$" in value):
             seconds(value)
         return value
+
+    @field_validator("build_secrets")
+    @classmethod
+    def _have_names(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not _SECRET_ID.fullmatch(name):
+                raise ValueError(f"{name!r} is no id of a secret: use letters, digits, `_`, `.` and `-`")
+        return value
+
+    @model_validator(mode="after")
+    def _builder_can(self) -> BuildField:
+        given = [field for field in ("build_secrets", "inline_cache") if getattr(self, field)]
+        if given and self.builder == "classic":
+            raise ValueError(f"'{type(self).model_fields[given[0]].alias}' needs 'builder: buildkit'")
+        return self

@@ -40,12 +40,14 @@ class Context:
         if name.startswith((".." + os.sep, os.sep)):
             raise Trouble(f"build.dockerfile: {build.dockerfile} is outside of the context")
         ignored = root / ".dockerignore"
+        if build.builder == "buildkit" and (own := root / f"{name}.dockerignore").is_file():
+            ignored = own
         try:
             patterns = _patterns(ignored.read_text("utf-8")) if ignored.is_file() else []
             paths = sorted(exclude_paths(str(root), [*patterns, "!.dockerignore"], dockerfile=name))
             size = sum((root / path).lstat().st_size for path in paths if not (root / path).is_dir())
         except OSError as error:
-            raise Trouble(f"build.context: {error.filename}: {error.strerror}") from None
+            raise _unreadable(error) from None
         if size > build.max_context:
             raise Trouble(
                 f"build.context: {root} has {size} bytes, more than docker.maxContext ({build.max_context}); "
@@ -57,21 +59,24 @@ class Context:
         """What tells this image from any other: paths, modes, contents, and how it is built."""
         build = self.build
         told = hashlib.sha256()
-        for word in (build.inline, self.dockerfile, build.target, platform, *sorted(_flat(build.args))):
+        words = (build.builder, build.inline, self.dockerfile, build.target, platform)
+        for word in (*words, *sorted(_flat(build.args))):
             told.update(word.encode("utf-8", "surrogateescape") + b"\0")
-        for path in self.paths:
-            full = os.path.join(build.context, path)
-            mode = os.lstat(full).st_mode
-            told.update(f"{path}\0{mode:o}\0".encode("utf-8", "surrogateescape"))
-            if stat.S_ISLNK(mode):
-                told.update(os.readlink(full).encode("utf-8", "surrogateescape"))
-            elif stat.S_ISREG(mode):
-                with open(full, "rb") as file:
-                    told.update(hashlib.file_digest(file, "sha256").digest())
+        try:
+            for path in self.paths:
+                told.update(_told(os.path.join(build.context, path), path))
+        except OSError as error:
+            raise _unreadable(error) from None
         return told.hexdigest()[:16]
 
     def pack(self, target: IO[bytes]) -> None:
-        """Write the context as a tar archive."""
+        """Write the context as a tar archive. Raises Trouble when it cannot be read any more."""
+        try:
+            self._pack(target)
+        except OSError as error:
+            raise _unreadable(error) from None
+
+    def _pack(self, target: IO[bytes]) -> None:
         with tarfile.open(mode="w", fileobj=target) as archive:
             for path in self.paths:
                 entry = archive.gettarinfo(os.path.join(self.build.context, path), arcname=path)
@@ -90,6 +95,22 @@ class Context:
                 entry = tarfile.TarInfo(_INLINE)
                 entry.size = len(text)
                 archive.addfile(entry, io.BytesIO(text))
+
+
+def _told(full: str, path: str) -> bytes:
+    mode = os.lstat(full).st_mode
+    told = f"{path}\0{mode:o}\0".encode("utf-8", "surrogateescape")
+    if stat.S_ISLNK(mode):
+        told += os.readlink(full).encode("utf-8", "surrogateescape")
+    elif stat.S_ISREG(mode):
+        with open(full, "rb") as file:
+            told += hashlib.file_digest(file, "sha256").digest()
+    return told
+
+
+def _unreadable(error: OSError) -> Trouble:
+    where = f"{error.filename}: " if error.filename else ""
+    return Trouble(f"build.context: {where}{error.strerror or error}")
 
 
 def _patterns(text: str) -> list[str]:

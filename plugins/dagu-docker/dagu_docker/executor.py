@@ -35,7 +35,7 @@ class DockerExecutor(Executor[DockerConfig]):
         request = f"{order.folder}/request.json"
         write_request(order, request)
         try:
-            await attempt.spawn(argv_of("run", request), env=environment(order, attempt.env))
+            await attempt.spawn(argv_of("run", order, request), env=environment(order, attempt.env))
         except asyncio.CancelledError:
             await tidied(attempt, order)
             raise

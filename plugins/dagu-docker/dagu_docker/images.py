@@ -6,7 +6,6 @@ from typing import Any
 
 from docker import auth, errors
 
-from dagu_docker.build import build
 from dagu_docker.daemon import Daemon, Trouble, explanation, is_status
 from dagu_docker.order import Order
 from dagu_docker.output import Output
@@ -15,6 +14,8 @@ from dagu_docker.output import Output
 def provide(daemon: Daemon, order: Order, output: Output) -> str:
     """The reference of the image to run."""
     if order.build is not None:
+        from dagu_docker.build import build
+
         return build(daemon, order.build, order, output)
     image = order.image
     if order.pull == "always" or (order.pull == "missing" and not _is_there(daemon, order)):

@@ -4,46 +4,63 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dagu_core import Plan, Problem
 
 _NAME = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
+_HINT = "pass it with `buildSecrets` and `builder: buildkit`, or to the container with `env`"
 
 
 def problems(plan: Plan) -> list[Problem]:
     """Secrets that would end up in an image, and build contexts that are not there."""
-    secrets = {secret.name for secret in plan.secrets}
     found = []
-    for where, build in _builds(plan):
-        args = build.get("args")
-        for name, value in (args if isinstance(args, Mapping) else {}).items():
-            for secret in sorted(secrets & set(_NAME.findall(str(value)))):
-                message = (
-                    f"{where}build.args.{name}: the secret {secret} would be readable in the image's history"
-                )
-                hint = "pass it to the container with `env`, not to the build"
-                found.append(Problem(message, code="D151", hint=hint))
+    for where, build, env in _builds(plan):
+        secrets = _secret_names(plan, env)
+        for key, text in _readable(build):
+            for secret in sorted({secrets[name] for name in _NAME.findall(text) if name in secrets}):
+                message = f"{where}build.{key}: the secret {secret} would be readable in the image's history"
+                found.append(Problem(message, code="D151", hint=_HINT))
         context = str(build.get("context", "."))
         if plan.source.path and not plan.working_dir and "$" not in context:
             folder = os.path.normpath(Path(plan.source.path).parent / Path(context).expanduser())
             if not os.path.isdir(folder):
                 message = f"{where}build.context: there is no folder {folder}"
-                found.append(Problem(message, code="D014", severity="warning"))
+                found.append(Problem(message, code="D152", severity="warning"))
     return found
 
 
-def _builds(plan: Plan) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    holders: list[tuple[str, Any]] = [("container.", plan.fields.get("container"))]
+def _builds(plan: Plan) -> Iterator[tuple[str, Mapping[str, Any], Iterable[Any]]]:
+    """(where, what stands under `build`, the variables of the step)."""
+    holders: list[tuple[str, Any, Iterable[Any]]] = [("container.", plan.fields.get("container"), ())]
     for node in plan.nodes:
-        holders.append((f"step {node.name}: container.", node.extras.get("container")))
+        holders.append((f"step {node.name}: container.", node.extras.get("container"), node.env))
         if node.executor in ("docker", "container"):
-            holders.append((f"step {node.name}: config.", node.config))
-    for where, holder in holders:
+            holders.append((f"step {node.name}: config.", node.config, node.env))
+    for where, holder, env in holders:
         build = holder.get("build") if isinstance(holder, Mapping) else None
         if isinstance(build, str):
-            yield where, {"context": build}
+            yield where, {"context": build}, env
         elif isinstance(build, Mapping):
-            yield where, build
+            yield where, build, env
+
+
+def _secret_names(plan: Plan, env: Iterable[Any]) -> dict[str, str]:
+    """The secret behind each name that stands for one, also through variables made of it."""
+    found = {secret.name: secret.name for secret in plan.secrets}
+    for entry in (*plan.env, *env):
+        for name in _NAME.findall(str(entry.value)):
+            if name in found:
+                found.setdefault(entry.name, found[name])
+    return found
+
+
+def _readable(build: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(key, text) of everything that can be read in an image or by its name."""
+    for key, value in build.items():
+        if isinstance(value, Mapping) and key != "buildSecrets":
+            yield from ((f"{key}.{name}", str(each)) for name, each in value.items())
+        elif isinstance(value, str):
+            yield key, value

@@ -16,7 +16,8 @@ Target = Literal["fresh", "kept", "shared", "existing", "either"]
 
 @dataclass(frozen=True)
 class Build:
-    """How to build an image; `context` is absolute, `timeout` in seconds (0 = none)."""
+    """How to build an image; `context` is absolute, `timeout` in seconds (0 = none), `secrets` are
+    values by id."""
 
     context: str
     dockerfile: str
@@ -26,8 +27,13 @@ class Build:
     tags: list[str]
     policy: str
     no_cache: bool
+    cache_from: list[str]
+    inline_cache: bool
     pull: bool
+    network: str
     timeout: float
+    builder: str
+    secrets: dict[str, str]
     repository: str
     max_context: int
     labels: dict[str, str]

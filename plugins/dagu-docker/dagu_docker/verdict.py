@@ -7,8 +7,10 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dagu_core import Outcome
+if TYPE_CHECKING:
+    from dagu_core import Outcome
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Verdict:
 
     def outcome(self) -> Outcome:
         """For the engine."""
+        from dagu_core import Outcome
+
         return Outcome(
             exit_code=self.exit_code,
             ended=self.ended,  # type: ignore[arg-type]

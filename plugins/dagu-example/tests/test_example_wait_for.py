@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import threading
 from pathlib import Path
@@ -81,17 +80,6 @@ def test_it_goes_on_waiting_after_its_engine_was_killed(tmp_path: Path) -> None:
         view = engine.recover()
     (found,) = view.steps
     assert (found.status.label, found.attempts) == ("succeeded", 1)
-
-
-def test_the_readme_is_valid() -> None:
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", (PACKAGE / "README.md").read_text(), re.M | re.S)
-    assert blocks
-    from dagu_core.contracts.host import PluginHost
-    from dagu_core.model.spec.read import read_definition
-
-    words = PluginHost.load(discover=False, plugins=[plugin]).catalog.vocabulary
-    for block in blocks:
-        assert read_definition(block, path="example.yaml", vocabulary=words).warnings == ()
 
 
 def test_an_author_writes_less_than_sixty_lines() -> None:

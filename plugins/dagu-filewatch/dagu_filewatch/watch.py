@@ -7,9 +7,10 @@ import math
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from dagu_core import Fire, SystemClock, TriggerScope
 from dagu_filewatch import inotify, telling

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +10,23 @@ from pydantic import ValidationError
 
 import dagu_filewatch.plugin
 from dagu_core.contracts.host import PluginHost
+from dagu_core.model.plan.plan import Plan
 from dagu_core.model.spec.read import read_definition
+from dagu_core.testing.page_contract import PageContract
 from dagu_filewatch.config import FileConfig
 from dagu_filewatch.patterns import Selection
 
 _ROOT = Path(__file__).parents[3]
-_PAGES = (_ROOT / "docs/plugins/filewatch.md", _ROOT / "plugins/dagu-filewatch/README.md")
-_BLOCKS = [
-    pytest.param(block, id=f"{page.name}-{number}")
-    for page in _PAGES
-    for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
-]
 
 
-@pytest.mark.parametrize("block", _BLOCKS)
-def test_an_example_is_valid(block: str) -> None:
-    host = PluginHost.load(discover=False, plugins=[dagu_filewatch.plugin])
-    definition = read_definition(block, path="example.yaml", vocabulary=host.catalog.vocabulary)
-    (plan,) = definition.plans
-    (entry,) = plan.schedule.triggers
-    FileConfig.model_validate(dict(entry.config))
+class TestPages(PageContract):
+    pages = (_ROOT / "docs/plugins/filewatch.md", _ROOT / "plugins/dagu-filewatch/README.md")
+    plugins = (dagu_filewatch.plugin,)
+    models = (FileConfig,)
 
-
-def test_every_key_is_on_the_page() -> None:
-    page = _PAGES[0].read_text("utf-8")
-    assert [f.alias for f in FileConfig.model_fields.values() if f"| `{f.alias}`" not in page] == []
+    def check(self, plan: Plan) -> None:
+        (entry,) = plan.schedule.triggers
+        FileConfig.model_validate(dict(entry.config))
 
 
 @pytest.mark.parametrize(

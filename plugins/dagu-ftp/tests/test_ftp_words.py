@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,17 +10,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dagu_core.app.app import App
-from dagu_core.base.settings import Settings
+from dagu_core.contracts.host import PluginHost
+from dagu_core.model.spec.read import read_definition
+from dagu_core.testing.page_contract import PageContract
 from dagu_ftp import plugin
 from dagu_ftp.config import FtpConfig, FtpsConfig, SftpConfig
-from dagu_ftp.lint import findings
 from dagu_ftp.listing import fact_entry, line_entry, moment, stamp
 from dagu_ftp.progress import Progress, size_shown
 from dagu_ftp.tree import Entry, flaw_of, folder_of, joined, name_of
 
 NOW = 1_700_000_000.0  # 14 November 2023
-DOCS = Path(__file__).resolve().parents[3] / "docs/plugins/ftp.md"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
@@ -179,46 +176,24 @@ def test_steps_that_make_no_sense_reach_no_server(do: Any, command: Any, config:
     assert (done.status, done.code) == ("failed", 1) and expected in done.error
 
 
-def test_findings(check: Any) -> None:
+def test_findings() -> None:
     text = """steps:
   - {name: a, type: ftps, command: upload, config: {host: h, source: a, tls_verify: false}}
   - {name: b, type: sftp, command: "${WHAT}", config: {host: h, source: a, strictHostKey: false}}
   - {name: c, type: ftp, command: uplaod, config: {host: h, source: a, tlsVerify: true}}
   - {name: d, command: whatever}
 """
-    assert [(each.code, each.place.line) for each in findings(check(text).plans[0])] == [
+    host = PluginHost.load(discover=False, plugins=[plugin])
+    (plan,) = read_definition(text, path="f.yaml", vocabulary=host.catalog.vocabulary).plans
+    assert [(each.code, each.place.line) for each in host.lint(plan)] == [
         ("D331", 2),
         ("D331", 3),
         ("D332", 4),
     ]
 
 
-def test_every_key_is_on_the_page() -> None:
-    text = DOCS.read_text("utf-8")
-    for model in (FtpConfig, FtpsConfig, SftpConfig):
-        for field in model.model_fields.values():
-            assert f"`{field.alias}`" in text, field.alias
-
-
-@pytest.fixture
-def check(tmp_path: Path) -> Any:
-    """Reads a definition with our step types, and those of dagu-ssh when they are there."""
-    plugins = [plugin, *([import_module("dagu_ssh.plugin")] if find_spec("dagu_ssh") else [])]
-
-    def go(text: str) -> Any:
-        async def work() -> Any:
-            settings = Settings.load(environ={**os.environ, "DAGU_HOME": str(tmp_path)})
-            async with App.open(settings, plugins=plugins, discover=False) as app:
-                return app.dags.check(text)
-
-        return asyncio.run(work())
-
-    return go
-
-
-def test_examples_of_the_page_are_valid(check: Any) -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
-    assert len(blocks) >= 6
-    for block in blocks:
-        if "ssh:\n" not in block or find_spec("dagu_ssh"):
-            assert findings(check(block).plans[0]) == []
+@pytest.mark.skipif(not find_spec("dagu_ssh"), reason="examples that use `ssh` need dagu-ssh")
+class TestPages(PageContract):
+    pages = (ROOT / "docs/plugins/ftp.md", ROOT / "plugins/dagu-ftp/README.md")
+    plugins = (plugin, *([import_module("dagu_ssh.plugin")] if find_spec("dagu_ssh") else []))
+    models = (FtpConfig, FtpsConfig, SftpConfig)

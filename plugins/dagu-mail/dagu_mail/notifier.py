@@ -7,8 +7,9 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from dagu_core import (
     AttemptEnded,

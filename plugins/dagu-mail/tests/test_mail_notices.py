@@ -6,10 +6,10 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dagu_core import Notice, RunEnded, RunStatus, StepStatus, StoredRun
 from dagu_core.model.run.events import RunRecovered, StopRequested

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
-import pytest
-
+from dagu_core.testing.page_contract import PageContract
+from dagu_mail import plugin
 from dagu_mail.config import MailConfig, MailOnConfig, NoticeConfig, SmtpConfig
 
-ROOT = Path(__file__).parents[3]
-PAGE = ROOT / "docs" / "plugins" / "mail.md"
-README = ROOT / "plugins" / "dagu-mail" / "README.md"
-BLOCKS = [
-    (path.name, block)
-    for path in (PAGE, README)
-    for block in re.findall(r"^```yaml\n(.*?)^```$", path.read_text("utf-8"), re.M | re.S)
-]
+_ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize(("page", "block"), BLOCKS, ids=[f"{page}-{n}" for n, (page, _) in enumerate(BLOCKS)])
-def test_examples_are_valid_and_without_warnings(home: Any, page: str, block: str) -> None:
-    assert home.warnings(block) == []
+class TestPages(PageContract):
+    pages = (_ROOT / "docs/plugins/mail.md", _ROOT / "plugins/dagu-mail/README.md")
+    plugins = (plugin,)
+    models = (MailConfig, NoticeConfig, SmtpConfig)
 
-
-def test_there_are_examples() -> None:
-    assert {page for page, _ in BLOCKS} == {"mail.md", "README.md"}
-
-
-@pytest.mark.parametrize("model", [MailConfig, MailOnConfig, NoticeConfig, SmtpConfig])
-def test_the_page_has_every_key(model: Any) -> None:
-    text = PAGE.read_text("utf-8")
-    keys = [field.alias or name for name, field in model.model_fields.items()]
-    assert [key for key in keys if f"`{key}`" not in text and f"`mailOn.{key}`" not in text] == []
+    def test_the_page_has_every_event(self) -> None:
+        text = self.pages[0].read_text("utf-8")
+        assert [key for key in MailOnConfig.model_fields if f"`mailOn.{key}`" not in text] == []

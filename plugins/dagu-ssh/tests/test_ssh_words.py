@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from dagu_core.testing.harness import run_step
+from dagu_core.testing.page_contract import PageContract
 from dagu_ssh import plugin
 from dagu_ssh.config import SshConfig, SshSettings
 
-PAGE = Path(__file__).parents[3] / "docs" / "plugins" / "ssh.md"
+ROOT = Path(__file__).parents[3]
 READING = {"phase": "read"}
 
 
@@ -78,23 +78,10 @@ def test_hosts_are_checked_unless_somebody_says_no() -> None:
     assert SshConfig().strict_host_key is SshSettings().strict_host_key is True
 
 
-def blocks() -> list[str]:
-    return re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-
-
-@pytest.mark.parametrize("number", range(len(blocks())))
-def test_examples_of_the_page_are_valid(number: int) -> None:
-    from dagu_core.contracts.host import PluginHost
-    from dagu_core.model.spec.read import read_definition
-
-    words = PluginHost.load(discover=False, plugins=[plugin]).catalog.vocabulary
-    read_definition(blocks()[number], path="ssh.md", vocabulary=words)
-
-
-def test_the_page_names_every_key() -> None:
-    page = PAGE.read_text("utf-8")
-    fields = SshConfig.model_fields.items()
-    assert [name for name, field in fields if f"`{field.alias or name}`" not in page] == []
+class TestPages(PageContract):
+    pages = (ROOT / "docs/plugins/ssh.md", ROOT / "plugins/dagu-ssh/README.md")
+    plugins = (plugin,)
+    models = (SshConfig,)
 
 
 def test_a_typo_in_the_dags_ssh_is_found_with_its_place() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import islice
 
 import pytest
+from msgspec.structs import replace
 
 from dagu_core import Invalid, NotFound, PluginError
 from dagu_core.model.plan.schedule import NO_SCHEDULE, Schedule, ScheduleEntry

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from dagu_core.app import decisions, retention
 from dagu_core.app.app import App
@@ -228,9 +229,9 @@ def test_runs_of_a_backfill_stay_until_all_of_it_is_over(lab: Lab) -> None:
         assert [one[9:17] for one in await left(app)] == ["0badcafe"] * 4
         await app.store.commit(Change(replace(last, status=RunStatus.SUCCEEDED, finished_at=lab.clock.now())))
         going = Backfill("0badcafe", "flow", "", "paused", 1.0, 1.0, 2.0, "asc", "missing", 1, 9)
-        await app.store.put(NAMESPACE, going.id, asdict(going))
+        await app.store.put(NAMESPACE, going.id, to_builtins(going))
         assert await Housekeeping("e").pass_once(app) == 0
-        await app.store.put(NAMESPACE, going.id, asdict(replace(going, state="done")))
+        await app.store.put(NAMESPACE, going.id, to_builtins(replace(going, state="done")))
         assert await Housekeeping("e").pass_once(app) == 3
 
     lab.use(work)

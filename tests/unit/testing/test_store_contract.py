@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dagu_core.base.errors import AlreadyExists, Invalid, NotFound
 from dagu_core.builtins.memory_store import MemoryStore
