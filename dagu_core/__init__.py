@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dagu_core.contracts.blocking import BlockingAttempt, BlockingExecutor
     from dagu_core.contracts.command import Command
     from dagu_core.contracts.executor import Attempt, Capability, Executor, Expansion, RunClosing, Writer
+    from dagu_core.contracts.foreign import ForeignPlugin
     from dagu_core.contracts.guard import Guard
     from dagu_core.contracts.hookspecs import API_VERSION, hookimpl
     from dagu_core.contracts.notifier import Notice, Notifier
@@ -72,6 +73,7 @@ _HOMES = {
     "contracts.blocking": "BlockingAttempt BlockingExecutor",
     "contracts.command": "Command",
     "contracts.executor": "Attempt Capability Executor Expansion RunClosing Writer",
+    "contracts.foreign": "ForeignPlugin",
     "contracts.guard": "Guard",
     "contracts.hookspecs": "API_VERSION hookimpl",
     "contracts.notifier": "Notice Notifier",
@@ -112,6 +114,7 @@ __all__ = [
     "Executor",
     "Expansion",
     "Fire",
+    "ForeignPlugin",
     "Guard",
     "Invalid",
     "InvalidDefinition",

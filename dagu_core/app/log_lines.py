@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dagu_core.base.clock import rfc3339, utc
@@ -53,8 +54,10 @@ def log_line(event: Event, view: RunView, format: str = "text") -> str:
     ref = view.summary.ref
     who = {"name": ref.dag, "run-id": ref.run_id, "attempt-id": view.summary.attempt_id, "dag": ref.dag}
     return "\n".join(
-        write({"time": milliseconds(event.at), "level": level, "msg": message} | who | facts)
-        for level, message, facts in _lines(event, view)
+        [
+            write({"time": milliseconds(event.at), "level": level, "msg": message} | who | facts)
+            for level, message, facts in _lines(event, view)
+        ]
     )
 
 
@@ -127,7 +130,16 @@ def _run_ended(status: RunStatus, view: RunView) -> Iterator[Line]:
 
 def milliseconds(seconds: float) -> str:
     """RFC 3339 with milliseconds in the local zone."""
-    return utc(seconds).astimezone().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole, part = divmod(int(seconds * 1000), 1000)
+    start, zone = _second(whole)
+    return f"{start}.{part:03d}{zone}"
+
+
+@lru_cache(maxsize=4)
+def _second(whole: int) -> tuple[str, str]:
+    """What stands before and after the fraction; events come many a second."""
+    text = utc(whole).astimezone().isoformat(timespec="seconds").replace("+00:00", "Z")
+    return text[:19], text[19:]
 
 
 def _json(facts: Mapping[str, Any]) -> str:
@@ -135,9 +147,10 @@ def _json(facts: Mapping[str, Any]) -> str:
 
 
 def _text(facts: Mapping[str, Any]) -> str:
-    return " ".join(f"{key}={_quoted(str(value))}" for key, value in facts.items())
+    return " ".join([f"{key}={_quoted(str(value))}" for key, value in facts.items()])
 
 
+@lru_cache(maxsize=1024)
 def _quoted(value: str) -> str:
     if _PLAIN.fullmatch(value):
         return value

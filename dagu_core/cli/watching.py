@@ -29,7 +29,7 @@ def watching(invocation: Invocation) -> Iterator[Watch | None]:
     elif shows_progress():
         from dagu_core.cli.live import live_display
 
-        for warning in invocation.settings.warnings:
+        for warning in (*invocation.settings.warnings, *invocation.host.warnings):
             tell(f"Warning: {warning}")
         with live_display(invocation.clock) as display:
             yield display
@@ -37,7 +37,7 @@ def watching(invocation: Invocation) -> Iterator[Watch | None]:
         from dagu_core.app.log_lines import warning_line
 
         form = invocation.settings.core.log_format
-        for warning in invocation.settings.warnings:
+        for warning in (*invocation.settings.warnings, *invocation.host.warnings):
             tell(warning_line(warning, invocation.clock.now(), form))
         yield log_lines_to_stderr(form)
 

@@ -46,15 +46,16 @@ class WorkerExecutor(Executor[C]):
         with os.fdopen(os.open(request, flags, 0o600), "wb") as file:
             file.write(data.encode("utf-8", "surrogateescape"))
         argv = [sys.executable, "-P", "-E", "-c", _RUN, self.work, str(request)]
-        return self._outcome(attempt, await attempt.spawn(argv))
+        return self.outcome(attempt, await attempt.spawn(argv))
 
     async def reattach(self, attempt: Attempt[C]) -> Outcome:
         code = await attempt.reattach()
         if code is not None:
-            return self._outcome(attempt, code)
+            return self.outcome(attempt, code)
         if attempt.never_started:
             return await self.run(attempt)
         return Outcome(exit_code=None, ended="lost", message="lost: machine or all processes ended")
 
-    def _outcome(self, attempt: Attempt[C], code: int) -> Outcome:
+    def outcome(self, attempt: Attempt[C], code: int) -> Outcome:
+        """What the exit code stands for."""
         return Outcome() if code == 0 else Outcome(exit_code=code, message=self.explain(attempt, code))

@@ -24,7 +24,11 @@ async def finish(
 ) -> Outcome:
     """Add what is read from the outside: captured output (`limit` bytes at most), matches, the
     repeat condition."""
-    if node.output is not None and outcome.ended in ("exited", "timeout"):
+    if node.output is None:
+        outcome = replace(outcome, output=None)
+    elif outcome.output is not None:
+        outcome = _given(context, outcome, limit)
+    elif outcome.ended in ("exited", "timeout"):
         path, offset = (streams.capture, 0) if streams.capture else (streams.stdout, streams.offset)
         try:
             text, warnings = captured(path, offset, limit)
@@ -59,3 +63,16 @@ async def finish(
         warnings=tuple(map(context.mask, outcome.warnings)),
         details=context.mask_data(outcome.details),
     )
+
+
+def _given(context: RunContext, outcome: Outcome, limit: int) -> Outcome:
+    """The outcome of an executor that gives the captured value itself."""
+    data = (outcome.output or "").encode("utf-8", "replace")
+    if len(data) > limit:
+        error = OutputTooLarge(f"output exceeded maximum size limit of {limit} bytes")
+        return replace(
+            outcome, exit_code=outcome.exit_code or 1, ended="error", message=str(error), output=None
+        )
+    if context.masker is not None:
+        data = context.masker.tokenize(data)
+    return replace(outcome, output=data.decode("utf-8", "replace"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -27,7 +28,7 @@ async def real_config(
     """
     if not data and not model.model_fields:
         # Most steps: there is nothing to judge, and so no validator to build for it.
-        return model.model_construct()
+        return _empty(model)
     try:
         real = await expand_data(data, scope, substitution) if data else data
         return model.model_validate({} if real is None else real, strict=False)
@@ -36,6 +37,11 @@ async def real_config(
         raise Invalid("; ".join(f"{_path(where, item['loc'])}: {item['msg']}" for item in found)) from None
     except Invalid as error:
         raise Invalid(f"{where}: {error}", hint=error.hint) from None
+
+
+@cache
+def _empty(model: type[Config]) -> Config:
+    return model.model_construct()
 
 
 async def dag_fields(

@@ -18,15 +18,18 @@ from dagu_core.schedule.exclusions import Exclusions
 from dagu_core.schedule.lanes import Lane
 
 
-class Candidate(Struct, frozen=True):
+class Candidate(Struct, frozen=True, order=True):
     """An instant of an entry (`source`) and what became of it: `target` is when it is due now.
 
+    `rank` and `index` are those of the lane: candidates have the order in which they are done.
     `clear`: nothing held it back or moved it, so nothing is moved over it either.
     """
 
-    lane: Lane
-    source: float
     target: float
+    rank: int
+    index: int
+    source: float
+    lane: Lane
     skipped: str = ""
     note: str = ""
     clear: bool = False
@@ -80,9 +83,13 @@ class Judge:
         """Whether a filter may move an instant to another day."""
         return self._shifts
 
+    def walking(self) -> Judge:
+        """The same judge for one walk through time."""
+        return Judge(self._exclusions.walking(), self._defers, self._filters, self._scope)
+
     def covers(self, action: str) -> bool:
         """Whether instants of the action are judged at all."""
-        return action == "start" or (action == "restart" and bool(self._exclusions))
+        return (action != "stop" and bool(self._exclusions)) or (action == "start" and bool(self._filters))
 
     def window_start(self, at: float) -> float:
         """Where to begin so that everything that is deferred behind `at` is met."""
@@ -90,7 +97,7 @@ class Judge:
 
     def judge(self, lane: Lane, tick: Tick) -> tuple[Candidate, float | None]:
         """What becomes of an instant; the second value is the end of the window it was deferred to."""
-        candidate = Candidate(lane, tick.at, tick.at, "", tick.note, clear=True)
+        candidate = Candidate(tick.at, lane.rank, lane.index, tick.at, lane, "", tick.note, True)
         deferred = None
         if (window := self._exclusions.window_at(tick.at)) is not None:
             end = self._exclusions.end_of(tick.at) if self._defers else None

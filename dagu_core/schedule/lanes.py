@@ -37,9 +37,11 @@ class Clockwork(Struct, frozen=True):
 
 
 class Lane(Struct, frozen=True):
-    """An entry and its clockwork; `index` is its place in the file."""
+    """An entry and its clockwork; `index` is its place in the file, `rank` that of its action among
+    those of one instant."""
 
     index: int
+    rank: int
     entry: ScheduleEntry
     work: Clockwork
 

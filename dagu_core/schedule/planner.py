@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from hashlib import sha256
+from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,8 @@ class Planner:
         def lane(index: int, entry: ScheduleEntry) -> Lane:
             its_zone = zone_named(entry.timezone) if entry.timezone else own_zone
             its_scope = replace(scope, zone=its_zone, anchor=seen.get(entry.fingerprint, 0.0))
-            return Lane(index, entry, clockwork(catalog, entry.kind, entry.config, entry.text, its_scope))
+            work = clockwork(catalog, entry.kind, entry.config, entry.text, its_scope)
+            return Lane(index, ACTIONS.index(entry.action), entry, work)
 
         def excluding(each: Exclusion) -> Clockwork:
             return clockwork(catalog, each.kind, each.config, each.text, scope)
@@ -77,7 +79,8 @@ class Planner:
         self._first = _midnight(schedule.start_date, own_zone, -math.inf)
         self._end = _midnight(schedule.end_date, own_zone, math.inf, days=1)
         self._jitter = max((entry.jitter for entry in schedule.entries), default=0.0)
-        self._name = name
+        #: what spreads the jitter of each entry, but for the instant
+        self._spread = [sha256(f"{name}\0{entry.fingerprint}\0".encode()) for entry in schedule.entries]
 
     @classmethod
     def of(
@@ -141,65 +144,46 @@ class Planner:
 
     def _merged(self, after: float, until: float) -> Iterator[Slot]:
         begin = self._begin(after)
-        lanes = (self._candidates(lane, begin) for lane in self._lanes)
-        groups: dict[tuple[float, int], list[Candidate]] = {}
-        due: list[tuple[float, int]] = []
-        ready: list[tuple[float, int, Slot]] = []
-        cleared = -math.inf
-        for candidate in heapq.merge(*lanes, key=attrgetter("source")):
-            cleared = max(cleared, candidate.source if candidate.clear else -math.inf)
-            sure = candidate.source
-            if self._judge.shifts:
-                sure = max(cleared - _MARGIN, candidate.source - _REACH)
-            yield from self._settled(groups, due, ready, sure, after, until)
-            if sure > until:
+        lanes = [self._candidates(lane, begin) for lane in self._lanes]
+        if self._judge.shifts:
+            groups = _settled(heapq.merge(*lanes, key=attrgetter("source")), until)
+        else:
+            # Nothing of a lane comes before what it has named already.
+            in_order = heapq.merge(*lanes) if len(lanes) > 1 else chain.from_iterable(lanes)
+            groups = (list(group) for _, group in groupby(in_order, attrgetter("target", "rank")))
+        slots = map(self._slot, groups)
+        for slot in _by_delay(slots) if self._jitter else slots:
+            if slot.at > until:
                 return
-            key = (candidate.target, ACTIONS.index(candidate.lane.entry.action))
-            if key not in groups:
-                groups[key] = []
-                heapq.heappush(due, key)
-            groups[key].append(candidate)
-        yield from self._settled(groups, due, ready, math.inf, after, until)
-
-    def _settled(
-        self,
-        groups: dict[tuple[float, int], list[Candidate]],
-        due: list[tuple[float, int]],
-        ready: list[tuple[float, int, Slot]],
-        sure: float,
-        after: float,
-        until: float,
-    ) -> Iterator[Slot]:
-        """The slots before `sure`: nothing that is still to come can change them."""
-        while due and due[0][0] < sure:
-            key = heapq.heappop(due)
-            slot = self._slot(key[0], ACTIONS[key[1]], groups.pop(key))
-            heapq.heappush(ready, (slot.at, key[1], slot))
-        while ready and ready[0][0] < sure:
-            at, _, slot = heapq.heappop(ready)
-            if after < at <= until:
+            if slot.at > after:
                 yield slot
 
-    def _slot(self, due: float, action: str, group: list[Candidate]) -> Slot:
-        fires = [each for each in group if not each.skipped] or group
-        fires.sort(key=lambda each: each.lane.index)
-        entries = tuple(dict.fromkeys(each.lane.index for each in fires))
-        by_index = {each.lane.index: each.lane.entry for each in fires}
-        skipped = "; ".join(dict.fromkeys(each.skipped for each in fires if each.skipped))
-        note = "; ".join(dict.fromkeys(each.note for each in fires if each.note))
-        first = fires[0].lane.entry
-        at = due if skipped else due + self._delay(first, due)
-        return Slot(due, at, action, tuple(by_index[index] for index in entries), skipped, note)
+    def _slot(self, group: list[Candidate]) -> Slot:
+        first, skipped, note = group[0], group[0].skipped, group[0].note
+        entries: tuple[ScheduleEntry, ...]
+        if len(group) == 1:
+            entries = (first.lane.entry,)
+        else:
+            fires = [each for each in group if not each.skipped] or group
+            first = fires[0]
+            entries = tuple({each.index: each.lane.entry for each in fires}.values())
+            skipped = first.skipped and "; ".join(dict.fromkeys([each.skipped for each in fires]))
+            note = "; ".join(dict.fromkeys([each.note for each in fires if each.note]))
+        due = first.target
+        at = due if skipped or not self._jitter else due + self._delay(first.lane, due)
+        return Slot(due, at, first.lane.entry.action, entries, skipped, note)
 
-    def _delay(self, entry: ScheduleEntry, due: float) -> float:
+    def _delay(self, lane: Lane, due: float) -> float:
         """The same for the same DAG, entry and instant, spread evenly over the jitter."""
-        if not entry.jitter:
+        if not lane.entry.jitter:
             return 0.0
-        digest = sha256(f"{self._name}\0{entry.fingerprint}\0{due}".encode()).digest()
-        return round(entry.jitter * int.from_bytes(digest[:4], "big") / 0xFFFF_FFFF, 3)
+        spread = self._spread[lane.index].copy()
+        spread.update(str(due).encode())
+        return round(lane.entry.jitter * int.from_bytes(spread.digest()[:4], "big") / 0xFFFF_FFFF, 3)
 
     def _candidates(self, lane: Lane, begin: float) -> Iterator[Candidate]:
-        judged = self._judge.covers(lane.entry.action)
+        judged, judge = self._judge.covers(lane.entry.action), self._judge.walking().judge
+        rank, index = lane.rank, lane.index
         asked = max(begin, self._before_first)
         while True:
             deferred = None
@@ -207,9 +191,9 @@ class Planner:
                 if tick.at >= self._end:
                     return
                 if not judged or tick.skipped:
-                    yield Candidate(lane, tick.at, tick.at, tick.skipped, tick.note, clear=True)
+                    yield Candidate(tick.at, rank, index, tick.at, lane, tick.skipped, tick.note, True)
                     continue
-                candidate, deferred = self._judge.judge(lane, tick)
+                candidate, deferred = judge(lane, tick)
                 if candidate.target >= self._end:
                     candidate = candidate.dropped("moved beyond endDate")
                 yield candidate
@@ -251,3 +235,36 @@ def _midnight(day: str, zone: Any, missing: float, days: int = 0) -> float:
         return missing
     midnight = datetime.combine(date.fromisoformat(day) + timedelta(days=days), time(), tzinfo=zone)
     return midnight.timestamp()
+
+
+def _settled(candidates: Iterable[Candidate], until: float) -> Iterator[list[Candidate]]:
+    """Candidates in the order of `source` -> those of each instant and action, in the order of
+    `target`, as soon as nothing that is still to come can change them."""
+    groups: dict[tuple[float, int], list[Candidate]] = {}
+    due: list[tuple[float, int]] = []
+    cleared = -math.inf
+    for candidate in candidates:
+        cleared = max(cleared, candidate.source if candidate.clear else -math.inf)
+        sure = max(cleared - _MARGIN, candidate.source - _REACH)
+        while due and due[0][0] < sure:
+            yield sorted(groups.pop(heapq.heappop(due)))
+        if sure > until:
+            return
+        key = (candidate.target, candidate.rank)
+        if key not in groups:
+            groups[key] = []
+            heapq.heappush(due, key)
+        groups[key].append(candidate)
+    while due:
+        yield sorted(groups.pop(heapq.heappop(due)))
+
+
+def _by_delay(slots: Iterable[Slot]) -> Iterator[Slot]:
+    """Slots in the order of `due` -> the same in the order of `at`, which may be later."""
+    ready: list[tuple[float, int, Slot]] = []
+    for number, slot in enumerate(slots):
+        while ready and ready[0][0] < slot.due:
+            yield heapq.heappop(ready)[2]
+        heapq.heappush(ready, (slot.at, number, slot))
+    while ready:
+        yield heapq.heappop(ready)[2]

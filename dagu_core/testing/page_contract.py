@@ -75,17 +75,18 @@ class PageContract:
 
     def test_an_example_is_valid(self, example: str) -> None:
         definition = self.read(example)
-        assert [each.message for each in definition.warnings] == []
         host = self.host
+        found = [*definition.warnings, *(each for plan in definition.plans for each in host.lint(plan))]
+        told = "\n".join(each.message for each in found if each.code not in self.expected)
+        assert not told, f"{told}\n\n{example}"
         for plan in definition.plans:
-            found = [each for each in host.lint(plan) if each.code not in self.expected]
-            assert [each.message for each in found] == []
             self.check(plan)
 
     def test_every_key_is_on_the_page(self, model: type[BaseModel]) -> None:
         explained = _explained(self.pages[0].read_text("utf-8"))
         keys = [field.alias or name for name, field in model.model_fields.items()]
-        assert [key for key in keys if key not in explained] == []
+        missing = [key for key in keys if key not in explained]
+        assert not missing, f"no table of {self.pages[0].name} explains {', '.join(missing)}"
 
 
 def _explained(text: str) -> set[str]:

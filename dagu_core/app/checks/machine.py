@@ -49,7 +49,7 @@ def zone(settings: Settings) -> list[Finding]:
 
 
 def plugins(host: PluginHost) -> list[Finding]:
-    """Plugins that are installed, but could not be loaded."""
+    """Plugins that are installed, but could not be loaded, and preferences that are void."""
     return [
         Finding(
             "plugins",
@@ -60,6 +60,9 @@ def plugins(host: PluginHost) -> list[Finding]:
         )
         for one in host.reports
         if one.state == "failed"
+    ] + [
+        Finding("plugins", "warning", one, "the settings", "`dagu plugins` lists what is here")
+        for one in host.warnings
     ]
 
 

@@ -8,7 +8,7 @@ import click
 
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import json_option
-from dagu_core.cli.output import as_json, as_table, say
+from dagu_core.cli.output import as_json, as_table, say, tell
 from dagu_core.contracts.report import PluginReport
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def command(invocation: Invocation, /, in_json: bool) -> int:
         say(as_json([shape(report) for report in reports]))
     else:
         say(as_table(HEADINGS, map(row, reports)))
+    for warning in invocation.host.warnings:
+        tell(f"Warning: {warning}")
     return 0
 
 

@@ -16,5 +16,5 @@ def command(invocation: Invocation, /, in_json: bool) -> int:
     """Print the JSON Schema of DAG files, with every word the installed plugins add."""
     from dagu_core.model.spec.schema import dag_schema
 
-    say(as_json(dag_schema(invocation.host.catalog.vocabulary)))
+    say(as_json(dag_schema(invocation.host.complete().vocabulary)))
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -16,7 +16,7 @@ from dagu_core.model.plan.kinds import Kind, resolve_kind
 from dagu_core.model.plan.names import check_ids, name_steps
 from dagu_core.model.plan.plan import ParamsSpec, Plan, PlannedStep, SecretRef, Shell, Source
 from dagu_core.model.plan.policies import HandlerKind, LogOutput
-from dagu_core.model.plan.steps import conditions, is_script, plan_step
+from dagu_core.model.plan.steps import Made, conditions, is_script, plan_step
 from dagu_core.model.plan.timing import whole_schedule
 from dagu_core.model.spec.explain import check_plugin_value
 from dagu_core.model.spec.located import Map, plain
@@ -58,17 +58,17 @@ def build_plan(merged: Merged, reading: Reading, identity: Identity) -> Built:
     fields = _dag_fields(merged, reading)
     handlers = _handler_specs(merged)
     flat = _flat(merged)
-    steps = _steps(flat, merged, fields, frozenset(kind.value for kind, _, _ in handlers))
+    make = _maker(merged, reading)
+    steps = _steps(flat, merged, make, fields, frozenset(kind.value for kind, _, _ in handlers))
     nodes = list(steps)
     own_steps = flat if merged.steps_reading is reading else []
     specs = {node.name: spec for node, (spec, _) in zip(steps, own_steps, strict=False)}
     for handler, written, its_reading in handlers:
-        kind = resolve_kind(written, fields, its_reading)
+        made = make(written, its_reading)
         if its_reading is reading:
             specs[handler.value] = written
-        nodes.append(
-            plan_step(written, kind, its_reading, index=len(nodes), name=handler.value, handler=handler)
-        )
+        kind = resolve_kind(made.spec, fields, made.reading)
+        nodes.append(plan_step(made, kind, index=len(nodes), name=handler.value, handler=handler))
     plan = Plan(
         name=identity.name,
         nodes=tuple(nodes),
@@ -123,19 +123,34 @@ def _flat(merged: Merged) -> list[tuple[StepSpec, int]]:
     return flat
 
 
+def _maker(merged: Merged, reading: Reading) -> Callable[[StepSpec, Reading], Made]:
+    """What makes the steps of the file's own step types."""
+    if not merged.own.step_types and (merged.base is None or not merged.base.step_types):
+        return Made
+    from dagu_core.model.plan.made_steps import Maker
+    from dagu_core.model.plan.step_types import StepTypes
+
+    return Maker(StepTypes(merged, reading)).make
+
+
 def _steps(
-    flat: list[tuple[StepSpec, int]], merged: Merged, fields: Mapping[str, Any], taken: frozenset[str]
+    flat: list[tuple[StepSpec, int]],
+    merged: Merged,
+    make: Callable[[StepSpec, Reading], Made],
+    fields: Mapping[str, Any],
+    taken: frozenset[str],
 ) -> list[PlannedStep]:
     reading = merged.steps_reading
-    kinds = [resolve_kind(spec, fields, reading) for spec, _ in flat]
-    words = [_auto_word(spec, kind) for (spec, _), kind in zip(flat, kinds, strict=True)]
+    made = [make(spec, reading) for spec, _ in flat]
+    kinds = [resolve_kind(one.spec, fields, one.reading) for one in made]
+    words = [one.word or _auto_word(one.spec, kind) for one, kind in zip(made, kinds, strict=True)]
     names = name_steps(flat, words, taken, reading.findings)
     by_id = check_ids(flat, names, reading.findings)
     chain = merged.spec.type.strip() != "graph"
     depends = connect(flat, names, by_id, chain=chain, findings=reading.findings)
     return [
-        plan_step(spec, kinds[index], reading, index=index, name=names[index], depends=depends[index])
-        for index, (spec, _) in enumerate(flat)
+        plan_step(one, kinds[index], index=index, name=names[index], depends=depends[index])
+        for index, one in enumerate(made)
     ]
 
 

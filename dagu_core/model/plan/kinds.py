@@ -15,6 +15,8 @@ from dagu_core.model.spec.suggest import suggestion
 from dagu_core.model.spec.vocabulary import StepType
 
 COMMAND = "command"
+#: Step types of the original that this engine does not have.
+NO_ENGINE = frozenset({"chat", "agent", "llm"})
 
 
 class Kind(Struct, frozen=True):
@@ -65,7 +67,7 @@ def resolve_kind(spec: StepSpec, dag_fields: Collection[str], reading: Reading) 
     config, config_key = _config(spec)
     written = raw.fields.get(key)
     place = raw.value_place(written) if written is not None else raw.place
-    return Kind(word, _registered(word or COMMAND, place, reading), config, config_key, command)
+    return Kind(word, registered(word or COMMAND, place, reading), config, config_key, command)
 
 
 def _config(spec: StepSpec) -> tuple[Any, str]:
@@ -90,7 +92,8 @@ def _action(spec: StepSpec, reading: Reading) -> tuple[str, str]:
     return word, command
 
 
-def _registered(word: str, place: Place, reading: Reading) -> StepType | None:
+def registered(word: str, place: Place, reading: Reading) -> StepType | None:
+    """The step type of a word. None when nobody registered it; then it is told what it may have been."""
     if word == COMMAND and not reading.vocabulary.step_types:
         return None
     found = reading.step_type(word)
@@ -98,12 +101,13 @@ def _registered(word: str, place: Place, reading: Reading) -> StepType | None:
         found = reading.step_type("docker")
     if found is not None:
         return found
-    if word in ("chat", "agent", "llm"):
+    if word in NO_ENGINE:
         message = f"`{word}` is not supported: chat and agent steps are not part of this engine"
         reading.findings.error(message, place, code="D015", length=len(word))
     elif not reading.missing_plugin(word, place):
         types = {**reading.vocabulary.step_types, **reading.vocabulary.more()}
-        hint = suggestion(word, types) or f"known types: {', '.join(sorted(types))}"
+        known = sorted({*types, *reading.own_types})
+        hint = suggestion(word, known) or f"known types: {', '.join(known)}"
         if silent := [name for name in reading.vocabulary.broken if name.startswith("/")]:
             hint += f"; did not load: {', '.join(silent)} (`dagu plugins` tells why)"
         message = f'executor type "{word}" is not registered'

@@ -98,12 +98,27 @@ class Call(Struct, frozen=True):
     queue: str = ""
 
 
+class MadeFrom(Struct, frozen=True):
+    """A step type of the file that a step was made from.
+
+    `inputs` is what the step gave, with defaults, unexpanded; `rules` is the JSON Schema they must
+    still meet once they are expanded (None = all was judged when the file was read), `outputs`
+    that of what the step writes on stdout (None = anything).
+    """
+
+    type: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Any] | None = None
+
+
 class PlannedStep(Struct, frozen=True):
     """One step (or handler) of a plan. Times in seconds; texts unexpanded.
 
     `index` is the position in `Plan.nodes`; `depends` and `Plan.dependents` hold such indexes.
     `executor` is a registered word; `config` what stands under it, as data; `extras` what stands
-    under the step keys of plugins.
+    under the step keys of plugins. `made_from` are the step types of the file it was made from, the
+    one its author wrote first.
     """
 
     index: int
@@ -136,6 +151,7 @@ class PlannedStep(Struct, frozen=True):
     worker_selector: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, Any] = field(default_factory=dict)
     handler: HandlerKind | None = None
+    made_from: tuple[MadeFrom, ...] = ()
 
     @property
     def commands_shown(self) -> tuple[str, ...]:

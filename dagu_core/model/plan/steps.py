@@ -5,9 +5,11 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from msgspec import Struct
+
 from dagu_core.model.plan.kinds import COMMAND, Kind, check_kind
 from dagu_core.model.plan.names import field_place
-from dagu_core.model.plan.plan import Call, OutputSpec, Parallel, PlannedStep, Shell
+from dagu_core.model.plan.plan import Call, MadeFrom, OutputSpec, Parallel, PlannedStep, Shell
 from dagu_core.model.plan.policies import Condition, ContinueOn, HandlerKind, LogOutput, OnCrash
 from dagu_core.model.spec.explain import check_plugin_value
 from dagu_core.model.spec.located import Seq, plain
@@ -20,17 +22,29 @@ MAX_ITEMS = 1000
 _TOLERATES_NOTHING = ContinueOn()
 
 
+class Made(Struct, frozen=True):
+    """What a written step stands for: itself, or what a step type of the file makes of it.
+
+    `reading` takes what is wrong with `spec`; `word` is the step type of the file as written.
+    """
+
+    spec: StepSpec
+    reading: Reading
+    word: str = ""
+    made_from: tuple[MadeFrom, ...] = ()
+
+
 def plan_step(
-    spec: StepSpec,
+    made: Made,
     kind: Kind,
-    reading: Reading,
     *,
     index: int,
     name: str,
     depends: tuple[int, ...] = (),
     handler: HandlerKind | None = None,
 ) -> PlannedStep:
-    """The planned step; what is wrong with it goes into the findings of `reading`."""
+    """The planned step; what is wrong with it goes into the findings of its reading."""
+    spec, reading = made.spec, made.reading
     check_kind(spec, kind, reading)
     _check_fields(spec, kind, reading)
     commands, exec_, script = _work(spec, kind)
@@ -68,6 +82,7 @@ def plan_step(
         worker_selector=spec.worker_selector,
         extras=_extras(spec, reading),
         handler=handler,
+        made_from=made.made_from,
     )
 
 

@@ -40,8 +40,8 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     `exit_code` is None when no process ended (lost, never started). `ended` tells why it ended:
     by itself, by an unmet precondition, by its timeout, by a stop, unknown after a crash, or by an
     error before anything ran. `status` overrides the verdict for executors that know better
-    (a partially succeeded child). `output` is the captured value, secrets replaced by their
-    references; `output_matched` and `repeat_met` answer continueOn.output and the repeat
+    (a partially succeeded child); `retryable` False says that a retry cannot help. `output` is the
+    captured value, secrets replaced by their references (an executor that gives one gives it plain); `output_matched` and `repeat_met` answer continueOn.output and the repeat
     condition. `details` is free for the executor and shown to users.
     """
 
@@ -56,6 +56,7 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     warnings: tuple[str, ...] = ()
     usage: dict[str, float] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    retryable: bool = True
 
     @property
     def succeeded(self) -> bool:

@@ -180,7 +180,7 @@ def _retry_delay(node: PlannedStep, step: StepRun, outcome: Outcome) -> float | 
             return None
         limit = max(node.retry.limit if node.retry else 0, CRASH_RETRIES)
         return 0.0 if step.retry_count < limit else None
-    if node.retry is None or outcome.ended == "timeout":
+    if node.retry is None or outcome.ended == "timeout" or not outcome.retryable:
         return None
     return node.retry.delay_after(step.retry_count, outcome.exit_code)
 

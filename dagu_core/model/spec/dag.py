@@ -144,6 +144,12 @@ def _params(value: Any) -> Any:
     return ParamsSpec(_parsed(params_from_data, value))
 
 
+def _step_types(value: Any, info: ValidationInfo[Reading]) -> Any:
+    from dagu_core.model.spec.step_types import read_step_types
+
+    return read_step_types(value, info)
+
+
 def _parsed(parse: Any, value: Any) -> Any:
     try:
         return parse(plain(value))
@@ -204,6 +210,9 @@ class DagSpec(SpecModel):
             json_schema_input_type=list[str | StepSpec | list[str | StepSpec]] | dict[str, str | StepSpec],
         ),
     ] = Field(default_factory=list, description="What to do.")
+    step_types: Annotated[Any, BeforeValidator(_step_types, json_schema_input_type=dict[str, Any])] = Field(
+        default_factory=dict, description="Step types of your own, by name."
+    )
     preconditions: Conditions = Field(
         default_factory=list, description="What must hold, else the run is aborted."
     )

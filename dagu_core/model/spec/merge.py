@@ -21,7 +21,7 @@ WHOLE = frozenset({"mailon"})
 
 
 class Merged(Struct):
-    """A DAG with its base: `own` is the document alone, `extras` the values of plugin keys.
+    """A DAG with its base: `own` is the document alone, `base` the base alone, `extras` the values of plugin keys.
 
     The readings tell into whose findings a problem belongs.
     """
@@ -32,6 +32,7 @@ class Merged(Struct):
     dotenv: tuple[str, ...]
     steps_reading: Reading
     base_reading: Reading | None = None
+    base: DagSpec | None = None
     handler_readings: dict[str, Reading] = field(default_factory=dict)
 
     def is_set(self, name: str) -> bool:
@@ -43,7 +44,7 @@ def merge(own: DagSpec, reading: Reading, base: DagSpec | None, base_reading: Re
     """The document over the base; without a base the document as it is."""
     if base is None or base_reading is None:
         readings = dict.fromkeys(HandlersSpec.model_fields, reading)
-        return Merged(own, own, own.extras, _dotenv(own, None), reading, None, readings)
+        return Merged(own, own, own.extras, _dotenv(own, None), reading, handler_readings=readings)
     values: dict[str, Any] = {}
     for name in own.model_fields_set | base.model_fields_set:
         values[name] = _merged_field(name, own, base)
@@ -58,6 +59,7 @@ def merge(own: DagSpec, reading: Reading, base: DagSpec | None, base_reading: Re
         dotenv=_dotenv(own, base),
         steps_reading=reading if own.steps else base_reading,
         base_reading=base_reading,
+        base=base,
         handler_readings={
             name: reading if name in own_handlers else base_reading for name in HandlersSpec.model_fields
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, ClassVar, Self, cast
 
 from pydantic import (
@@ -35,6 +36,8 @@ class Reading:
         self.dag_keys = {fold(key): key for key in vocabulary.dag_keys}
         self.step_keys = {fold(key): key for key in vocabulary.step_keys}
         self.owners = {fold(key): package for key, package in vocabulary.owners.items()}
+        #: step types that the text defines itself
+        self.own_types: Collection[str] = ()
 
     def missing_plugin(self, word: str, place: Place) -> bool:
         """Report a word whose plugin is not installed; False when no plugin is known for it."""

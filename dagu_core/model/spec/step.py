@@ -87,6 +87,11 @@ def _command(value: Any) -> Any:
 
 
 def _argv(value: Any) -> Any:
+    if isinstance(value, Map) and value.get("command") is not None and not set(value) - {"command", "args"}:
+        words = value.get("args") or []
+        if not isinstance(words, list):
+            raise refused(f"must be a list of words, not {describe(words)}", "args")
+        value = [value["command"], *words]
     if isinstance(value, list) and not value:
         raise refused("must name a program", code="D004")
     if not isinstance(value, list):
@@ -137,8 +142,11 @@ class StepSpec(SpecModel):
     command: Annotated[
         list[str] | None, BeforeValidator(_command, json_schema_input_type=str | list[str])
     ] = Field(None, description="A command line for the shell, or several that run one after another.")
-    exec: Annotated[list[str] | None, BeforeValidator(_argv, json_schema_input_type=list[str])] = Field(
-        None, description="A program and its arguments, run without a shell."
+    exec: Annotated[
+        list[str] | None, BeforeValidator(_argv, json_schema_input_type=list[str] | dict[str, Any])
+    ] = Field(
+        None,
+        description="A program and its arguments, run without a shell: a list, or `command` and `args`.",
     )
     script: str = Field("", description="A script; a `#!` line chooses its interpreter.")
     shell: ShellWords | None = Field(None, description="The shell of this step; `direct` means none.")

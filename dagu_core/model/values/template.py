@@ -10,6 +10,8 @@ from typing import Any
 from dagu_core.base.errors import Invalid
 from dagu_core.model.values.text import to_text
 
+#: No text becomes longer than a whole file may be.
+MAX_TEXT = 5 * 1024 * 1024
 #: A value that was not given and has no default.
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
 
@@ -45,11 +47,16 @@ def render(text: str, inputs: Any) -> str:
     again.
 
     Between the braces stand values (`.input.path`, `"text"`, `5`) and functions, alone or as a
-    pipeline. Raises Invalid for what cannot be read, and for an input that is not there.
+    pipeline. Raises Invalid for what cannot be read, for an input that is not there, and for a
+    text longer than MAX_TEXT.
     """
     parts: list[str] = []
+    length = 0
     for part in _parts(text):
         parts.append(part if isinstance(part, str) else to_text(_present(*_value(part, inputs))))
+        length += len(parts[-1])
+        if length > MAX_TEXT:
+            raise Invalid(f"the template makes a text of more than {MAX_TEXT} characters")
     return "".join(parts)
 
 

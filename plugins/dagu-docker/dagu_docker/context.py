@@ -78,6 +78,11 @@ class Context:
 
     def _pack(self, target: IO[bytes]) -> None:
         with tarfile.open(mode="w", fileobj=target) as archive:
+            # The command line of Docker looks at the first 512 bytes to tell an archive from a Dockerfile:
+            # they must be a whole entry.
+            folder = tarfile.TarInfo("./")
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(folder)
             for path in self.paths:
                 entry = archive.gettarinfo(os.path.join(self.build.context, path), arcname=path)
                 if entry is None:

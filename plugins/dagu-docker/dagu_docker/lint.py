@@ -23,7 +23,7 @@ def problems(plan: Plan) -> list[Problem]:
             for secret in sorted({secrets[name] for name in _NAME.findall(text) if name in secrets}):
                 message = f"{where}build.{key}: the secret {secret} would be readable in the image's history"
                 found.append(Problem(message, code="D151", hint=_HINT))
-        context = str(build.get("context", "."))
+        context = str(_under(build, "context") or ".")
         if plan.source.path and not plan.working_dir and "$" not in context:
             folder = os.path.normpath(Path(plan.source.path).parent / Path(context).expanduser())
             if not os.path.isdir(folder):
@@ -40,7 +40,7 @@ def _builds(plan: Plan) -> Iterator[tuple[str, Mapping[str, Any], Iterable[Any]]
         if node.executor in ("docker", "container"):
             holders.append((f"step {node.name}: config.", node.config, node.env))
     for where, holder, env in holders:
-        build = holder.get("build") if isinstance(holder, Mapping) else None
+        build = _under(holder, "build")
         if isinstance(build, str):
             yield where, {"context": build}, env
         elif isinstance(build, Mapping):
@@ -60,7 +60,17 @@ def _secret_names(plan: Plan, env: Iterable[Any]) -> dict[str, str]:
 def _readable(build: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(key, text) of everything that can be read in an image or by its name."""
     for key, value in build.items():
-        if isinstance(value, Mapping) and key != "buildSecrets":
+        if isinstance(value, Mapping) and _folded(key) not in ("buildsecrets", "secrets"):
             yield from ((f"{key}.{name}", str(each)) for name, each in value.items())
         elif isinstance(value, str):
             yield key, value
+
+
+def _under(holder: Any, word: str) -> Any:
+    """What stands under a key, however it is spelled."""
+    entries = holder.items() if isinstance(holder, Mapping) else ()
+    return next((value for key, value in entries if _folded(key) == word), None)
+
+
+def _folded(key: Any) -> str:
+    return str(key).replace("_", "").lower()

@@ -28,6 +28,14 @@ from dagu_core.testing.requirements import require
 from dagu_docker import plugin
 
 IMAGE = "box:1"
+DOCKERFILE = """\
+FROM box:1 AS base
+ARG WORD=default
+COPY data.txt /data.txt
+RUN echo "$WORD" > /word
+FROM base AS extra
+RUN echo extra > /extra
+"""
 
 
 class Engine:
@@ -98,6 +106,11 @@ class Engine:
     def names(self) -> list[str]:
         """The names of all containers, running or not."""
         return sorted(each["Names"][0].lstrip("/") for each in self.api.containers(all=True))
+
+    def built(self) -> dict[str, str]:
+        """Name and id of every image that was built for a DAG."""
+        images = self.api.images(filters={"label": "dagu.build"})
+        return {tag: each["Id"] for each in images for tag in each["RepoTags"] or () if tag[0] != "<"}
 
     def run(self, name: str, *command: str, **host: Any) -> str:
         """Start a container of our own beside those under test."""
@@ -297,6 +310,21 @@ def lab(engine: Engine, tmp_path: Path) -> Iterator[Lab]:
         within(5, lambda: not one.processes())
     finally:
         one.close()
+
+
+@pytest.fixture
+def context(lab: Lab, engine: Engine) -> Iterator[Path]:
+    """A folder `img` to build an image from; every image that was built is gone afterwards."""
+    folder = lab.root / "img"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    (folder / "data.txt").write_text("one\n")
+    (folder / ".dockerignore").write_text("*.log\nsecret/*\n!secret/kept\n")
+    (folder / "secret").mkdir()
+    (folder / "secret" / "kept").write_text("")
+    yield folder
+    for image in engine.api.images(filters={"label": "dagu.build"}):
+        engine.api.remove_image(image["Id"], force=True)
 
 
 @pytest.fixture

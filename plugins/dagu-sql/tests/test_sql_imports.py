@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
-Target: TypeAlias = Any  # of conftest
+from .databases import Target
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -13,9 +13,9 @@ import pytest
 from dagu_core.testing.executor_contract import ExecutorContract, Step
 from dagu_sql.executor import MysqlExecutor
 
-Target: TypeAlias = Any  # of conftest
+from .databases import Target
+from .servers import PASSWORD
 
-PASSWORD = "b!tter/swe:et"
 BUSY = "SELECT id FROM information_schema.processlist WHERE info LIKE '%SLEEP(60)%' AND id <> CONNECTION_ID()"
 OURS = "SELECT id FROM information_schema.processlist WHERE db = 'work'"
 

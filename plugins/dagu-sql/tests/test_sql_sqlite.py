@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
 from dagu_core.testing.executor_contract import ExecutorContract, Step
 from dagu_sql.executor import SqlExecutor, SqliteExecutor
 
-Target: TypeAlias = Any  # of conftest
+from .databases import Target
 
 FOREVER = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
 _CHUNK = 1 << 16

@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
-Target: TypeAlias = Any  # of conftest
+from .databases import Target
 
 EVIL = "Robert'); DROP TABLE students; -- \" \\ ` ${HOME} %s :x ?"
 

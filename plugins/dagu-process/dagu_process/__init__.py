@@ -1,0 +1,1 @@
+"""Step types in any language: executables that speak JSON lines."""
