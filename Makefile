@@ -10,7 +10,7 @@ PYTEST ?= -n auto
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs bench compat soak clean
+.PHONY: help setup demo test check docs verify bench compat soak clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ docs: $(READY) ## write the reference pages anew and build the site
 	$(BIN)/python docs/generate.py
 	@if [ -x $(BIN)/zensical ]; then $(BIN)/zensical build --strict; \
 	else echo "No site was built: $(BIN)/pip install zensical"; fi
+
+verify: $(READY) ## at a release: run the suites of plugins whose reports are stale, write them anew
+	DAGU_TEST_REQUIRE=all $(BIN)/dagu plugin verify --all --stale
+	DAGU_TEST_RELEASE=1 $(BIN)/python -m pytest -q tests/house/test_reports.py
 
 bench: $(READY) ## compare with the real Dagu and with ninja
 	$(BIN)/python -m compileall -q dagu_core dagu_server

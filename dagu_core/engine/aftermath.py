@@ -24,7 +24,7 @@ async def finish(
 ) -> Outcome:
     """Add what is read from the outside: captured output (`limit` bytes at most), matches, the
     repeat condition."""
-    if node.output is None:
+    if node.output is None and not node.output_rules:
         outcome = replace(outcome, output=None)
     elif outcome.output is not None:
         outcome = _given(context, outcome, limit)
@@ -35,6 +35,8 @@ async def finish(
             outcome = replace(outcome, output=text, warnings=(*outcome.warnings, *warnings))
         except OutputTooLarge as error:
             outcome = replace(outcome, exit_code=outcome.exit_code or 1, ended="error", message=str(error))
+    if node.output_rules:
+        outcome = await _by_its_rules(context, node, outcome)
     if not outcome.succeeded and outcome.ended == "exited" and outcome.status is None:
         tail = error_tail(streams.stderr, error_offset, context.masker)
         message = outcome.message or f'failed to execute step "{node.name}": exit status {outcome.exit_code}'
@@ -76,3 +78,13 @@ def _given(context: RunContext, outcome: Outcome, limit: int) -> Outcome:
     if context.masker is not None:
         data = context.masker.tokenize(data)
     return replace(outcome, output=data.decode("utf-8", "replace"))
+
+
+async def _by_its_rules(context: RunContext, node: PlannedStep, outcome: Outcome) -> Outcome:
+    """The outcome of a step whose step type says what it writes; what breaks the rules is kept by nobody."""
+    from dagu_core.engine.step_rules import wrong_output
+
+    if outcome.succeeded and outcome.output is not None:
+        if wrong := await wrong_output(node.output_rules, context.restore(outcome.output)):
+            return replace(outcome, exit_code=1, ended="error", message=wrong, output=None)
+    return outcome if node.output is not None else replace(outcome, output=None)

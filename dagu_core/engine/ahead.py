@@ -103,7 +103,7 @@ class Line:
     """The places of one run: of what is at work, and of what follows it."""
 
     #: how many steps are made ready; the engine may fall behind by so many
-    DEPTH = 8
+    DEPTH = 32
     #: seconds the supervisor has to say whether it has begun a step
     PATIENCE = 1.0
 
@@ -141,6 +141,11 @@ class Line:
             before = self.ahead[index] = Place(after=before)
             added.append((index, before))
         return added
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the supervisor has enough to do for a while."""
+        return len(self.ahead) > self.DEPTH // 2
 
     @property
     def overtaken(self) -> bool:

@@ -77,7 +77,7 @@ async def carry_out(
         stdout=Path(logs[0]),
         stderr=Path(logs[1]),
         offset=state.offset,
-        wants_output=node.output is not None,
+        wants_output=node.output is not None or bool(node.output_rules),
         limit=bench.plan.max_output_size,
         log_limit=bench.log_limit,
         masker=bench.context.masker,
@@ -185,6 +185,10 @@ async def _make(
             )
             make_folder(target.parent)
             setattr(streams, "extra_out" if name == "stdout" else "extra_err", str(target))
+    if node.made_from and not again:
+        from dagu_core.engine.step_rules import check_inputs
+
+        await check_inputs(node, values)
     texts = await prepare(node, shell, part.expansion, values, substitution)
     config = await real_config(part.Config, dict(node.config), "config", values.scope, substitution)
     step_fields = {

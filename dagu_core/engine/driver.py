@@ -48,6 +48,9 @@ from dagu_core.model.run.run import Run
 from dagu_core.model.run.verdict import verdict
 from dagu_core.model.values.scope import Scope
 
+#: seconds in which ends of steps are gathered while the supervisor has orders for longer
+GATHERING = 0.01
+
 
 class Driver:
     """Drives one run. `post` is the only way in for anything that happens outside the loop."""
@@ -265,6 +268,9 @@ class Driver:
                         await self._take(await self._inbox.get())
                 except TimeoutError:
                     return
+        if self._line.is_long:
+            # Nothing waits for us: what follows has its orders. Many ends cost hardly more than one.
+            await asyncio.sleep(GATHERING)
         while not self._inbox.empty():
             await self._take(self._inbox.get_nowait())
 

@@ -59,5 +59,5 @@ def test_following_the_guide_a_plugin_is_verified_with_less_than_60_lines_of_one
     listed = dagu(home, "plugin", "which", "wait-for", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "TestWaitFor::test_a_stop_ends_it_within_the_grace" in done.stdout
-    assert (tmp_path / "wait-for.verify.json").exists()
+    assert (folder / "dagu_wait_for" / "verify.json").exists()
     assert "dagu-wait-for 0.1.0" in listed.stdout

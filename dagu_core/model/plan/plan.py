@@ -154,6 +154,11 @@ class PlannedStep(Struct, frozen=True):
     made_from: tuple[MadeFrom, ...] = ()
 
     @property
+    def output_rules(self) -> tuple[MadeFrom, ...]:
+        """The step types that say what the step must write on stdout."""
+        return tuple(use for use in self.made_from if use.outputs is not None) if self.made_from else ()
+
+    @property
     def commands_shown(self) -> tuple[str, ...]:
         """What people see of this step in trees and lists; a script's text is not shown."""
         return (" ".join(self.exec),) if self.exec else self.commands

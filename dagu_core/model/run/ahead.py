@@ -42,7 +42,7 @@ def is_plain(node: PlannedStep) -> bool:
     """Whether a step does nothing but run its commands."""
     if node.executor not in ("command", "shell") or node.handler is not None or node.call is not None:
         return False
-    if node.repeat or node.output or node.preconditions or node.extras or node.detach:
+    if node.repeat or node.output or node.preconditions or node.extras or node.detach or node.made_from:
         return False
     if node.env or node.working_dir or node.stdout or node.stderr or node.shell is not None:
         return False

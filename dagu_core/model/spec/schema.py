@@ -22,6 +22,7 @@ def dag_schema(vocabulary: Vocabulary) -> dict[str, Any]:
     step = definitions["StepSpec"]
     _add_keys(step, vocabulary.step_keys, definitions)
     _add_types(step, vocabulary, definitions)
+    _add_own_types(schema["properties"], definitions)
     _add_clocks(definitions["EntrySpec"], vocabulary, definitions)
     _add_triggers(schema["properties"], vocabulary, definitions)
     for name, definition in (("", schema), *definitions.items()):
@@ -53,6 +54,19 @@ def _add_types(step: dict[str, Any], vocabulary: Vocabulary, definitions: dict[s
             }
         )
     step["allOf"] = rules
+
+
+def _add_own_types(properties: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """What the step types of a file consist of; a template is a step, or stands for parts of one."""
+    from dagu_core.model.spec.step_types import StepTypeSpec
+
+    definitions["StepTypeSpec"] = StepTypeSpec.model_json_schema(by_alias=True, mode="validation")
+    names = {"pattern": "^[A-Za-z][A-Za-z0-9_-]*$"}
+    properties["stepTypes"] |= {
+        "type": "object",
+        "propertyNames": names,
+        "additionalProperties": {"$ref": "#/$defs/StepTypeSpec"},
+    }
 
 
 def _add_clocks(entry: dict[str, Any], vocabulary: Vocabulary, definitions: dict[str, Any]) -> None:
@@ -111,6 +125,7 @@ def _add_older_spellings(schema: dict[str, Any], definitions: dict[str, Any]) ->
     older = {
         "#": {"labels": "tags"},
         "#/$defs/StepSpec": {"run": "call", "dir": "workingDir"},
+        "#/$defs/StepTypeSpec": {"outputSchema": "outputs"},
         "#/$defs/HandlersSpec": {"cancel": "abort"},
         "#/$defs/ContinueOnSpec": {"failure": "failed"},
         "#/$defs/RetrySpec": {"exitCodes": "exitCode"},

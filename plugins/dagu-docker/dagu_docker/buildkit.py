@@ -48,7 +48,7 @@ def build(
     """
     wanted = order.build
     assert wanted is not None
-    tool = find()
+    tool = _tool()
     said = ""
     with _logins(order) as where:
         # Values reach the command by its environment: its arguments can be read by everybody.
@@ -80,18 +80,31 @@ def build(
         raise Failed(said or f"docker build ended with exit code {code}")
 
 
-def find() -> str:
-    """The first `docker` on the PATH that can build with BuildKit. Raises Trouble."""
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    found = list(dict.fromkeys(filter(None, (shutil.which("docker", path=folder) for folder in folders))))
-    for tool in found:
-        # An old one has it built in, a new one asks buildx: both know `--secret` then, and only then.
-        asked = subprocess.run(
-            [tool, "build", "--help"], env={**os.environ, **_ENVIRONMENT}, capture_output=True, check=False
-        )
-        if asked.returncode == 0 and b"--secret" in asked.stdout:
+def has_buildkit() -> bool:
+    """Whether a `docker` on the PATH can build with BuildKit."""
+    return any(map(_can_build, _tools()))
+
+
+def _tool() -> str:
+    tools = _tools()
+    for tool in tools:
+        if _can_build(tool):
             return tool
-    raise Trouble(_MISSING.format(", ".join(found) or "no `docker` at all"))
+    raise Trouble(_MISSING.format(", ".join(tools) or "no `docker` at all"))
+
+
+def _tools() -> list[str]:
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    found = (shutil.which("docker", path=folder) for folder in folders)
+    return list(dict.fromkeys(tool for tool in found if tool))
+
+
+def _can_build(tool: str) -> bool:
+    # An old one has it built in, a new one asks buildx: then, and only then, both know `--secret`.
+    asked = subprocess.run(
+        [tool, "build", "--help"], env={**os.environ, **_ENVIRONMENT}, capture_output=True, check=False
+    )
+    return asked.returncode == 0 and b"--secret" in asked.stdout
 
 
 def _options(

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
+
+from dagu_core.testing.requirements import require
+from dagu_docker.buildkit import has_buildkit
+
+HOW = "builder: buildkit, network: none"
+BUILDKIT = "a `docker` with BuildKit: apt install docker.io or docker-buildx"
 
 
 def test_tags_policies_and_text_in_the_file(lab: Any, engine: Any, context: Any) -> None:
@@ -75,13 +83,101 @@ def test_limits_of_the_operator(lab: Any, context: Any) -> None:
 
 
 def test_the_verb_removes_what_was_built(lab: Any, engine: Any, context: Any) -> None:
-    assert lab.run("steps: [{name: one, container: {build: ./img}, command: 'true'}]").code == 0
-    ((name, _),) = engine.built().items()
-    made = engine.api.create_container(name, ["true"], name="uses-it")
-    assert f"kept {name}" in lab.call("docker-cleanup")[1]
+    build = "build: {context: img, policy: always, noCache: true, tag: 'etl:dev'}"
+    text = f"steps: [{{name: one, container: {{{build}}}, command: 'true'}}]"
+    assert lab.run(text).code == 0
+    first = set(engine.built())
+    assert "etl:dev" in first and len(first) == 2
+    # A second build takes the names away from the first one.
+    assert lab.call("start", str(lab.root / "flow.yaml"))[0] == 0
+    assert len(engine.api.images(filters={"label": "dagu.build"})) == 2
+    made = engine.api.create_container("etl:dev", ["true"], name="uses-it")
+    said = lab.call("docker-cleanup")[1]
+    assert "removed sha256:" in said and "etl:dev" in said and ": a container uses it" in said
+    assert set(engine.built()) == first
     engine.api.remove_container(made["Id"])
     assert "removed" not in lab.call("docker-cleanup", "--older-than", "7d")[1]
-    assert f"would remove {name}" in lab.call("docker-cleanup", "--dry-run", "--older-than", "0.001s")[1]
-    assert (lab.call("docker-cleanup")[1], engine.built()) == (f"removed {name}\n", {})
+    assert "would remove " in lab.call("docker-cleanup", "--dry-run", "--older-than", "0.001s")[1]
+    assert set(engine.built()) == first
+    assert "removed " in lab.call("docker-cleanup")[1] and engine.built() == {}
     assert lab.call("docker-cleanup", "--older-than", "soon")[0] == 2
     engine.api.inspect_image("box:1")
+
+
+def test_the_verb_keeps_images_of_active_runs(lab: Any, engine: Any, context: Any, wait: Any) -> None:
+    process = lab.start("""
+        steps:
+          - {name: built, container: {build: img}, command: "true"}
+          - {name: long, type: command, command: "echo line 3; sleep 600"}
+        """)
+    lab.until_written("long")
+    ((name, _),) = engine.built().items()
+    assert lab.call("docker-cleanup")[1] == f"kept {name}: a run of flow is active\n"
+    lab.call("stop", "flow")
+    lab.end(process)
+    assert lab.call("docker-cleanup")[1] == f"removed {name}\n"
+
+
+def _left(folder: Path, secret: str) -> list[Path]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in files if secret.encode() in path.read_bytes()]
+
+
+def test_build_secrets_are_seen_by_one_line_and_kept_nowhere(lab: Any, engine: Any, context: Any) -> None:
+    require(has_buildkit(), BUILDKIT)
+    (context / "Dockerfile").write_text("""\
+FROM box:1
+RUN test ! -e /run/secrets/TOKEN
+RUN --mount=type=secret,id=TOKEN wc -c < /run/secrets/TOKEN > /size
+RUN --mount=type=secret,id=FIXED cat /run/secrets/FIXED > /fixed
+""")
+    secret = lab.environ["SOME_TOKEN"] = 's3cret-token\nwith two lines, "x=y"'
+    text = f"""
+        secrets: [{{name: TOKEN, provider: env, key: SOME_TOKEN}}]
+        steps:
+          - name: one
+            container:
+              build: {{context: img, {HOW}, buildSecrets: {{TOKEN: "${{TOKEN}}", FIXED: 7}}}}
+            command: cat /size /fixed
+        """
+    ran = lab.run(text)
+    assert ran.out("one") == f"{len(secret)}\n7", ran.said
+    ((name, image),) = engine.built().items()
+    inside = json.dumps([engine.api.inspect_image(image), engine.api.history(image)])
+    assert "s3cret" not in inside + ran.said + ran.err("one") and _left(lab.root, "s3cret") == []
+    # Another value is no reason to build again.
+    lab.environ["SOME_TOKEN"] = "other"
+    assert lab.call("start", str(lab.root / "flow.yaml"))[0] == 0
+    assert engine.built() == {name: image}
+
+
+def test_keys_of_buildkit(lab: Any, engine: Any, context: Any) -> None:
+    require(has_buildkit(), BUILDKIT)
+    (context / "Dockerfile").write_text("""\
+FROM box:1 AS base
+ARG WORD
+RUN --mount=type=cache,target=/kept echo "$WORD" >> /kept/words && cp /kept/words /words
+FROM base AS never
+RUN exit 1
+""")
+    ran = lab.run(f"""
+        type: chain
+        steps:
+          - name: one
+            container: {{build: {{context: img, {HOW}, target: base, tag: "kit:1", args: {{WORD: "a b"}}}}}}
+            command: cat /words
+          - name: two
+            container:
+              platform: linux/amd64
+              build: {{context: img, {HOW}, target: base, noCache: true, args: {{WORD: "c"}}, pull: false}}
+            command: cat /words
+        """)
+    assert (ran.out("one"), ran.out("two")) == ("a b\n", "a b\nc\n"), ran.said
+    assert "kit:1" in engine.built()
+
+
+def test_without_buildkit_it_is_told_what_to_install(lab: Any, context: Any) -> None:
+    lab.environ["PATH"] = str(lab.root)
+    ran = lab.run(f"steps: [{{name: one, container: {{build: {{context: img, {HOW}}}}}, command: 'true'}}]")
+    assert ran.step("one").exit_code == 125
+    assert "no `docker` at all" in ran.error("one") and "install the buildx component" in ran.error("one")

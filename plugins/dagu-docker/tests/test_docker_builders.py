@@ -10,21 +10,14 @@ from typing import Any
 import pytest
 
 from dagu_core.testing.requirements import require
-from dagu_docker import buildkit
-from dagu_docker.daemon import Trouble
-
-
-def _has_buildkit() -> bool:
-    with contextlib.suppress(Trouble):
-        return bool(buildkit.find())
-    return False
+from dagu_docker.buildkit import has_buildkit
 
 
 @pytest.fixture(params=["classic", "buildkit"])
 def builder(request: pytest.FixtureRequest) -> str:
     """A builder, as it stands under `build`; the engine of the tests has no network for RUN lines."""
     if request.param == "buildkit":
-        require(_has_buildkit(), "a `docker` with BuildKit: apt install docker.io or docker-buildx")
+        require(has_buildkit(), "a `docker` with BuildKit: apt install docker.io or docker-buildx")
     return f"builder: {request.param}, network: none"
 
 

@@ -20,10 +20,7 @@ from dagu_core import Invalid
 from dagu_docker.auths import all_logins
 from dagu_docker.build_config import BuildField, seconds
 from dagu_docker.config import ContainerField, DockerConfig, RegistryAuths
-from dagu_docker.context import Context
-from dagu_docker.daemon import Trouble
 from dagu_docker.images import login_for
-from dagu_docker.order import Build
 from dagu_docker.ordering import pairs
 from dagu_docker.output import STDERR, STDOUT, Cut, Output, frames
 from dagu_docker.ports import binds, port_bindings
@@ -71,6 +68,10 @@ def test_pull_policies(written: str | bool, policy: str) -> None:
         ({"image": "i", "keepContainer": "maybe"}, "keepContainer"),
         ({"build": {"context": ".", "timeout": "20"}}, "must be a duration"),
         ({"build": {"kontext": "."}}, "kontext"),
+        ({"build": {"builder": "kaniko"}}, "builder"),
+        ({"build": {"buildSecrets": {"A": "x"}}}, "'buildSecrets' needs 'builder: buildkit'"),
+        ({"build": {"inlineCache": True}}, "'inlineCache' needs 'builder: buildkit'"),
+        ({"build": {"builder": "buildkit", "secrets": {"a,b": "x"}}}, "'a,b' is no id of a secret"),
     ],
 )
 def test_what_makes_no_sense_is_refused(data: Any, said: str) -> None:
@@ -193,53 +194,6 @@ def test_a_login_without_host_is_for_the_public_hub() -> None:
 
 def test_durations() -> None:
     assert (seconds("90s"), seconds("1h30m"), seconds("0.5m")) == (90, 5400, 30)
-
-
-def _build(folder: Path, **changes: Any) -> Build:
-    given = {
-        "context": str(folder),
-        "dockerfile": "Dockerfile",
-        "inline": "",
-        "args": {},
-        "target": "",
-        "tags": [],
-        "policy": "changed",
-        "no_cache": False,
-        "pull": False,
-        "timeout": 0.0,
-        "repository": "r",
-        "max_context": 1 << 20,
-        "labels": {},
-    }
-    return Build(**{**given, **changes})
-
-
-def test_what_tells_one_image_from_another(tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM x\n")
-    (tmp_path / "file").write_text("1")
-    (tmp_path / "link").symlink_to("file")
-    os.mkfifo(tmp_path / "pipe")
-    first = Context.of(_build(tmp_path)).digest("")
-    os.utime(tmp_path / "file", (1, 1))
-    assert Context.of(_build(tmp_path)).digest("") == first
-    others = {
-        Context.of(_build(tmp_path, args={"A": "1"})).digest(""),
-        Context.of(_build(tmp_path, target="t")).digest(""),
-        Context.of(_build(tmp_path, inline="FROM y")).digest(""),
-        Context.of(_build(tmp_path)).digest("linux/arm64"),
-    }
-    (tmp_path / "link").unlink()
-    (tmp_path / "link").symlink_to("other")
-    others.add(Context.of(_build(tmp_path)).digest(""))
-    assert len(others) == 5 and first not in others
-    Context.of(_build(tmp_path)).pack(io.BytesIO())
-
-
-def test_a_dockerfile_outside_of_the_context_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "img").mkdir()
-    (tmp_path / "Dockerfile").write_text("FROM x\n")
-    with pytest.raises(Trouble, match="outside of the context"):
-        Context.of(_build(tmp_path / "img", dockerfile="../Dockerfile"))
 
 
 def _frame(stream: int, data: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -16,7 +16,8 @@ from dagu_process.messages import PROTOCOL
 
 def problems(path: Path, steps: Sequence[PlannedStep], described: Mapping[str, Described]) -> list[Problem]:
     """What the executable finds about its steps; that it cannot be asked is a warning."""
-    questions, asked = [], []
+    questions: list[dict[str, Any]] = []
+    asked: list[PlannedStep] = []
     for node in steps:
         model = described[node.executor].config
         try:
@@ -68,7 +69,7 @@ def _is_open(value: Any) -> bool:
 def _problem(node: PlannedStep, said: Mapping[str, Any]) -> Problem:
     key = said.get("key")
     where = f"step {node.name}: " + (f"config.{key}: " if isinstance(key, str) and key else "")
-    severity = "warning" if said.get("severity") == "warning" else "error"
+    severity: Literal["warning", "error"] = "warning" if said.get("severity") == "warning" else "error"
     hint = said.get("hint", "")
     message = f"{where}{str(said.get('message', 'is not valid'))[:1000]}"
     return Problem(message, code="D015", hint=str(hint)[:1000], severity=severity)

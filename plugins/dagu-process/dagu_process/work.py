@@ -51,7 +51,8 @@ class Talk:
     def __init__(self, request: dict[str, Any]) -> None:
         self._stops = {signal.SIGTERM, signal.SIGINT, request["stopSignal"]}
         self._stop = encode({"type": "stop", "grace": request["grace"]})
-        self._lines, self._result = Lines(), None
+        self._lines = Lines()
+        self._result: dict[str, Any] | None = None
         self._wake, wake = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(wake, False)

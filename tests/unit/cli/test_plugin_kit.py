@@ -50,32 +50,7 @@ def test_a_new_single_file_is_found_and_verified_at_once(home: chaos.Home, kind:
     assert done.code == 0, done.out + done.err
     report = json.loads((home.root / "my_thing.verify.json").read_text())
     assert (report["passed"], report["suite"], report["api"]) == (True, "generic", "1")
-    assert {each["result"] for each in report["tests"]} <= {"passed", "skipped"}
-
-
-def test_verify_runs_the_suite_the_package_ships(home: chaos.Home) -> None:  # noqa: F811
-    home.cli("plugin", "new", "observer", "watcher")
-    folder = home.root / "dagu-watcher"
-    install_from(home, folder, "dagu-watcher")
-    done = home.cli("plugin", "verify", "watcher", "--json", "--report", str(home.root / "report.json"))
-    assert done.code == 0, done.out + done.err
-    assert json.loads(done.out) == json.loads((home.root / "report.json").read_text())
-    assert json.loads(done.out)["suite"] == str(folder / "tests")
-    part = folder / "dagu_watcher" / "observer.py"
-    part.write_text(part.read_text().replace("+= 1", "+= undefined"))
-    done = home.cli("plugin", "verify", "watcher")
-    assert done.code == 1
-    assert "test_it_takes_every_kind_of_event" in done.out and "failed" in done.out
-    assert "NameError" in done.out
-
-
-def test_verify_tells_why_a_plugin_does_not_load(home: chaos.Home, install: Install) -> None:  # noqa: F811
-    install("zoo_raises")
-    done = home.cli("plugin", "verify", "raises")
-    assert done.code == 1
-    assert "RuntimeError: the cage is empty" in done.out
-    assert not json.loads((home.root / "raises.verify.json").read_text())["passed"]
-    assert home.cli("plugin", "verify", "nobody").code == 3
+    assert {each.partition(":")[0] for each in report["outcomes"].values()} <= {"passed", "skipped"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""Every plugin of ours ships the report of its tests, and what the report says is true."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dagu_core import API_VERSION
+from dagu_core.app.plugin_report import FILE, digest_of
+from dagu_core.testing.executor_contract import ExecutorContract
+from dagu_core.testing.notifier_contract import NotifierContract
+from dagu_core.testing.requirements import require
+from dagu_core.testing.trigger_contract import ClockTriggerContract, TriggerContract
+from tests.house.tree import ROOT
+
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+#: kind of part -> the suites of which one has to be passed
+SUITES: dict[str, tuple[type, ...]] = {
+    "executor": (ExecutorContract,),
+    "notifier": (NotifierContract,),
+    "trigger": (ClockTriggerContract, TriggerContract),
+}
+plugins = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
+
+
+def package(plugin: Path) -> Path:
+    return plugin / plugin.name.replace("-", "_")
+
+
+def report(plugin: Path) -> dict[str, Any]:
+    file = package(plugin) / FILE
+    assert file.is_file(), f"{plugin.name} ships no report: dagu plugin verify {plugin.name}"
+    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return found
+
+
+def version(project: Path) -> str:
+    found: str = tomllib.loads((project / "pyproject.toml").read_text())["project"]["version"]
+    return found
+
+
+@plugins
+def test_a_plugin_ships_a_report_of_this_version_without_a_failure(plugin: Path) -> None:
+    told = report(plugin)
+    failed = {
+        name: how for name, how in told["outcomes"].items() if not how.startswith(("passed", "skipped"))
+    }
+    assert failed == {} and told["passed"] and told["counts"]["passed"], f"dagu plugin verify {plugin.name}"
+    about = (told["version"], told["core"], told["coreApi"], told["suite"])
+    assert about == (version(plugin), version(ROOT), API_VERSION, "tests"), (
+        f"dagu plugin verify {plugin.name}"
+    )
+
+
+@plugins
+def test_the_report_has_every_test_of_the_suite(plugin: Path) -> None:
+    told = report(plugin)
+    ran = {name.partition("[")[0].rpartition("::")[2] for name in told["outcomes"]}
+    for kind in {part.rpartition(" ")[0] for part in told["parts"]} & SUITES.keys():
+        missing = [{name for name in dir(each) if name.startswith("test_")} - ran for each in SUITES[kind]]
+        assert min(missing, key=len) == set(), f"dagu plugin verify {plugin.name}"
+
+
+@plugins
+def test_the_report_is_about_these_sources(plugin: Path) -> None:
+    """Between releases a report may be older than the code: that is said, and no failure."""
+    told = report(plugin)
+    now = digest_of(package(plugin)), digest_of(plugin / "tests")
+    if (told["sources"], told["tests"]) != now:
+        said = f"{plugin.name} has changed since its report was made: make verify"
+        pytest.fail(said) if os.environ.get("DAGU_TEST_RELEASE") else pytest.skip(said)
+
+
+@plugins
+def test_a_report_tells_nothing_about_a_machine(plugin: Path) -> None:
+    text = (package(plugin) / FILE).read_text("utf-8")
+    places = {str(ROOT), str(Path.home()), tempfile.gettempdir(), socket.gethostname(), "site-packages"}
+    assert [place for place in places if len(place) > 3 and place in text] == []
+    assert list(json.loads(text)["outcomes"]) == sorted(json.loads(text)["outcomes"])
+
+
+def test_a_wheel_has_the_report_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+    import sys
+    import zipfile
+
+    programs = Path(sys.executable).parent
+    require((programs / "uv-build").exists(), "the build tool: pip install uv_build")
+    import uv_build
+
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    project = tmp_path / "project"
+    shutil.copytree(ROOT / "plugins" / "dagu-example", project)
+    (project / "dagu_example" / FILE).write_text("{}\n")
+    monkeypatch.chdir(project)
+    wheel = uv_build.build_wheel(str(tmp_path))
+    assert f"dagu_example/{FILE}" in zipfile.ZipFile(tmp_path / wheel).namelist()
