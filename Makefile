@@ -65,7 +65,7 @@ docs: $(READY) ## write the reference pages anew and build the site
 	else echo "No site was built: $(BIN)/pip install zensical"; fi
 
 verify: $(READY) ## at a release: run the suites of plugins whose reports are stale, write them anew
-	DAGU_TEST_REQUIRE=all $(BIN)/dagu plugin verify --all --stale
+	DAGU_HOME="$(CURDIR)/$(DEMO)/verify" DAGU_TEST_REQUIRE=all $(BIN)/dagu plugin verify --all --stale
 	DAGU_TEST_RELEASE=1 $(BIN)/python -m pytest -q tests/house/test_reports.py
 
 bench: $(READY) ## compare with the real Dagu and with ninja

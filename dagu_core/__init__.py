@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dagu_core.base.masking import Masker
     from dagu_core.base.places import InvalidDefinition, Place, Problem
     from dagu_core.base.settings import Settings, SettingsItem, SettingsSection, parse_duration, setting
+    from dagu_core.contracts.aside import in_thread
     from dagu_core.contracts.blocking import BlockingAttempt, BlockingExecutor
     from dagu_core.contracts.command import Command
     from dagu_core.contracts.executor import Attempt, Capability, Executor, Expansion, RunClosing, Writer
@@ -55,6 +56,10 @@ if TYPE_CHECKING:
         TriggerScope,
         Verdict,
     )
+    from dagu_core.contracts.watching.ledger import FileLedger, FileLook
+    from dagu_core.contracts.watching.patterns import FileSelection
+    from dagu_core.contracts.watching.tracker import FileSign, FileState, FileTracker
+    from dagu_core.contracts.watching.words import FileWatchConfig
     from dagu_core.contracts.worker import WorkerExecutor
     from dagu_core.model.plan.plan import Call, Plan, PlannedStep, SecretRef, Shell, Source
     from dagu_core.model.run.events import AttemptEnded, Event, Outcome, RunEnded, StepSettled
@@ -70,6 +75,7 @@ _HOMES = {
     "base.masking": "Masker",
     "base.places": "InvalidDefinition Place Problem",
     "base.settings": "Settings SettingsItem SettingsSection parse_duration setting",
+    "contracts.aside": "in_thread",
     "contracts.blocking": "BlockingAttempt BlockingExecutor",
     "contracts.command": "Command",
     "contracts.executor": "Attempt Capability Executor Expansion RunClosing Writer",
@@ -82,6 +88,10 @@ _HOMES = {
     "contracts.secrets": "SecretProvider SecretScope",
     "contracts.store": "Change Damage QueueState RunQuery StateStore StoredRun Versioned",
     "contracts.trigger": "ClockScope ClockTrigger Fire ScheduleFilter Tick Trigger TriggerScope Verdict",
+    "contracts.watching.ledger": "FileLedger FileLook",
+    "contracts.watching.patterns": "FileSelection",
+    "contracts.watching.tracker": "FileSign FileState FileTracker",
+    "contracts.watching.words": "FileWatchConfig",
     "contracts.worker": "WorkerExecutor",
     "model.plan.plan": "Call Plan PlannedStep SecretRef Shell Source",
     "model.run.events": "AttemptEnded Event Outcome RunEnded StepSettled",
@@ -113,6 +123,13 @@ __all__ = [
     "Event",
     "Executor",
     "Expansion",
+    "FileLedger",
+    "FileLook",
+    "FileSelection",
+    "FileSign",
+    "FileState",
+    "FileTracker",
+    "FileWatchConfig",
     "Fire",
     "ForeignPlugin",
     "Guard",
@@ -165,6 +182,7 @@ __all__ = [
     "WorkerExecutor",
     "Writer",
     "hookimpl",
+    "in_thread",
     "parse_duration",
     "setting",
 ]

@@ -16,7 +16,7 @@ from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change
 from dagu_core.engine.liveness import poke
 from dagu_core.engine.logs import log_folder
-from dagu_core.engine.new_run import Launch, evaluate_params, new_summary
+from dagu_core.engine.new_run import Launch, evaluate_params, new_summary, secrets_of
 from dagu_core.model.run.events import RunEnded
 from dagu_core.model.run.run import TRIGGER, RunSummary
 from dagu_core.model.run.signals import StopSignal
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 #: stands as the engine of a queued run that nobody may take yet
 HELD = "held"
+#: seconds a provider may take for a secret of a run that only gets in line: one that is not had by
+#: then is taken out of the parameters when the run begins
+PATIENCE = 2.0
 #: key of `RunSummary.extra`: JSON of what the run is held for
 _HOLD = "hold"
 
@@ -47,10 +50,12 @@ class Hold(Struct, frozen=True):
 
 
 class Cause(Struct, frozen=True):
-    """What made a run begin, as its record tells it."""
+    """What made a run begin, as its record tells it: for the instant `due`, or for the stretch of time
+    from there `until` another one."""
 
     type: str = ""
     due: float | None = None
+    until: float | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -64,9 +69,10 @@ async def accept(
     """
     launch = launch or await app.runs.launch_of(request)
     guard_disk(app.settings.paths.data)
-    params, env, _ = await evaluate_params(launch, [Path.cwd()])
+    secrets = await secrets_of(launch, app.catalog.providers, PATIENCE)
+    params, env, _ = await evaluate_params(launch, [Path.cwd()], secrets)
     now = app.clock.now()
-    summary = new_summary(launch, params, now)
+    summary = new_summary(launch, params, now, secrets)
     summary.status, summary.queued_at, summary.reason = RunStatus.QUEUED, now, "queued"
     summary.log_dir = str(log_folder(launch.plan, app.settings.paths.logs, {**launch.environ, **env}))
     if hold is not None:
@@ -115,4 +121,4 @@ def cause_of(summary: RunSummary) -> Cause:
     if TRIGGER not in summary.extra:
         return Cause()
     data = json.loads(summary.extra[TRIGGER])
-    return Cause(str(data.get("type", "")), data.get("due"), data)
+    return Cause(str(data.get("type", "")), data.get("due"), data.get("until"), data)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, to_builtins
 from msgspec.structs import fields, replace
+from pydantic.alias_generators import to_camel
 
-from dagu_core.app.accepting import accept, cause_of
-from dagu_core.app.backfill_slots import BackfillRequest, Instant, instants_of
-from dagu_core.app.requests import StartRequest
-from dagu_core.app.scheduled import LOW, times, written
-from dagu_core.base.errors import AlreadyExists, Conflict, Invalid, NotFound
-from dagu_core.contracts.store import RunQuery
+from dagu_core.app import backfill_results
+from dagu_core.app.accepting import PATIENCE, cause_of
+from dagu_core.app.backfill_results import EXISTS, MADE, REFUSED, SlotResult, request_for
+from dagu_core.app.backfill_slots import FAILED, BackfillRequest, Instant, instants_of
+from dagu_core.app.scheduled import LOW, written
+from dagu_core.base.errors import Conflict, Invalid, NotFound
+from dagu_core.engine.new_run import evaluate_params, secrets_of
 from dagu_core.model.plan.plan import Plan, Source
 from dagu_core.model.run.run import RunSummary
-from dagu_core.model.status import RunStatus
 from dagu_core.schedule.identity import backfill_run_id
 
 if TYPE_CHECKING:
@@ -30,8 +32,9 @@ OVER = ("done", "cancelled")
 
 
 class Backfill(Struct, frozen=True):
-    """A backfill as it stands. `state` is running, paused, cancelled or done; `made` of `total` runs
-    were made. Times in epoch seconds."""
+    """A backfill as it stands. `state` is running, paused, cancelled or done. Of its `total` slots
+    `made` got their runs, `existing` had one from elsewhere by then, `refused` could get none. Times in
+    epoch seconds."""
 
     id: str
     dag: str
@@ -45,13 +48,30 @@ class Backfill(Struct, frozen=True):
     max_active: int
     total: int
     made: int = 0
+    existing: int = 0
+    refused: int = 0
     params: str | None = None
     queue: str = ""
+    priority: int = LOW
     zone: str = ""
+    #: whether its one run is for the whole stretch of time
+    single: bool = False
     #: whether all of its runs have the definition of its creation
     pinned: bool = True
-    #: why its last run could not be made, "" = it could
-    problem: str = ""
+
+    @property
+    def settled(self) -> int:
+        """How many slots something became of; they are those at the front."""
+        return self.made + self.existing + self.refused
+
+    def counting(self, outcome: str) -> Backfill:
+        """The same with the outcome of one more slot."""
+        return replace(
+            self,
+            made=self.made + (outcome == MADE),
+            existing=self.existing + (outcome == EXISTS),
+            refused=self.refused + (outcome == REFUSED),
+        )
 
     def run_id(self, due: float) -> str:
         """The id of its run for an instant."""
@@ -74,28 +94,34 @@ class Backfills:
 
     async def preview(self, request: BackfillRequest) -> tuple[Plan, list[Instant]]:
         """The plan and the instants a backfill would cover, in the order of its runs; nothing is
-        created. Raises NotFound, InvalidDefinition, Invalid."""
+        created. Raises NotFound, InvalidDefinition, Invalid, UsageError."""
         plan = self.app.dags.read(request.dag).plans[0]
+        if request.queue:
+            self.app.queues.check(request.queue)
         return plan, await instants_of(self.app, plan, request)
 
     async def create(self, request: BackfillRequest) -> Backfill:
-        """Record a backfill; the leading scheduler makes its runs. Raises what `preview` raises, and
-        Invalid when there is nothing to do."""
+        """Record a backfill; the leading scheduler makes its runs. Raises what `preview` raises, what
+        is wrong with its first run, and Invalid when there is nothing to do."""
         plan, instants = await self.preview(request)
         if not instants:
             raise Invalid("nothing to do: every instant has its run", hint="see --reprocess failed or all")
-        return await self._record(request, plan, instants)
+        one = self._of(request, plan, len(instants))
+        covered = Covered(instants, plan.source if one.pinned else None)
+        # Better now than once a slot: a queue nobody knows, a parameter that is not allowed.
+        launch = await self.app.runs.launch_of(request_for(one, instants[0], plan.source))
+        secrets = await secrets_of(launch, self.app.catalog.providers, PATIENCE)
+        await evaluate_params(launch, [Path.cwd()], secrets)
+        await self._put(one, covered)
+        return one
 
     async def retry_failed(self, id: str) -> Backfill:
-        """Another backfill of the instants whose run failed, with the same definition. Raises NotFound,
-        and Invalid when none has failed."""
+        """Another backfill of the instants whose run failed or was refused, with the same definition.
+        Raises NotFound, and Invalid when there are none."""
         old = await self.get(id)
-        failed = {
-            cause_of(one).due
-            for one in await self.runs(old)
-            if one.status in (RunStatus.FAILED, RunStatus.ABORTED, RunStatus.REJECTED)
-        }
         covered = await self.covered(old)
+        failed = {cause_of(run).due for run in await self.runs(old) if run.status in FAILED}
+        failed |= {slot.due for slot in await self.results(old) if slot.outcome == REFUSED}
         instants = [each for each in covered.instants if each.due in failed]
         if not instants:
             raise Invalid(f"no run of backfill {id} has failed")
@@ -107,7 +133,8 @@ class Backfills:
             reprocess="failed",
             total=len(instants),
             made=0,
-            problem="",
+            existing=0,
+            refused=0,
         )
         await self._put(new, Covered(instants, covered.source))
         return new
@@ -137,12 +164,20 @@ class Backfills:
 
     async def runs(self, one: Backfill) -> list[RunSummary]:
         """The runs it has made so far, newest first."""
-        return await self.app.store.find(RunQuery(dag=one.dag, run_id=f"backfill-{one.id}-", limit=1_000_000))
+        return await backfill_results.of_backfill(self.app, one)
+
+    async def results(self, one: Backfill) -> list[SlotResult]:
+        """What became of each of its slots, in its order."""
+        return await backfill_results.results(self.app, one, (await self.covered(one)).instants)
+
+    async def settle(self, one: Backfill, number: int, covered: Covered) -> str:
+        """Make the run of a slot, or record why there is none; what became of it. Raises Unavailable."""
+        return await backfill_results.settle(self.app, one, number, covered.instants[number], covered.source)
 
     async def progress(self, one: Backfill) -> Counter[str]:
         """How many of its runs stand how, by label; those to come are `not_started`."""
         tally = Counter(run.status.label for run in await self.runs(one))
-        tally["not_started"] += one.total - one.made
+        tally["not_started"] += one.total - one.settled
         return +tally
 
     async def pause(self, id: str) -> Backfill:
@@ -176,26 +211,8 @@ class Backfills:
                 await self.app.store.put(NAMESPACE, id, to_builtins(changed), expected=pair.version)
                 return changed
 
-    async def make_run(self, one: Backfill, instant: Instant, pinned: Source | None) -> None:
-        """Record the run of an instant, unless it is there already. Raises what is wrong with it."""
-        env = times(one.zone, "backfill", instant.due, instant.start, instant.end)
-        request = StartRequest(
-            dag=one.path,
-            run_id=one.run_id(instant.due),
-            name=one.dag,
-            params=one.params,
-            queue=one.queue,
-            priority=LOW,
-            pinned=pinned,
-            trigger={"type": "backfill", "due": instant.due, "backfill": one.id},
-            env=env | {"DAG_RUN_BACKFILL_ID": one.id},
-        )
-        with contextlib.suppress(AlreadyExists):
-            await accept(self.app, request)
-
-    async def _record(self, request: BackfillRequest, plan: Plan, instants: list[Instant]) -> Backfill:
-        zone = plan.schedule.timezone or self.app.settings.core.tz
-        one = Backfill(
+    def _of(self, request: BackfillRequest, plan: Plan, total: int) -> Backfill:
+        return Backfill(
             id=self.app.clock.new_token(8),
             dag=plan.name,
             path=plan.source.path,
@@ -206,14 +223,14 @@ class Backfills:
             order=request.order,
             reprocess=request.reprocess,
             max_active=max(1, request.max_active),
-            total=len(instants),
+            total=total,
             params=request.params,
             queue=request.queue,
-            zone=zone,
+            priority=LOW if request.priority is None else request.priority,
+            zone=plan.schedule.timezone or self.app.settings.core.tz,
+            single=request.single_run,
             pinned=not request.use_latest,
         )
-        await self._put(one, Covered(instants, plan.source if one.pinned else None))
-        return one
 
     async def _put(self, one: Backfill, covered: Covered) -> None:
         # What it covers first: a backfill that can be seen is whole.
@@ -225,11 +242,14 @@ class Backfills:
         await self.app.store.put(NAMESPACE, one.id, to_builtins(one), expected=0)
 
 
-def shape(one: Backfill) -> dict[str, Any]:
-    """A backfill as JSON data for people."""
-    moments = ("created_at", "since", "until")
-    data: dict[str, Any] = to_builtins(one)
-    return data | {key: written(data[key], one.zone) for key in moments}
+def shape(one: Backfill, progress: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """A backfill as JSON data for people, with the `progress` of its runs when that is given."""
+    data = {to_camel(key): value for key, value in to_builtins(one).items()}
+    for key in ("createdAt", "since", "until"):
+        data[key] = written(data[key], one.zone)
+    if progress is not None:
+        data["progress"] = {to_camel(label): count for label, count in progress.items()}
+    return data
 
 
 def _read(value: Mapping[str, Any]) -> Backfill:

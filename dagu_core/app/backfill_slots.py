@@ -10,7 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dagu_core.app.accepting import cause_of
-from dagu_core.base.errors import Invalid
+from dagu_core.app.moments import check_range
+from dagu_core.app.slot_runs import key_of
+from dagu_core.base.errors import Invalid, UsageError
 from dagu_core.base.zones import zone_named
 from dagu_core.contracts.store import RunQuery
 from dagu_core.model.plan.plan import Plan
@@ -20,10 +22,13 @@ from dagu_core.model.status import RunStatus
 if TYPE_CHECKING:
     from dagu_core.app.app import App
 
+#: the beginning and the end of what a run was made for, in milliseconds; no end = one instant
+_Key = tuple[int, int]
 _DAY = 86_400.0
 #: more are not even counted
 _COUNTED = 1_000_000
-_FAILED = (RunStatus.FAILED, RunStatus.ABORTED, RunStatus.REJECTED)
+#: how runs stand that `--reprocess failed` takes again
+FAILED = (RunStatus.FAILED, RunStatus.ABORTED, RunStatus.REJECTED)
 
 
 class BackfillRequest(Struct, frozen=True):
@@ -31,9 +36,9 @@ class BackfillRequest(Struct, frozen=True):
 
     `entry` counts the start entries from 1 (0 = all). `max_runs` is refused beyond, `max_active`
     runs are active at once. `order` is asc or desc. `reprocess` says what happens to instants that
-    have a run: none skips them, failed takes only those that failed, all takes them again. `step`
-    seconds lie between the instants of a DAG without a schedule. `use_latest` = the definition may
-    change meanwhile; `single_run` = one run for the whole range.
+    have a run: none skips them, failed takes only those that failed, all takes them again. `priority`
+    None = that of batches. `step` seconds lie between the instants of a DAG without a schedule.
+    `use_latest` = the definition may change meanwhile; `single_run` = one run for the whole range.
     """
 
     dag: str
@@ -46,6 +51,7 @@ class BackfillRequest(Struct, frozen=True):
     reprocess: str = "none"
     params: str | None = None
     queue: str = ""
+    priority: int | None = None
     step: float = 0.0
     ignore_calendar: bool = False
     single_run: bool = False
@@ -63,17 +69,19 @@ class Instant(Struct, frozen=True):
 async def instants_of(app: App, plan: Plan, request: BackfillRequest) -> list[Instant]:
     """The instants to be made up for, in order of time, those that need no run left out.
 
-    Raises Invalid for a range without an instant, entries that have no past, and too many.
+    Raises UsageError for a range that holds nothing and entries that have no past, Invalid for too
+    many.
     """
+    check_range(request.since, request.until)
     until = min(request.until, app.clock.now())
     if until < request.since:
-        raise Invalid("the range is empty: --to comes before --from, or --from lies ahead")
+        raise UsageError("the range is empty: --from lies ahead")
     found = list(_limited(_instants(app, plan, request, until)))
     if request.single_run and found:
         found = [Instant(request.since, request.since, until)]
-    elif request.reprocess != "all":
-        known = await _known(app, plan.name)
-        found = [each for each in found if _is_wanted(known.get(_key(each.due), []), request.reprocess)]
+    if request.reprocess != "all":
+        known = await _known(app, plan.name, request.single_run)
+        found = [each for each in found if _is_wanted(known.get(_key(request, each), []), request.reprocess)]
     hard = app.settings.scheduler.backfill_max_runs
     most = min(request.max_runs, hard)
     if len(found) > most:
@@ -88,17 +96,17 @@ def _instants(app: App, plan: Plan, request: BackfillRequest, until: float) -> I
         yield from _stepped(app, plan, request, until)
         return
     if not starts:
-        raise Invalid(
+        raise UsageError(
             f"DAG {plan.name} has no start schedule", hint="say how far apart the runs are: --step 1d"
         )
     planner = app.schedules.planner(plan)
     if request.entry:
         if request.entry > len(starts):
-            raise Invalid(f"there is no entry {request.entry}; DAG {plan.name} has {len(starts)}")
+            raise UsageError(f"there is no entry {request.entry}; DAG {plan.name} has {len(starts)}")
         starts = [starts[request.entry - 1]]
     able = [entry for entry in starts if planner.backfillable(entry)]
     if not able:
-        raise Invalid(f"{starts[0].text!r} has no past that could be made up for")
+        raise UsageError(f"{starts[0].text!r} has no past that could be made up for")
     plan = replace(plan, schedule=replace(plan.schedule, entries=tuple(able)))
     if request.ignore_calendar:
         plan = replace(plan, fields={})
@@ -130,20 +138,21 @@ def _limited(instants: Iterator[Instant]) -> Iterator[Instant]:
         yield each
 
 
-async def _known(app: App, dag: str) -> dict[int, list[RunSummary]]:
-    """The runs of a DAG by the instant they were due, newest first."""
-    known: dict[int, list[RunSummary]] = {}
+async def _known(app: App, dag: str, whole: bool) -> dict[_Key, list[RunSummary]]:
+    """The runs of a DAG by what they were made for, newest first: an instant, or a `whole` stretch."""
+    known: dict[_Key, list[RunSummary]] = {}
     for one in await app.store.find(RunQuery(dag=dag, limit=1_000_000)):
-        if (due := cause_of(one).due) is not None:
-            known.setdefault(_key(due), []).append(one)
+        cause = cause_of(one)
+        if cause.due is not None and (cause.until is not None) is whole:
+            known.setdefault((key_of(cause.due), key_of(cause.until or 0.0)), []).append(one)
     return known
+
+
+def _key(request: BackfillRequest, instant: Instant) -> _Key:
+    return key_of(instant.due), key_of(instant.end if request.single_run else 0.0)
 
 
 def _is_wanted(runs: Sequence[RunSummary], reprocess: str) -> bool:
     if reprocess == "failed":
-        return bool(runs) and all(one.status in _FAILED for one in runs)
+        return bool(runs) and all(one.status in FAILED for one in runs)
     return not runs
-
-
-def _key(due: float) -> int:
-    return round(due * 1000)

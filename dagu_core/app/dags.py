@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -13,7 +15,10 @@ from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.store import definition_key
 from dagu_core.model.plan.plan import Plan, Source
 from dagu_core.model.spec.read import Definition, read_definition, read_plan
+from dagu_core.model.spec.vocabulary import Vocabulary
 from dagu_core.model.spec.yaml import decode
+
+T = TypeVar("T")
 
 SUFFIXES = (".yaml", ".yml")
 #: plans kept in memory; a fan-out calls the same few again and again
@@ -66,14 +71,19 @@ class Dags:
         Without `lint` plugins are not asked for findings: some of theirs depend on more than the
         text, and what is kept for long would never hear that a missing file has come.
         """
-        definition = read_definition(
+        base = self.base_text() if base is None else base
+        definition = self._knowing(
+            lambda words: read_definition(
+                text,
+                path=path,
+                vocabulary=words,
+                base=base,
+                base_path=str(self.base_config),
+                name=name,
+                as_child=as_child,
+            ),
             text,
-            path=path,
-            vocabulary=self.host.catalog.vocabulary,
-            base=self.base_text() if base is None else base,
-            base_path=str(self.base_config),
-            name=name,
-            as_child=as_child,
+            base,
         )
         if not lint:
             return definition
@@ -135,11 +145,25 @@ class Dags:
         key = (definition_key(source), as_child, name)
         plan = self._plans.get(key)
         if plan is None:
-            plan = read_plan(source, self.host.catalog.vocabulary, name=name, as_child=as_child)
+            plan = self._knowing(
+                lambda words: read_plan(source, words, name=name, as_child=as_child), source.text, source.base
+            )
             if len(self._plans) >= _KEPT:
                 self._plans.pop(next(iter(self._plans)))
             self._plans[key] = plan
         return plan
+
+    def _knowing(self, read: Callable[[Vocabulary], T], *texts: str) -> T:
+        """What `read` makes of the words of those plugins that stand in the texts.
+
+        Only when something is wrong with them are all plugins imported, to tell it as it is.
+        """
+        try:
+            return read(self.host.for_text(*texts).vocabulary)
+        except InvalidDefinition:
+            if self.host.is_complete:
+                raise
+            return read(self.host.complete().vocabulary)
 
     def child(self, target: str, parent: Plan) -> Plan:
         """The plan a sub-DAG step calls: a document of the same file, else a file beside the

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from dagu_core.app import retention
 from dagu_core.app.views import RunView
-from dagu_core.base.errors import DaguError, Invalid, NotFound
+from dagu_core.base.errors import DaguError, NotFound, UsageError
 from dagu_core.contracts.store import RunQuery, StoredRun
 from dagu_core.engine.liveness import died_at, host_name, living_pid
 from dagu_core.engine.providers import recorded
@@ -39,6 +39,16 @@ class History:
 
     def __init__(self, app: App) -> None:
         self.app = app
+
+    async def known(self, ref: str) -> str:
+        """The name of a DAG that has a file or a run. Raises NotFound."""
+        name = self.app.dags.name_of(ref)
+        try:
+            self.app.dags.resolve(ref)
+        except NotFound:
+            if not await self.app.store.find(RunQuery(dag=name, roots_only=False, limit=1)):
+                raise
+        return name
 
     async def get(self, dag: str, run_id: str = "") -> RunView:
         """A run by id, or the latest one of a DAG. Raises NotFound."""
@@ -79,7 +89,7 @@ class History:
     async def cleanup(self, dag: str, days: int, dry_run: bool) -> list[RunRef]:
         """Remove (or only name) the ended runs of a DAG older than `days` days; 0 = all."""
         if days < 0:
-            raise Invalid(f"retention days must not be negative, got {days}")
+            raise UsageError(f"retention days must not be negative, got {days}")
         before = self.app.clock.now() - days * retention.DAY
         if dry_run:
             return [one.ref for one in await retention.old_runs(self.app, dag, before)]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from dagu_core.app.requests import Standing, StartRequest
+from dagu_core.base.errors import DaguError, Invalid, UsageError
 from dagu_core.base.names import check_dag_name, check_run_id
 from dagu_core.base.places import Problem
 from dagu_core.contracts.store import StoredRun
-from dagu_core.engine.new_run import Launch
-from dagu_core.model.plan.plan import Param
-from dagu_core.model.run.run import ENV, QUEUE_OVERRIDDEN, RunRef
+from dagu_core.engine.new_run import Launch, secrets_of
+from dagu_core.model.plan.plan import Param, Plan
+from dagu_core.model.run.run import DEFAULT_PRIORITY, ENV, KEPT_PARAMS, QUEUE_OVERRIDDEN, RunRef, RunSummary
 from dagu_core.model.spec.read import Definition
 from dagu_core.model.values.params import params_from_argv, parse_params
 
@@ -36,8 +38,10 @@ class Launches:
             launch = await self.launch_again(stored, run_id)
             ref = RunRef(check_dag_name(request.name), run_id) if request.name else launch.ref
             environ = {**launch.environ, **request.env}
-            launch = replace(launch, ref=ref, worker=request.worker_id, environ=environ, extra=request.extra)
-            return self.standing(launch, Standing(request.queue))
+            kept = {key: value for key, value in launch.extra.items() if key == KEPT_PARAMS}
+            extra = {**request.extra, **kept}
+            launch = replace(launch, ref=ref, worker=request.worker_id, environ=environ, extra=extra)
+            return self.standing(launch, Standing(request.queue, request.priority))
         if request.pinned is not None:
             definition = Definition((app.dags.plan_of(request.pinned, name=request.name),))
         elif request.text:
@@ -45,8 +49,10 @@ class Launches:
         else:
             definition = app.dags.read(request.dag, name=request.name)
         plan = definition.plans[0]
-        if request.queue or (plan.queue and app.settings.queues.strict):
-            app.queues.check(request.queue or plan.queue)
+        if request.queue:
+            app.queues.check(request.queue)
+        elif plan.queue and app.settings.queues.strict:
+            self._check_own_queue(plan)
         overrides: tuple[Param, ...] = ()
         if request.words:
             overrides = params_from_argv(request.words)
@@ -63,14 +69,22 @@ class Launches:
             parent=request.parent,
             worker=request.worker_id,
             queue=request.queue,
-            priority=request.priority,
+            priority=DEFAULT_PRIORITY if request.priority is None else request.priority,
             notes=[_note(problem, plan.source.path) for problem in definition.warnings],
         )
+
+    def _check_own_queue(self, plan: Plan) -> None:
+        """Raise Invalid when the file names a queue there is none of: that is not the caller's doing."""
+        try:
+            self.app.queues.check(plan.queue)
+        except UsageError as error:
+            raise Invalid(f"DAG {plan.name}: {error}", hint=error.hint) from None
 
     async def launch_again(self, stored: StoredRun, run_id: str) -> Launch:
         """A launch from what was stored: the same definition, the same parameters."""
         summary = stored.summary
         source = await self.app.store.definition(summary.definition)
+        kept = (ENV, QUEUE_OVERRIDDEN, KEPT_PARAMS)
         plan = self.app.dags.plan_of(source, name=summary.ref.dag, as_child=summary.parent is not None)
         return Launch(
             plan=plan,
@@ -82,8 +96,20 @@ class Launches:
             parent_step=summary.parent_step,
             queue=summary.queue,
             priority=summary.priority,
-            extra={key: value for key, value in summary.extra.items() if key in (ENV, QUEUE_OVERRIDDEN)},
+            extra={key: value for key, value in summary.extra.items() if key in kept},
+            inherited=await self._secrets_above(summary) if summary.parent else {},
         )
+
+    async def _secrets_above(self, summary: RunSummary) -> Mapping[str, str]:
+        """The secrets of the runs above a sub-DAG run, as it knows them; none when nobody can tell."""
+        assert summary.parent is not None
+        try:
+            above = await self.app.store.load(summary.parent)
+            launch = await self.launch_again(above, above.summary.ref.run_id)
+        except DaguError:
+            return {}
+        known = await secrets_of(launch, self.app.catalog.providers)
+        return known.below() if known else {}
 
     def standing(self, launch: Launch, line: Standing) -> Launch:
         """The launch in another queue, or with another priority. Raises Invalid."""

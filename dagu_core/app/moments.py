@@ -1,11 +1,11 @@
-"""Times as people write them on a command line, and a clock that stands at one."""
+"""Times and lengths of time as people write them on a command line, and a clock that stands at one."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from dagu_core.base.clock import SystemClock
-from dagu_core.base.errors import Invalid
+from dagu_core.base.errors import UsageError
 from dagu_core.base.zones import zone_named
 
 
@@ -21,15 +21,15 @@ class StandingClock(SystemClock):
 
 def instant_of(text: str, zone: str = "") -> float:
     """Epoch seconds of an RFC 3339 time; a bare date is its midnight, and what has no offset is in
-    `zone`. Raises Invalid."""
+    `zone`. Raises UsageError."""
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone_named(zone))
+        return moment.timestamp()
+    except (ValueError, OverflowError):
         hint = "write it as 2026-12-01 or 2026-12-01T08:00:00Z"
-        raise Invalid(f"{text[:40]!r} is not a time", hint=hint) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone_named(zone))
-    return moment.timestamp()
+        raise UsageError(f"{text[:40]!r} is not a time", hint=hint) from None
 
 
 def end_of(text: str, zone: str = "") -> float:
@@ -37,4 +37,27 @@ def end_of(text: str, zone: str = "") -> float:
     if len(text.strip()) != len("2026-12-31"):
         return instant_of(text, zone)
     first = datetime.fromtimestamp(instant_of(text, zone), zone_named(zone))
-    return (first + timedelta(days=1)).timestamp() - 0.001
+    try:
+        return (first + timedelta(days=1)).timestamp() - 0.001
+    except OverflowError:
+        return first.timestamp()
+
+
+def check_range(since: float | None, until: float | None) -> None:
+    """Raise UsageError when a stretch of time ends before it begins; None = it is open there."""
+    if since is not None and until is not None and until < since:
+        raise UsageError("the range is empty: --to comes before --from")
+
+
+def length_of(text: str, option: str) -> float:
+    """Seconds of `30m`, `1h30m` or `7d`, which stand behind an option. Raises UsageError."""
+    from dagu_core.base.settings import parse_duration
+
+    hint = "write it as 30m, 12h or 7d"
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        raise UsageError(f"{option}: {text[:40]!r} is not a length of time", hint=hint) from None
+    if seconds <= 0:
+        raise UsageError(f"{option}: {text[:40]!r} must be positive", hint=hint)
+    return seconds

@@ -77,15 +77,27 @@ async def arrive(
     policy = plan.schedule.overlap.policy
     try:
         if turn is None and (policy == "allow" or plan.max_active_runs <= 0):
+            if (made := await _made_up_for(app, request, plan)) is not None:
+                return made
             await accept(app, request)
             return Arrival("queued", ref)
-        async with _deciding(app, company.line):
+        async with deciding(app, company.line):
+            if (made := await _made_up_for(app, request, plan)) is not None:
+                return made
             active = await active_runs(app, company.dags)
             if any(one.ref == ref for one in active):
                 return Arrival("exists", ref)
             return await _Meeting(app, request, plan, company, active, due, turn).settle()
     except AlreadyExists:
         return Arrival("exists", ref)
+
+
+async def _made_up_for(app: App, request: StartRequest, plan: Plan) -> Arrival | None:
+    """The arrival of a start whose instant a backfill has made up for."""
+    from dagu_core.app.slot_runs import backfilled
+
+    ref = await backfilled(app, request, plan.name)
+    return None if ref is None else Arrival("exists", ref, "a backfill has made the run of this instant")
 
 
 async def enqueue_obeying(app: App, request: StartRequest, plan: Plan) -> RunRef:
@@ -191,7 +203,7 @@ class _Meeting(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def _deciding(app: App, line: str) -> AsyncIterator[None]:
+async def deciding(app: App, line: str) -> AsyncIterator[None]:
     """Nobody else decides about these runs meanwhile, in whatever process."""
     key, owner = f"overlap/{line}", f"d{app.clock.new_token(12)}"
     while await app.store.acquire(key, owner, _LEASE) is None:

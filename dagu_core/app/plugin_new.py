@@ -9,7 +9,7 @@ from string import Template
 
 from msgspec import Struct
 
-from dagu_core.base.errors import AlreadyExists, Invalid, Unavailable
+from dagu_core.base.errors import AlreadyExists, Unavailable, UsageError
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -39,7 +39,10 @@ KINDS = {
         "steps:\n  - {{name: late, command: echo go, {name}: {{file: ready}}}}",
     ),
     "trigger": _Kind(
-        "ClockTrigger", "dagu_register_triggers", "The schedule {name}", "schedule: '@{name} 90'"
+        "ClockTrigger",
+        "dagu_register_triggers",
+        "The schedule {name}",
+        "schedule: '@{name} 90'\nsteps: [echo hello]",
     ),
     "notifier": _Kind(
         "Notifier",
@@ -60,7 +63,7 @@ KINDS = {
 def new_package(kind: str, name: str, folder: Path) -> list[Path]:
     """Write the package `dagu-NAME` below `folder`; the files, in order.
 
-    Raises Invalid for a name or kind that will not do, AlreadyExists when the package is there.
+    Raises UsageError for a name or kind that will not do, AlreadyExists when the package is there.
     """
     values = _values(kind, name)
     root, module = folder / values["package"], values["module"]
@@ -74,6 +77,7 @@ def new_package(kind: str, name: str, folder: Path) -> list[Path]:
             _text(each, values) for each in ("plugin.py", "versions.py", "hook.py")
         ),
         f"tests/test_{module.removeprefix('dagu_')}.py": _text(f"{kind}_test.py", values),
+        "tests/test_readme.py": _text("readme_test.py", values),
     }
     if root.exists():
         raise AlreadyExists(f"{root} exists already", hint="choose another name, or --folder")
@@ -96,10 +100,10 @@ def new_file(kind: str, name: str, folder: Path) -> Path:
 
 def _values(kind: str, name: str) -> dict[str, str]:
     if kind not in KINDS:
-        raise Invalid(f"there is no kind {kind!r}", hint=f"kinds: {', '.join(KINDS)}")
+        raise UsageError(f"there is no kind {kind!r}", hint=f"kinds: {', '.join(KINDS)}")
     name = name.removeprefix("dagu-")
     if not _NAME.fullmatch(name):
-        raise Invalid(f"{name!r} is no name for a plugin", hint="small letters, digits and single dashes")
+        raise UsageError(f"{name!r} is no name for a plugin", hint="small letters, digits and single dashes")
     chosen, word = KINDS[kind], name.replace("-", "_")
     return {
         "package": f"dagu-{name}",

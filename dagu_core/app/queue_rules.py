@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, to_builtins
 from msgspec.structs import fields, replace
 
 from dagu_core.app.services import wake_runners
-from dagu_core.base.errors import Conflict, DaguError, Invalid, Unavailable
+from dagu_core.base.errors import Conflict, DaguError, Unavailable, UsageError
+from dagu_core.base.names import check_queue_name
 from dagu_core.contracts.store import RunQuery
 from dagu_core.engine.liveness import poke
 from dagu_core.model.run.run import QUEUE_OVERRIDDEN, RunRef, RunSummary
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from dagu_core.app.app import App
 
 NAMESPACE = "queues"
-_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,40}")
 #: holders of slots that are named when somebody asks why there is none
 _NAMED = 3
 
@@ -120,13 +119,12 @@ class QueueRules:
             poke(data, engine)
 
     def check(self, name: str) -> str:
-        """Return `name` when runs may be sent to that queue. Raises Invalid."""
+        """Return `name` when runs may be sent to that queue. Raises UsageError."""
         queues = self.app.settings.queues
-        if not _NAME.fullmatch(name):
-            raise Invalid(f"queue name {name[:80]!r} must be 1 to 40 letters, digits, `_`, `.` and `-`")
+        check_queue_name(name)
         known = sorted(queue.name for queue in queues.config)
         if queues.strict and name not in known:
-            raise Invalid(f"unknown queue {name!r}, known: {', '.join(known) or 'none'}")
+            raise UsageError(f"unknown queue {name!r}, known: {', '.join(known) or 'none'}")
         return name
 
     async def _all(self, name: str, status: RunStatus) -> list[RunSummary]:

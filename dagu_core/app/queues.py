@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from dagu_core.app.accepting import hold_of, is_held
 from dagu_core.app.queue_rules import Orders, QueueRules, place_of
 from dagu_core.app.services import services
-from dagu_core.base.errors import Conflict, Invalid, NotFound
+from dagu_core.base.errors import Conflict, NotFound, UsageError
 from dagu_core.contracts.store import Change, QueueState, RunQuery
 from dagu_core.engine.liveness import host_name, living_pid
 from dagu_core.model.run.events import Noted
@@ -89,9 +89,11 @@ class Queues(QueueRules):
         return await self.order(self.check(name), paused=False, by="", reason="", at=0.0)
 
     async def set_limit(self, name: str, limit: int | None) -> Orders:
-        """Put a limit in place of the configured one; None takes it back. Raises Invalid below 1."""
+        """Put a limit in place of the configured one; None takes it back. Raises UsageError below 1."""
         if limit is not None and limit < 1:
-            raise Invalid(f"a queue needs at least one slot, not {limit}", hint="`dagu queue pause` stops it")
+            raise UsageError(
+                f"a queue needs at least one slot, not {limit}", hint="`dagu queue pause` stops it"
+            )
         return await self.order(self.check(name), max_concurrency=limit)
 
     async def position(self, ref: RunRef) -> int:
@@ -101,16 +103,19 @@ class Queues(QueueRules):
         return refs.index(ref) + 1 if ref in refs else 0
 
     async def waiting_run(self, text: str) -> RunRef:
-        """The run meant by NAME:RUNID, or by its id alone. Raises NotFound, Invalid."""
+        """The run meant by NAME:RUNID, or by its id alone. Raises NotFound, UsageError."""
         if ":" in text:
-            return RunRef.parse(text)
+            try:
+                return RunRef.parse(text)
+            except ValueError as error:
+                raise UsageError(str(error)) from None
         query = RunQuery(run_id=text, exact=True, roots_only=False, limit=2)
         waiting = await self.app.store.find(replace(query, statuses=(RunStatus.QUEUED,)))
         found = waiting or await self.app.store.find(query)
         if not found:
             raise NotFound(f"there is no run {text!r}", hint="`dagu queue show QUEUE` lists what waits")
         if len(found) > 1:
-            raise Invalid(f"several runs have the id {text!r}", hint="write it as NAME:RUNID")
+            raise UsageError(f"several runs have the id {text!r}", hint="write it as NAME:RUNID")
         return found[0].ref
 
     async def move(self, ref: RunRef, to: str, *, front: bool = False) -> RunSummary:
@@ -144,7 +149,7 @@ class Queues(QueueRules):
         waiting = [one for one in await self.waiting(summary.queue) if one.ref != ref]
         at = next((at for at, one in enumerate(waiting) if one.ref == other), None)
         if at is None:
-            raise Invalid(f"run {other} does not wait in queue {summary.queue}")
+            raise Conflict(f"run {other} does not wait in queue {summary.queue}")
         upper = place_of(waiting[at])
         same = at > 0 and waiting[at - 1].priority == waiting[at].priority
         lower = place_of(waiting[at - 1]) if same else upper - 2 * _STEP
@@ -157,7 +162,7 @@ class Queues(QueueRules):
     async def prioritise(self, ref: RunRef, priority: int) -> RunSummary:
         """Give a waiting run another priority, 0 to 9; the higher one begins first."""
         if not 0 <= priority <= 9:
-            raise Invalid(f"priority {priority} is not between 0 and 9")
+            raise UsageError(f"priority {priority} is not between 0 and 9")
         return await self._change(ref, lambda one: replace(one, priority=priority), f"priority {priority}")
 
     async def release_left(self) -> list[RunRef]:

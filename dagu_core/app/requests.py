@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from dagu_core.base.errors import Invalid, NotFound
 from dagu_core.base.names import check_dag_name
 from dagu_core.model.plan.plan import Source
-from dagu_core.model.run.run import DEFAULT_PRIORITY, ENV, QUEUE_OVERRIDDEN, TRIGGER, RunRef
+from dagu_core.model.run.run import ENV, QUEUE_OVERRIDDEN, TRIGGER, RunRef
 
 
 class StartRequest(Struct, frozen=True):
@@ -36,7 +36,7 @@ class StartRequest(Struct, frozen=True):
     default_working_dir: str = ""
     worker_id: str = "local"
     queue: str = ""
-    priority: int = DEFAULT_PRIORITY
+    priority: int | None = None
     at_once: bool = False
     text: str = ""
     base: str = ""
@@ -73,7 +73,7 @@ def exec_request(
     env: Mapping[str, str] | None = None,
     dotenv: Sequence[str] = (),
     queue: str = "",
-    priority: int = DEFAULT_PRIORITY,
+    priority: int | None = None,
 ) -> StartRequest:
     """The request that runs one command as a DAG of one step."""
     if not argv:

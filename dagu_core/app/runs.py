@@ -96,15 +96,19 @@ class Runs(Launches):
         return summary
 
     async def dequeue(self, queue: str, ref: RunRef | None = None) -> RunRef:
-        """Take a waiting run (the oldest one) out of a queue; it ends aborted and never starts."""
+        """Take a waiting run (the oldest one) out of a queue; it ends aborted and never starts.
+        Raises NotFound, Conflict for a run that does not wait there, Invalid for an empty queue."""
         waiting = await self.app.store.find(
             RunQuery(queue=queue, statuses=(RunStatus.QUEUED,), limit=100_000, roots_only=False)
         )
         if ref is not None:
             waiting = [summary for summary in waiting if summary.ref == ref]
         if not waiting:
-            what = f"run {ref} does not wait in queue {queue}" if ref else f"queue {queue} is empty"
-            raise Invalid(what)
+            await self.app.queues.show(queue)
+            if ref is None:
+                raise Invalid(f"queue {queue} is empty")
+            await self.app.store.load(ref)
+            raise Conflict(f"run {ref} does not wait in queue {queue}")
         summary = waiting[-1]
         await end_waiting(self.app, summary, "dequeued")
         return summary.ref

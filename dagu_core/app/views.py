@@ -87,9 +87,10 @@ class RunView(Struct):
         for condition in self.plan.preconditions:
             shape = condition_shape(condition)
             if (result := checked.get(condition.condition)) is not None:
-                shape["matched"] = not result["error"]
-                if result["error"]:
-                    shape["error"] = result["error"]
+                error = result.get("error", "")
+                shape["matched"] = not error
+                if error:
+                    shape["error"] = error
             shapes.append(shape)
         return shapes
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 
@@ -35,6 +37,26 @@ class SystemClock:
 
     def new_token(self, digits: int = 6) -> str:
         return os.urandom((digits + 1) // 2).hex()[:digits]
+
+
+def awake() -> float:
+    """Seconds on a clock nobody sets, which goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+@lru_cache(maxsize=1)
+def boot_id() -> str:
+    """Names the time since the machine last started; "" where the kernel does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def steady() -> tuple[str, float]:
+    """What all processes of this machine can measure a time by that somebody else reads: a boot and
+    the seconds `awake` in it. Where the kernel does not name boots, "" and the time of day."""
+    return (boot, awake()) if (boot := boot_id()) else ("", time.time())
 
 
 def uuid7(milliseconds: int) -> str:

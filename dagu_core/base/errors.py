@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import cleandoc
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class DaguError(Exception):
@@ -21,6 +22,15 @@ class DaguError(Exception):
         self.hint = hint
         self.details = details
 
+    def masked(self, mask: Callable[[str], str]) -> Self:
+        """This error, without what `mask` takes out of texts."""
+        self.args = tuple(mask(str(one)) for one in self.args)
+        self.hint = mask(self.hint)
+        self.details = {
+            name: mask(value) if isinstance(value, str) else value for name, value in self.details.items()
+        }
+        return self
+
 
 class Invalid(DaguError):
     """The request cannot be carried out as given."""
@@ -28,10 +38,9 @@ class Invalid(DaguError):
     code = "bad_request"
 
 
-class UsageError(DaguError):
-    """The command line was used in a way it does not know."""
+class UsageError(Invalid):
+    """What was asked for is not worded as it must be: an option, a value, or both together."""
 
-    code = "bad_request"
     exit_code = 2
 
 
@@ -72,6 +81,10 @@ class Unavailable(DaguError):
 
     code = "unavailable"
     exit_code = 5
+
+
+class Busy(Unavailable):
+    """A backend is in use by somebody else: nothing was written, and trying again may help."""
 
 
 class LostOwnership(Unavailable):

@@ -25,6 +25,8 @@ POINTS = (
     "store.create.after",
     "store.commit.before",
     "store.commit.after",
+    "claim.before",
+    "claim.after",
     "attempt.started",
     "spawn.before",
     "spawn.after",

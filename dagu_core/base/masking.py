@@ -12,6 +12,11 @@ MASK = b"*******"
 WITHHELD = b"[output withheld: redaction failed]"
 
 _TOKEN = re.compile("\x1a([^\x1a#]+)#([0-9]+)\x1a")
+#: the character that begins and ends a reference, and what stands for it in a text with references
+_BOUND, _LITERAL = b"\x1a", "="
+_BOUND_TOKEN = b"\x1a=#0\x1a"
+#: stands before the name of a secret that a run above has
+_ABOVE = "../"
 _PREFIX = 4
 T = TypeVar("T", str, bytes)
 
@@ -41,6 +46,11 @@ class Masker:
         self._heads = frozenset(form[:size] for form in tokens for size in range(1, _PREFIX))
         self.longest = max(map(len, tokens), default=0)
 
+    @property
+    def names(self) -> set[str]:
+        """The secrets that are masked."""
+        return set(self._forms)
+
     def __bool__(self) -> bool:
         """Whether there is anything to mask."""
         return bool(self._tokens)
@@ -58,19 +68,25 @@ class Masker:
         except Exception:
             return decode(WITHHELD) if isinstance(data, str) else WITHHELD
 
-    def tokenize(self, data: bytes) -> bytes:
+    def tokenize(self, data: T) -> T:
         """`data` with every secret replaced by a reference that `restore` turns back."""
-        present = list(self._present(data))
-        if not present:
+        if isinstance(data, str):
+            encoded = encode(data)
+            hidden = self.tokenize(encoded)
+            return data if hidden is encoded else decode(hidden)
+        present: list[bytes] = list(self._present(data))
+        if not present and _BOUND not in data:
             return data
-        forms = sorted(present, key=len, reverse=True)
+        forms = [*sorted(present, key=len, reverse=True), _BOUND]
         pattern = re.compile(b"|".join(map(re.escape, forms)))
-        return pattern.sub(lambda found: self._tokens[found[0]], data)
+        return pattern.sub(lambda found: self._tokens.get(found[0], _BOUND_TOKEN), data)
 
     def restore(self, text: str) -> str:
         """`text` with the values in the place of their references; unknown references stay."""
 
         def value(found: re.Match[str]) -> str:
+            if found[1] == _LITERAL:
+                return "\x1a"
             forms = self._forms.get(found[1], [])
             number = int(found[2])
             return decode(forms[number]) if number < len(forms) else found[0]
@@ -121,7 +137,29 @@ class Masker:
 
 def without_references(text: str) -> str:
     """`text` with references to secrets (see `tokenize`) shown as masks, for people."""
-    return _TOKEN.sub(MASK.decode(), text)
+    return _TOKEN.sub(lambda found: "\x1a" if found[1] == _LITERAL else MASK.decode(), text)
+
+
+def names_below(values: Mapping[str, T]) -> dict[str, T]:
+    """Secrets by the names they have in a sub-DAG run."""
+    return {_ABOVE + name: value for name, value in values.items()}
+
+
+def from_below(text: str) -> str:
+    """A text of a sub-DAG run as the run above it reads it: references to its own secrets masked."""
+
+    def ours(found: re.Match[str]) -> str:
+        if found[1] == _LITERAL:
+            return found[0]
+        above = found[1].startswith(_ABOVE)
+        return f"\x1a{found[1].removeprefix(_ABOVE)}#{found[2]}\x1a" if above else MASK.decode()
+
+    return _TOKEN.sub(ours, text)
+
+
+def references(text: str) -> set[str]:
+    """The names of the secrets that a text refers to."""
+    return {found[1] for found in _TOKEN.finditer(text)} - {_LITERAL}
 
 
 class Stream:

@@ -76,7 +76,7 @@ class VerbGroup(click.Group):
         if not invocation.has_plugins:
             return {}
         try:
-            commands = invocation.host.catalog.commands
+            commands = invocation.host.complete().commands
         except DaguError:
             # A broken configuration file must not take the help away.
             return {}

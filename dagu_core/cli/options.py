@@ -92,24 +92,46 @@ params_option = text_option(
     metavar="PARAMS",
     help="Parameters: `a=1 b='x y' word`, or JSON; words after `--` win.",
 )
-queue_option = text_option("-u", "--queue", metavar="NAME", help="The queue (default: the one of the DAG).")
-#: what words for priorities stand for
-PRIORITIES = {"low": 3, "normal": 5, "high": 7}
+
+
+def _queue(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    from dagu_core.base.names import check_queue_name
+
+    return check_queue_name(unquoted(value)) if value else ""
+
+
+def named_queue_option(*names: str, help: str) -> Callable[[F], F]:
+    """An option that takes the name of a queue."""
+    return click.option(*names, callback=_queue, metavar="QUEUE", help=help)
+
+
+queue_option = named_queue_option("-u", "--queue", help="The queue (default: the one of the DAG).")
+
+
+def queue_argument(name: str = "name") -> Callable[[F], F]:
+    """The queue a verb is about."""
+    return click.argument(name, metavar="QUEUE", callback=_queue)
+
+
+def count_option(
+    *names: str, help: str, default: int | None = None, most: int | None = None
+) -> Callable[[F], F]:
+    """An option that takes a whole number from 1 on, up to `most`."""
+    return click.option(*names, type=click.IntRange(1, most), default=default, metavar="N", help=help)
 
 
 def _priority(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    if value is None or (text := unquoted(value).lower()) in PRIORITIES:
-        return None if value is None else PRIORITIES[text]
-    if len(text) == 1 and text in "0123456789":
-        return int(text)
-    raise click.BadParameter("write low, normal, high, or 0 to 9", ctx, param)
+    from dagu_core.base.names import priority_of
+
+    return None if value is None else priority_of(unquoted(value))
 
 
-def priority_option(default: str | None = None) -> Callable[[F], F]:
-    """How early a run begins among those of its queue."""
+def priority_option(default: str = "") -> Callable[[F], F]:
+    """How early a run begins among those of its queue; None when it is not given. `default` is what
+    that means, for people."""
     told = f" (default: {default})" if default else ""
     help = f"low, normal, high, or 0 to 9: the higher one begins first{told}."
-    return click.option("--priority", default=default, callback=_priority, metavar="P", help=help)
+    return click.option("--priority", default=None, callback=_priority, metavar="P", help=help)
 
 
 name_option = text_option("-N", "--name", metavar="NAME", help="Give the DAG another name.")

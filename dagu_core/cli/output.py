@@ -30,6 +30,11 @@ def as_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def as_csv(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Comma-separated values with a heading line."""
     text = io.StringIO()

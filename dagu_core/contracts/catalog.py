@@ -162,11 +162,11 @@ class Catalog(Struct, frozen=True, dict=True):
             owners={word: package for word, package in OWNERS.items() if word not in taken},
             broken=self.broken,
             refused=self.refused,
-            more=self._more_step_types,
+            more=self._whole,
         )
 
-    def _more_step_types(self) -> Mapping[str, StepType]:
-        return (self.more() if self.more else self).vocabulary.step_types
+    def _whole(self) -> Vocabulary:
+        return (self.more() if self.more else self).vocabulary
 
     def executor(self, name: str) -> type[Executor[Any]]:
         """The step type `name`. Raises NotFound, saying which package has it or why it is broken."""
@@ -184,7 +184,10 @@ class Catalog(Struct, frozen=True, dict=True):
 
     def store(self, url: str) -> type[StateStore]:
         """The state store for a URL, by its scheme. Raises NotFound."""
-        return self._get(self.stores, url.partition(":")[0], "state store")
+        scheme = url.partition(":")[0]
+        if scheme not in self.stores and self.more:
+            self.more()
+        return self._get(self.stores, scheme, "state store")
 
     def _check_secret(self, ref: SecretRef) -> str:
         try:

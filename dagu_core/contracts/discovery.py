@@ -17,6 +17,14 @@ from msgspec import Struct
 from dagu_core.base.errors import PluginError
 
 GROUP = "dagu.plugins"
+#: the modules of our own that come through the same door
+BUILTINS = (
+    "dagu_core.builtins.shell",
+    "dagu_core.builtins.subdag",
+    "dagu_core.builtins.stores",
+    "dagu_core.builtins.secrets",
+    "dagu_core.builtins.at",
+)
 _INFO = (".dist-info", ".egg-info")
 
 
@@ -120,6 +128,7 @@ class Importer:
         """Let the thread end."""
         if self._asked is not None:
             self._asked.put(None)
+            self._asked = None
 
 
 def _import_all(

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from dagu_core.base.errors import PluginError
+from dagu_core.contracts.report import cause
 
 if TYPE_CHECKING:
     import pluggy
+
+    from dagu_core.base.places import Problem
+    from dagu_core.base.settings import Settings
+    from dagu_core.model.plan.plan import Plan
+
+#: (name of the plugin, what calls its hook)
+Calls = Iterable[tuple[str, Callable[..., Any]]]
 
 
 def is_traced(environ: Mapping[str, str]) -> bool:
@@ -32,3 +43,40 @@ def traced(hook: str, found: pluggy.HookImpl) -> Callable[..., Any]:
         return answer
 
     return call
+
+
+def refuse_wrappers(plugins: pluggy.PluginManager, plugin: object) -> None:
+    """Raise PluginError for a plugin that would stand around the hooks of others."""
+    for caller in plugins.get_hookcallers(plugin) or ():
+        for found in caller.get_hookimpls():
+            if found.plugin is plugin and (found.wrapper or found.hookwrapper):
+                raise PluginError(f"{caller.name} is a wrapper; plugins may not wrap each other's hooks")
+
+
+def source_of(calls: Calls, path: Path, text: str) -> str | None:
+    """What the first plugin that can read `text` makes of it. Raises PluginError when one breaks."""
+    for name, call in calls:
+        try:
+            answer = call(path=path, text=text)
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"plugin {name} cannot read {path}: {cause(error)}") from error
+        if answer is not None:
+            return str(answer)
+    return None
+
+
+def findings_of(calls: Calls, plan: Plan, settings: Settings | None) -> tuple[list[Problem], dict[str, str]]:
+    """What plugins find about a plan, and why each that broke was left out."""
+    from dagu_core.base.places import Problem
+
+    findings: list[Problem] = []
+    broken: dict[str, str] = {}
+    for name, call in calls:
+        try:
+            found = list(call(plan=plan, settings=settings))
+            if stranger := next((each for each in found if not isinstance(each, Problem)), None):
+                raise PluginError(f"found a {type(stranger).__name__}, not a Problem")
+            findings += found
+        except (Exception, SystemExit) as error:
+            broken[name] = f"dagu_lint: {cause(error)}"
+    return findings, broken

@@ -15,9 +15,18 @@ import pluggy
 from dagu_core.base.errors import PluginError
 from dagu_core.contracts import hookspecs
 from dagu_core.contracts.catalog import Catalog
-from dagu_core.contracts.discovery import EntryPoint, Importer, installed, left_out, programs, single_files
-from dagu_core.contracts.hook_calls import called, is_traced, traced
+from dagu_core.contracts.discovery import (
+    BUILTINS,
+    EntryPoint,
+    Importer,
+    installed,
+    left_out,
+    programs,
+    single_files,
+)
+from dagu_core.contracts.hook_calls import called, findings_of, is_traced, refuse_wrappers, source_of, traced
 from dagu_core.contracts.offers import Offer, claims_of, offers_of
+from dagu_core.contracts.on_demand import OnDemand
 from dagu_core.contracts.report import PluginReport, State, cause, made_for, reasons_of
 
 if TYPE_CHECKING:
@@ -26,14 +35,6 @@ if TYPE_CHECKING:
     from dagu_core.contracts.foreign import ForeignPlugin, Waiting
     from dagu_core.model.plan.plan import Plan
 
-BUILTINS = (
-    "dagu_core.builtins.shell",
-    "dagu_core.builtins.subdag",
-    "dagu_core.builtins.stores",
-    "dagu_core.builtins.secrets",
-    "dagu_core.builtins.at",
-)
-
 
 class PluginHost:
     """Loads plugins one at a time; whatever one does wrong is its own report and nobody's trouble.
@@ -41,15 +42,16 @@ class PluginHost:
     Built-ins are registered first, so that no third party can take their words.
     """
 
-    def __init__(self, *, trace: bool = False, import_limit: float = 5.0) -> None:
+    def __init__(self, *, trace: bool = False, import_limit: float = 5.0, kept: Path | None = None) -> None:
         self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
         self._trace = trace
-        self._import_limit = import_limit
+        self._importer = Importer(import_limit)
         self._reports: dict[str, PluginReport] = {}
         self._offers: dict[str, tuple[Offer, ...]] = {}
         self._builtins: set[str] = set()
         self._waiting: Waiting | None = None
+        self._on_demand = OnDemand(kept)
         self._prefer: Mapping[str, str] = {}
         self._settings: Settings | None = None
         #: word -> why nobody brings it, though somebody would
@@ -74,15 +76,17 @@ class PluginHost:
         executables: Sequence[str] = (),
         prefer: Mapping[str, str] | None = None,
         settings: Settings | None = None,
+        kept: Path | None = None,
     ) -> PluginHost:
         """Load the built-ins, then `plugins` (modules or objects), then what is installed and the
         single files in `folder`, then `executables` (paths).
 
         `disabled` and a non-empty `allow` name plugins or packages; what they exclude is never
         imported, and with `safe` nothing but the built-ins is. `prefer` (word -> plugin or package)
-        says who gets a word that several claim. Never raises for what a plugin does.
+        says who gets a word that several claim, `kept` the file that remembers what plugins bring.
+        Never raises for what a plugin does.
         """
-        host = cls(trace=trace, import_limit=import_limit)
+        host = cls(trace=trace, import_limit=import_limit, kept=kept)
         host._settings, host._prefer = settings, prefer or {}
         unwanted, wanted = frozenset(disabled), frozenset(allow)
         for target in builtins:
@@ -95,7 +99,7 @@ class PluginHost:
             host.add(report, partial(import_module, target))
         for plugin in plugins:
             name = getattr(plugin, "__name__", type(plugin).__name__)
-            host.add(PluginReport(name, "", "", "loaded"), partial(_itself, plugin))
+            host.add(PluginReport(name, "", "", "loaded"), lambda plugin=plugin: plugin)
         found = installed() + (single_files(folder) if folder else []) if discover else []
         host._discover(found + programs(executables), unwanted, wanted, safe)
         if host._waiting and host._waiting.has_any_of(host._prefer.values()):
@@ -118,6 +122,7 @@ class PluginHost:
             executables=chosen.executables,
             prefer=chosen.prefer,
             settings=settings,
+            kept=settings.paths.data / "plugins.json",
         )
 
     @property
@@ -130,12 +135,31 @@ class PluginHost:
         """What a loaded plugin offers; nothing for one that is not loaded."""
         return self._offers.get(name, ())
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether no plugin is left that is imported or asked only when needed."""
+        return not self._on_demand.sleeps and not (self._waiting and self._waiting.reports)
+
     def complete(self) -> Catalog:
         """The catalog with what the plugins bring that are asked only when needed: now, once."""
+        self._wake(self._on_demand.wake_all())
         if self._waiting and self._waiting.reports:
             self._ask()
             self._settle()
         return self.catalog
+
+    def for_text(self, *texts: str) -> Catalog:
+        """The catalog with what a definition made of these texts may need."""
+        for text in texts:
+            self._wake(self._on_demand.wake(text))
+        return self.catalog
+
+    def _wake(self, woken: Iterable[tuple[PluginReport, Callable[[], object]]]) -> None:
+        if found := list(woken):
+            for report, get in found:
+                self.add(report, get)
+            self._importer.close()
+            self._settle()
 
     def add(self, report: PluginReport, get: Callable[[], object]) -> None:
         """Register the plugin `get` returns under `report.name`, or report why not."""
@@ -154,7 +178,7 @@ class PluginHost:
             report = replace(report, api=made_for(plugin))
             self._pluggy.register(plugin, name=name)
             self._pluggy.check_pending()
-            self._refuse_wrappers(plugin)
+            refuse_wrappers(self._pluggy, plugin)
             self._offers[name] = tuple(self._collect(name, plugin))
         except (Exception, SystemExit) as error:
             self._drop(name)
@@ -167,34 +191,19 @@ class PluginHost:
 
         Raises PluginError when the plugin that should read it breaks.
         """
-        for name, call in self._implementations("dagu_read_source"):
-            try:
-                answer = call(path=path, text=text)
-            except (Exception, SystemExit) as error:
-                raise PluginError(f"plugin {name} cannot read {path}: {cause(error)}") from error
-            if answer is not None:
-                return str(answer)
-        return None
+        return source_of(self._implementations("dagu_read_source"), path, text)
 
     def lint(self, plan: Plan) -> list[Problem]:
         """What the plugins find about a valid plan; a plugin that breaks is left out."""
-        from dagu_core.base.places import Problem
-
-        findings: list[Problem] = []
-        for name, call in self._implementations("dagu_lint"):
-            try:
-                found = list(call(plan=plan, settings=self._settings))
-                if stranger := next((each for each in found if not isinstance(each, Problem)), None):
-                    raise PluginError(f"found a {type(stranger).__name__}, not a Problem")
-                findings += found
-            except (Exception, SystemExit) as error:
-                self._reports[name] = replace(self._reports[name], reason=f"dagu_lint: {cause(error)}")
+        findings, broken = findings_of(self._implementations("dagu_lint"), plan, self._settings)
+        for name, reason in broken.items():
+            self._reports[name] = replace(self._reports[name], reason=reason)
         return findings
 
     def _discover(
         self, found: list[EntryPoint], unwanted: frozenset[str], wanted: frozenset[str], safe: bool
     ) -> None:
-        load = Importer(self._import_limit)
+        load = self._importer
         for entry in found:
             report = PluginReport(entry.name, entry.package, entry.version, "loaded")
             if reason := left_out(entry, unwanted, wanted, safe):
@@ -205,9 +214,13 @@ class PluginHost:
                 self._report(twin, "failed", f"the name {entry.name} is claimed by {both}; uninstall one")
             elif entry.is_program:
                 self._meet(report, Path(entry.target))
-            else:
+            elif not self._on_demand.put(report, entry, partial(load, entry)):
                 self.add(report, partial(load, entry))
+                if entry.name in self._offers:
+                    plugin = self._pluggy.get_plugin(entry.name)
+                    self._on_demand.learn(entry, plugin, self._offers[entry.name])
         load.close()
+        self._on_demand.save()
 
     def _meet(self, report: PluginReport, path: Path) -> None:
         # One whose answer is kept is loaded at once, others wait until they are needed.
@@ -234,12 +247,6 @@ class PluginHost:
         for report, load in self._waiting.ask(*names):
             self.add(report, load)
 
-    def _refuse_wrappers(self, plugin: object) -> None:
-        for caller in self._pluggy.get_hookcallers(plugin) or ():
-            for found in caller.get_hookimpls():
-                if found.plugin is plugin and (found.wrapper or found.hookwrapper):
-                    raise PluginError(f"{caller.name} is a wrapper; plugins may not wrap each other's hooks")
-
     def _collect(self, name: str, plugin: object) -> Iterable[Offer]:
         callers = {caller.name: caller for caller in self._pluggy.get_hookcallers(plugin) or ()}
         for hook in sorted(callers):
@@ -265,7 +272,10 @@ class PluginHost:
     def _settle(self) -> None:
         """Give every word to one plugin, then build the catalog."""
         claims = [claim for its in self._offers.values() for claim in claims_of(its)]
+        claims += self._on_demand.claims
         if self._prefer or len(set(claims)) < len(claims):
+            for report, get in self._on_demand.wake_all():
+                self.add(report, get)
             self._settle_clashes()
         for name, offers in self._offers.items():
             self._reports[name] = replace(self._reports[name], parts=tuple(map(str, offers)))
@@ -294,7 +304,3 @@ class PluginHost:
 
     def _report(self, report: PluginReport, state: State, reason: str) -> None:
         self._reports[report.name] = replace(report, state=state, reason=reason)
-
-
-def _itself(plugin: object) -> object:
-    return plugin

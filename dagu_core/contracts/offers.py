@@ -34,6 +34,10 @@ _PARTS: dict[str, tuple[str, tuple[type[Part], ...]]] = {
 _SHARED = {"notifier": "DAG key", "schedule filter": "DAG key", "DAG field": "DAG key"}
 
 
+#: (namespace, spelling-free word)
+Claim = tuple[str, str]
+
+
 class Offer(Struct, frozen=True):
     """One thing a plugin offers, under one or more words."""
 
@@ -48,8 +52,8 @@ class Offer(Struct, frozen=True):
         return _SHARED.get(self.kind, self.kind)
 
     @property
-    def claims(self) -> tuple[tuple[str, str], ...]:
-        """(namespace, spelling-free word) pairs that nobody else may claim."""
+    def claims(self) -> tuple[Claim, ...]:
+        """What nobody else may claim."""
         claims = [(self.space, fold(word)) for word in self.words]
         if self.kind == "executor":
             # Step keys are one space, whether a guard or a step type owns them.
@@ -60,7 +64,7 @@ class Offer(Struct, frozen=True):
         return f"{self.kind} {self.words[0]}"
 
 
-def claims_of(offers: Iterable[Offer]) -> tuple[tuple[str, str], ...]:
+def claims_of(offers: Iterable[Offer]) -> tuple[Claim, ...]:
     """Everything one plugin claims, each once."""
     return tuple(dict.fromkeys(claim for offer in offers for claim in offer.claims))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from dagu_core.base.config import Config
+from dagu_core.base.errors import NotFound
 from dagu_core.contracts.part import Part
 
 Action = Literal["start", "stop", "restart"]
@@ -118,14 +119,24 @@ class Fire(Struct, frozen=True):
     skipped: str = ""
 
 
+async def no_secret(name: str) -> str:
+    """Refuse to give a secret the DAG does not declare."""
+    raise NotFound(f"the DAG has no secret {name}", hint="Declare it under `secrets`.")
+
+
 class TriggerScope(Struct, frozen=True):
     """Where a trigger works: the DAG, the folder relative paths start from, a folder of its own
-    that lasts, `first` = nothing of this entry has ever been handled."""
+    that lasts, `first` = nothing of this entry has ever been handled.
+
+    `secret` finds the value of a secret the DAG declares. It raises DaguError, whose message never
+    holds the value; ask anew when a login is refused, as the value may have been changed.
+    """
 
     dag: str
     folder: Path
     scratch: Path
     first: bool
+    secret: Callable[[str], Awaitable[str]] = no_secret
 
 
 class Trigger(Part, ABC):

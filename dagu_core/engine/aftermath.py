@@ -84,7 +84,9 @@ async def _by_its_rules(context: RunContext, node: PlannedStep, outcome: Outcome
     """The outcome of a step whose step type says what it writes; what breaks the rules is kept by nobody."""
     from dagu_core.engine.step_rules import wrong_output
 
+    wrong = ""
     if outcome.succeeded and outcome.output is not None:
-        if wrong := await wrong_output(node.output_rules, context.restore(outcome.output)):
-            return replace(outcome, exit_code=1, ended="error", message=wrong, output=None)
+        wrong = await wrong_output(node.output_rules, context.restore(outcome.output))
+    if wrong:
+        return replace(outcome, exit_code=1, ended="error", message=wrong, output=None)
     return outcome if node.output is not None else replace(outcome, output=None)

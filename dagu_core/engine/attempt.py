@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from dagu_core.base.failpoints import fail_point
+from dagu_core.base.reserve import release
 from dagu_core.contracts.executor import Children
 from dagu_core.engine.ahead import Place
 from dagu_core.engine.context import RunContext
@@ -159,6 +161,11 @@ class LiveAttempt(Struct):
             if code is None:
                 raise Lost("the engine died during the attempt") from None
             return code
+        except OSError as error:
+            # Not even the few bytes that tell of the start could be written: now the reserve is needed.
+            if error.errno != errno.ENOSPC or not release(self.status_path.parent.parent):
+                raise
+            return await self.spawn(argv, env=env)
 
     async def reattach(self) -> int | None:
         found = await attach(self.status_path, self._token(), detach=self.step.detach)

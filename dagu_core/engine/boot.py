@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
-
+from dagu_core.base.clock import boot_id
 from dagu_core.engine.logs import RunFiles
 from dagu_core.engine.status_file import Fate, read_story
 from dagu_core.model.run.events import AttemptEnded, Outcome
@@ -12,15 +10,6 @@ from dagu_core.model.run.run import Run
 
 #: where in RunSummary.extra the boot is kept in which the run was last driven
 BOOT = "boot"
-
-
-@lru_cache(maxsize=1)
-def boot_id() -> str:
-    """Names the time since the machine last started; "" where the kernel does not tell."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
 
 
 def lost_to_a_restart(run: Run, files: RunFiles, now: float) -> list[AttemptEnded]:

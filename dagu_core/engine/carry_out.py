@@ -15,15 +15,15 @@ from msgspec.structs import replace
 from dagu_core.base.config import Config
 from dagu_core.base.errors import DaguError, Invalid, PluginError
 from dagu_core.contracts.catalog import Catalog
+from dagu_core.contracts.discovery import BUILTINS
 from dagu_core.contracts.executor import Children, Executor
 from dagu_core.contracts.guard import Guard
-from dagu_core.contracts.host import BUILTINS
 from dagu_core.engine.aftermath import finish
 from dagu_core.engine.ahead import Place
 from dagu_core.engine.attempt import LiveAttempt, Lost, describe, stop_what_runs
 from dagu_core.engine.conditions import check
 from dagu_core.engine.context import RunContext
-from dagu_core.engine.logs import RunFiles, make_folder, size_of
+from dagu_core.engine.logs import RunFiles, make_folder, may_not_fit, size_of
 from dagu_core.engine.patience import MARGIN, LeftBehind, bounded
 from dagu_core.engine.real_values import real_config
 from dagu_core.engine.scope import StepScope, Visibility, step_scope
@@ -81,8 +81,9 @@ async def carry_out(
         limit=bench.plan.max_output_size,
         log_limit=bench.log_limit,
         masker=bench.context.masker,
-        secrets=bench.context.secrets,
-        filter_lock=bench.files.filter_lock(node.index, number),
+        secrets=bench.context.known,
+        filter_lock=(lock := bench.files.filter_lock(node.index, number)),
+        scarce=lock.exists() if again else may_not_fit(bench.files.run_dir, bench.log_limit),
     )
     error_offset = 0 if again else size_of(streams.stderr)
     conditions: tuple[ConditionResult, ...] = ()

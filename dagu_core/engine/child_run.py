@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dagu_core.base.errors import AlreadyExists, Conflict, DaguError
+from dagu_core.base.masking import names_below
 from dagu_core.contracts.store import StoredRun
 from dagu_core.engine.new_run import Launch
 from dagu_core.engine.queue_turn import carry_out_in_turn, create_queued
@@ -30,12 +31,14 @@ _POLL = 0.5
 
 
 class Child(Struct, frozen=True):
-    """Which run of which plan an attempt calls for; `text` is what its parameters look like."""
+    """Which run of which plan an attempt calls for; `text` is what its parameters look like, `shown`
+    the same without the values of secrets."""
 
     plan: Plan
     ref: RunRef
     params: tuple[Param, ...]
     text: str
+    shown: str
 
 
 class ChildRun(Struct, frozen=True):
@@ -81,6 +84,7 @@ class ChildRun(Struct, frozen=True):
             queue=queue,
             priority=parent.summary.priority,
             depth=self.launch.depth + 1,
+            inherited=names_below(context.known),
             seat=None if waits else self.launch.seat,
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dagu_core.base.errors import DaguError, Invalid
-from dagu_core.base.masking import without_references
+from dagu_core.base.masking import from_below, without_references
 from dagu_core.base.names import child_run_id
 from dagu_core.engine.child_run import Child, ChildRun
 from dagu_core.model.plan.plan import Call, Param, Plan, PlannedStep
@@ -118,18 +118,24 @@ class RunChildren:
         return await child_params(call.params, wider, run)
 
     def _child(self, plan: Plan, params: tuple[Param, ...]) -> Child:
-        text = params_text([(param.name or str(n), param.value) for n, param in enumerate(params, 1)])
+        pairs = [(param.name or str(n), param.value) for n, param in enumerate(params, 1)]
+        text = kept = shown = params_text(pairs)
+        if (masker := self.driver.bench.context.masker) is not None:
+            kept = params_text([(masker.tokenize(name), masker.tokenize(value)) for name, value in pairs])
+            shown = without_references(kept)
         state = self.driver.run.steps[self.node.index]
         # A repetition wants new runs; a retry finds the old ones and resumes them.
         salt = f"#{state.done_count}" if state.done_count else ""
-        run_id = child_run_id(str(self.driver.run.ref), self.node.name, text, salt)
-        return Child(plan, RunRef(plan.name, run_id), params, text)
+        run_id = child_run_id(str(self.driver.run.ref), self.node.name, kept, salt)
+        return Child(plan, RunRef(plan.name, run_id), params, text, shown)
 
     async def _one(self, child: Child) -> Run:
         """Start the child run, or go on with the one that exists; stop it when we are stopped."""
         self.driver.post(
             ChildStarted(
-                self.runner.clock.now(), self.node.name, ChildRef(child.ref.dag, child.ref.run_id, child.text)
+                self.runner.clock.now(),
+                self.node.name,
+                ChildRef(child.ref.dag, child.ref.run_id, child.shown),
             )
         )
         work = ChildRun(self.runner, self.launch, self.driver, self.node, self.number, self.attempt, child)
@@ -167,7 +173,7 @@ class RunChildren:
 def _outputs(run: Run, context: RunContext) -> dict[str, str]:
     """The outputs of a child; a secret in one is passed on only where the parent knows it too."""
     return {
-        node.output.name: without_references(context.restore(output))
+        node.output.name: without_references(context.restore(from_below(output)))
         for node in run.plan.nodes
         if node.output is not None and (output := run.steps[node.index].output) is not None
     }

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from shutil import which
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from dagu_core.base.config import Config
-from dagu_core.base.errors import DaguError, Invalid
+from dagu_core.base.errors import Invalid
 from dagu_core.base.masking import Masker
-from dagu_core.contracts.secrets import SecretProvider, SecretScope
-from dagu_core.engine.kernel import forbid_dumps
 from dagu_core.engine.substitute import Substitution
 from dagu_core.model.plan.plan import Plan, Shell
 from dagu_core.model.run.events import ConditionResult
@@ -25,8 +22,9 @@ from dagu_core.model.values.expand import expand
 from dagu_core.model.values.params import params_json
 from dagu_core.model.values.scope import Scope
 
-#: seconds one provider may take for one secret
-PATIENCE = 30.0
+if TYPE_CHECKING:
+    from dagu_core.engine.known_secrets import KnownSecrets
+
 Params = tuple[tuple[str, str], ...]
 
 _PASSED = frozenset(
@@ -66,14 +64,16 @@ def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
 class RunContext(Struct):
     """What the steps of one run share. `environ` is what references may fall back to; `base_env`
     is the process environment of every step before anything of its own is added; `fields` are the
-    DAG-level values of plugins, references replaced."""
+    DAG-level values of plugins, references replaced; `secrets` are those of the DAG, `known` all that
+    must be masked."""
 
     environ: Mapping[str, str]
     dag_env: dict[str, str]
     params: Params
     working_dir: Path
     shell: Shell
-    secrets: dict[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
     masker: Masker | None = None
     special: dict[str, str] = field(default_factory=dict)
     base_env: dict[str, str] = field(default_factory=dict)
@@ -170,43 +170,6 @@ def load_dotenv(plan: Plan, cwd: Path, environ: Mapping[str, str]) -> dict[str, 
     return values
 
 
-async def resolve_secrets(
-    plan: Plan, providers: Mapping[str, type[SecretProvider]], environ: Mapping[str, str], cwd: Path
-) -> dict[str, str]:
-    """The values of the DAG's secrets. Raises DaguError naming the secret, never its value."""
-    folders = [cwd]
-    if plan.source.path:
-        folders.append(Path(plan.source.path).parent)
-    scope = SecretScope(environ, tuple(folders))
-    values: dict[str, str] = {}
-    for ref in plan.secrets:
-        provider = providers.get(ref.provider)
-        if provider is None:
-            known = ", ".join(sorted(providers)) or "none"
-            raise Invalid(f"secret {ref.name}: unknown provider {ref.provider!r}", hint=f"known: {known}")
-        try:
-            async with asyncio.timeout(PATIENCE):
-                value = await provider().resolve(ref, scope)
-        except DaguError as error:
-            text = str(error)
-            told = text if ref.name in text else f"secret {ref.name}: {text}"
-            raise Invalid(told, hint=error.hint) from None
-        except (Exception, SystemExit) as error:
-            # Its text may hold the value: only what kind of error it is gets told.
-            cause = f"no answer within {PATIENCE:g} s" if isinstance(error, TimeoutError) else _kind(error)
-            raise Invalid(f"secret {ref.name}: provider {ref.provider}: {cause}") from None
-        if not isinstance(value, str):
-            raise Invalid(f"secret {ref.name}: provider {ref.provider} gave a {_kind(value)}, not a text")
-        values[ref.name] = value
-    if values:
-        forbid_dumps()
-    return values
-
-
-def _kind(thing: object) -> str:
-    return type(thing).__name__
-
-
 def positional(params: Params) -> tuple[str, ...]:
     """The positional parameters for a shell's $1, $2, ...; gaps are empty."""
     numbered = {int(name): value for name, value in params if name.isdigit() and 0 < int(name) <= 1000}
@@ -219,7 +182,7 @@ def assemble(
     dag_env: dict[str, str],
     dotenv: Mapping[str, str],
     params: Params,
-    secrets: dict[str, str],
+    secrets: KnownSecrets | None,
     special: dict[str, str],
     shell: Shell,
     cwd: Path,
@@ -227,7 +190,8 @@ def assemble(
 ) -> RunContext:
     """Put a context together in the order of precedence of the language (later wins)."""
     all_env = {**dag_env, **dotenv}
-    base = passed_on(environ) | all_env | special | dict(params) | secrets
+    own = secrets.own if secrets else {}
+    base = passed_on(environ) | all_env | special | dict(params) | own
     base.setdefault("DAGU_HOME", home)
     if params:
         base["DAGU_PARAMS_JSON"] = params_json(params)
@@ -237,8 +201,9 @@ def assemble(
         params=params,
         working_dir=cwd,
         shell=shell,
-        secrets=secrets,
-        masker=Masker(secrets) if secrets else None,
+        secrets=own,
+        known=secrets.every if secrets else {},
+        masker=secrets.masker if secrets else None,
         special=special,
         base_env=base,
         positional=positional(params),

@@ -12,13 +12,12 @@ import select
 import sys
 from typing import Any
 
-from dagu_core.engine.kernel import open_log
+from dagu_core.engine.kernel import end_full_log, open_log
 
 #: seconds a held-back tail may wait for the rest of a secret
 IDLE = 0.2
 _CHUNK = 1 << 18
 REMOVED = b"[this log was removed while the step ran; what follows was written after that]\n"
-STOPPED = b"\n[log stopped: no space left]\n"
 WITHHELD = b"[output withheld: redaction failed]\n"
 
 
@@ -27,13 +26,20 @@ class Sink:
 
     def __init__(self, orders: dict[str, Any], masker: Any, limit: int) -> None:
         self.paths: list[str] = orders["sinks"]
-        self.files = [open_log(path) for path in self.paths]
         self.null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        self.files = [self.opened(path) for path in self.paths]
         self.mask = masker.stream() if masker else None
         self.masker = masker
         self.capture: str = orders["capture"]
         self.limit = limit
         self.kept = bytearray()
+
+    def opened(self, path: str) -> int:
+        """A log, or nothing when there is no room for another file: the step goes on without it."""
+        try:
+            return open_log(path)
+        except OSError:
+            return os.dup(self.null)
 
     def feed(self, data: bytes) -> None:
         """Take a chunk."""
@@ -51,9 +57,11 @@ class Sink:
         self.idle()
         if self.capture:
             kept = bytes(self.kept)
-            descriptor = os.open(self.capture, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(self.masker.tokenize(kept) if self.masker else kept)
+            try:
+                with open(self.capture, "ab", opener=private) as file:
+                    file.write(self.masker.tokenize(kept) if self.masker else kept)
+            except OSError:
+                pass  # a full disk: whoever wants it finds nothing
 
     def write(self, data: bytes) -> None:
         """Append to every file; a full disk must not end the step, only that log."""
@@ -72,9 +80,8 @@ class Sink:
         """Say at the end of a log that it ends here; whatever space there will be is for others."""
         file = self.files[place]
         self.files[place] = self.null
-        try:
-            os.ftruncate(file, max(0, os.fstat(file).st_size - len(STOPPED)))
-            os.write(file, STOPPED)
+        try:  # noqa: SIM105 - contextlib is not worth its import here
+            end_full_log(file)
         except OSError:
             pass
         os.close(file)
@@ -89,6 +96,11 @@ class Sink:
         os.close(self.files[place])
         self.files[place] = file
         return file
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file that nobody else may read."""
+    return os.open(path, flags, 0o600)
 
 
 def main() -> None:

@@ -10,6 +10,9 @@ import fcntl
 import os
 import sys
 
+#: bytes in which systems hand out the space of a disk
+_BLOCK = 4096
+_STOPPED = b"\n[log stopped: no space left]\n"
 _APPEND = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 
 
@@ -41,6 +44,34 @@ def open_log(path: str) -> int:
     except FileNotFoundError:
         make_folder(os.path.dirname(path))
         return os.open(path, _APPEND, 0o600)
+
+
+def free_space(path: str) -> int:
+    """The bytes this process may still write to the disk of a file or folder. Raises OSError."""
+    disk = os.statvfs(path)
+    return (disk.f_bavail if os.geteuid() else disk.f_bfree) * disk.f_frsize
+
+
+def tell_of_full_disk(path: str) -> None:
+    """Say at the end of a log that it ends here, if a full disk has cut its last write short: what
+    fits is written block by block."""
+    try:
+        size = os.stat(path).st_size
+        if not size or size % _BLOCK or free_space(path):
+            return
+        file = os.open(path, _APPEND, 0o600)
+        try:
+            end_full_log(file)
+        finally:
+            os.close(file)
+    except OSError:
+        pass
+
+
+def end_full_log(file: int) -> None:
+    """Put a line on the full disk in the place of the last bytes of a log. Raises OSError."""
+    os.ftruncate(file, max(0, os.fstat(file).st_size - len(_STOPPED)))
+    os.write(file, _STOPPED)
 
 
 def make_folder(path: str) -> None:

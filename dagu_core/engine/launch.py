@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from dagu_core.base.errors import AlreadyRunning, Conflict, DaguError
+from dagu_core.base.clock import boot_id
+from dagu_core.base.errors import AlreadyRunning, Conflict, DaguError, Invalid
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change, StoredRun
 from dagu_core.engine import providers
-from dagu_core.engine.boot import BOOT, boot_id, lost_to_a_restart, never_begun
+from dagu_core.engine.boot import BOOT, lost_to_a_restart, never_begun
 from dagu_core.engine.carry_out import Workbench
 from dagu_core.engine.children import RunChildren
-from dagu_core.engine.context import (
-    RunContext,
-    assemble,
-    default_shell,
-    load_dotenv,
-    resolve_secrets,
-)
+from dagu_core.engine.context import Params, RunContext, assemble, default_shell, load_dotenv
 from dagu_core.engine.driver import Driver
 from dagu_core.engine.logs import RunFiles, log_folder, run_files, work_folder
-from dagu_core.engine.new_run import Launch, evaluate_params, new_summary
+from dagu_core.engine.new_run import Launch, evaluate_params, new_summary, secrets_of
 from dagu_core.engine.queue_slot import RunSlots, Seat
 from dagu_core.engine.real_values import dag_fields
 from dagu_core.engine.run_log import RunLog
@@ -40,8 +36,11 @@ from dagu_core.model.run.events import (
     StopRequested,
 )
 from dagu_core.model.run.index import new_run, restore
-from dagu_core.model.run.run import Run, RunSummary
+from dagu_core.model.run.run import KEPT_PARAMS, Run, RunSummary
 from dagu_core.model.status import RunStatus
+
+if TYPE_CHECKING:
+    from dagu_core.engine.known_secrets import KnownSecrets
 
 #: a run that kills its own engine again and again is given up after this many recoveries
 RECOVERY_LIMIT = 3
@@ -52,17 +51,18 @@ async def start(runner: Runner, launch: Launch) -> Run:
     """Create the run and drive it to its end. Raises AlreadyExists when the id is taken, and
     Invalid when env or params cannot be evaluated (nothing is recorded then)."""
     folders = [Path(launch.plan.source.path).parent] if launch.plan.source.path else []
-    params, env, cwd = await evaluate_params(launch, [Path.cwd(), *folders])
+    secrets = await secrets_of(launch, runner.catalog.providers)
+    params, env, cwd = await evaluate_params(launch, [Path.cwd(), *folders], secrets)
     now = runner.clock.now()
     attempt = runner.clock.new_token()
-    summary = new_summary(launch, params, now)
+    summary = new_summary(launch, params, now, secrets)
     summary.status, summary.fence = RunStatus.RUNNING, 1
     summary.engine, summary.host = runner.engine, runner.host
     summary.extra[BOOT] = boot_id()
     providers.record(summary, launch.plan, runner.catalog)
     summary.log_dir = str(log_folder(launch.plan, runner.places.logs, {**launch.environ, **env}))
     files = _files(runner, summary, attempt, now)
-    begun = RunStarted(now, attempt, params, str(files.log))
+    begun = RunStarted(now, attempt, summary.params, str(files.log))
     run = new_run(launch.plan, summary)
     from dagu_core.model.run.evolve import evolve
 
@@ -74,7 +74,7 @@ async def start(runner: Runner, launch: Launch) -> Run:
     log(run, begun)
     log.close()
     notes: list[Event] = [Noted(now, code, sentence) for code, sentence in launch.notes]
-    return await _drive(runner, launch, run, env, cwd, files, notes)
+    return await _drive(runner, launch, run, Values(params, secrets, env, cwd), files, notes)
 
 
 async def resume(
@@ -105,14 +105,21 @@ async def resume(
         run.summary.queue = launch.queue or old.queue
         run.summary.priority = launch.priority
         run.summary.extra |= launch.extra
+    secrets = await secrets_of(launch, runner.catalog.providers)
     now = runner.clock.now()
+    unknown: list[Event] = []
     first: list[Event] = [RunRecovered(now, runner.engine, old.recoveries + 1)] if recovered else []
     settled = old.status is not RunStatus.RUNNING or reset is not None or not old.attempt_id
     attempt = runner.clock.new_token() if settled else old.attempt_id
     started = now if settled else (old.started_at or now)
     files = _files(runner, run.summary, attempt, started)
+    try:
+        params = _stored_params(run, secrets)
+    except Invalid as error:
+        params = ()
+        unknown.append(RunFailed(now, (secrets.wrong if secrets else "") or str(error)))
     if settled:
-        first.append(RunStarted(now, attempt, old.params, str(files.log)))
+        first.append(RunStarted(now, attempt, run.summary.params, str(files.log)))
         if reset is not None:
             first.append(reset)
     if not settled:
@@ -130,12 +137,13 @@ async def resume(
     else:
         # Status files of the last attempt would be taken for those of the new one.
         shutil.rmtree(work_folder(runner.places.data, old.ref), ignore_errors=True)
+    first += unknown
     try:
-        _, env, cwd = await evaluate_params(launch, [])
+        _, env, cwd = await evaluate_params(replace(launch, params=(), extra={}), [], secrets)
     except DaguError as error:
         first.append(RunFailed(now, str(error)))
         env, cwd = {}, Path("/")
-    return await _drive(runner, launch, run, env, cwd, files, first)
+    return await _drive(runner, launch, run, Values(params, secrets, env, cwd), files, first)
 
 
 async def _adopt(runner: Runner, old: RunSummary) -> StoredRun:
@@ -149,39 +157,55 @@ async def _adopt(runner: Runner, old: RunSummary) -> StoredRun:
     return stored
 
 
+def _stored_params(run: Run, secrets: KnownSecrets | None) -> Params:
+    """The true parameters of a stored run; a secret that is recognized only now is taken out of its
+    row. Raises Invalid."""
+    summary = run.summary
+    if secrets is None and KEPT_PARAMS not in summary.extra:
+        return summary.params
+    from dagu_core.engine.known_secrets import true_params
+
+    params = true_params(summary.params, summary.extra, secrets)
+    if secrets is not None:
+        secrets.keep(summary, params)
+    return params
+
+
+class Values(NamedTuple):
+    """What the references of a run stand for."""
+
+    params: Params
+    secrets: KnownSecrets | None
+    env: dict[str, str]
+    cwd: Path
+
+
 async def _drive(
-    runner: Runner,
-    launch: Launch,
-    run: Run,
-    env: dict[str, str],
-    cwd: Path,
-    files: RunFiles,
-    first: list[Event],
+    runner: Runner, launch: Launch, run: Run, values: Values, files: RunFiles, first: list[Event]
 ) -> Run:
     """Make what the run works with, then drive. A failure here fails the run, with its reason."""
-    plan, now = launch.plan, runner.clock.now()
+    plan, now, cwd = launch.plan, runner.clock.now(), values.cwd
     special = {"DAG_NAME": run.ref.dag, "DAG_RUN_ID": run.ref.run_id, "DAG_RUN_LOG_FILE": str(files.log)}
     special |= run.summary.env
-    shell = default_shell(plan, launch.environ)
-    secrets: dict[str, str] = {}
     dotenv: dict[str, str] = {}
     try:
         files.create()
         cwd.mkdir(parents=True, exist_ok=True, mode=0o755)
         dotenv = load_dotenv(plan, cwd, launch.environ)
-        secrets = await resolve_secrets(plan, runner.catalog.providers, launch.environ, cwd)
     except OSError as error:
         first.append(RunFailed(now, f"cannot use {error.filename}: {error.strerror}"))
     except DaguError as error:
         first.append(RunFailed(now, str(error)))
+    if values.secrets is not None and values.secrets.wrong:
+        first.append(RunFailed(now, values.secrets.wrong))
     context = assemble(
         environ=launch.environ,
-        dag_env=env,
+        dag_env=values.env,
         dotenv=dotenv,
-        params=run.summary.params,
-        secrets=secrets,
+        params=values.params,
+        secrets=values.secrets,
         special=special,
-        shell=shell,
+        shell=default_shell(plan, launch.environ),
         cwd=cwd,
         home=runner.places.home,
     )
@@ -189,7 +213,7 @@ async def _drive(
     seat = launch.seat or Seat(runner, run)
     slots = RunSlots(seat, runner.slots, run)
     driver = make_driver(runner, replace(launch, seat=seat), run, context, files, slots)
-    if short := context.masker.too_short if context.masker else ():
+    if short := values.secrets.too_short if values.secrets else ():
         first.append(Noted(now, "secret.too_short", f"too short to be masked: {', '.join(short)}"))
     if launch.parent is None and (few := runner.few):
         first.append(Noted(now, "descriptors", few))
@@ -238,7 +262,7 @@ def make_driver(
         clock=runner.clock,
         slots=slots,
         # What masks the output of a step is a process of its own, which takes its time.
-        may_look_ahead=lambda: runner.may_look_ahead and not context.secrets,
+        may_look_ahead=lambda: runner.may_look_ahead and not context.known,
         watch=RunLog(files.log, runner.describe, runner.tell),
     )
     return driver

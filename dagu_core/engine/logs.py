@@ -124,6 +124,14 @@ def size_of(path: str | Path) -> int:
         return 0
 
 
+def may_not_fit(folder: Path, size: int) -> bool:
+    """Whether the disk of `folder` may have no room for so many bytes."""
+    try:
+        return kernel.free_space(str(folder)) < size
+    except OSError:
+        return False
+
+
 def tail(path: str | Path, size: int, start: int = 0) -> bytes:
     """The last `size` bytes of a file, never before offset `start`; b"" when it is missing."""
     try:

@@ -9,22 +9,26 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from dagu_core.base.errors import DaguError
 from dagu_core.contracts.store import definition_key
 from dagu_core.engine.context import Params, dag_environment, default_shell, load_dotenv, working_dir
 from dagu_core.engine.substitute import Substitution
 from dagu_core.model.plan.plan import Param, Plan
-from dagu_core.model.run.run import DEFAULT_PRIORITY, RunRef, RunSummary
+from dagu_core.model.run.run import DEFAULT_PRIORITY, KEPT_PARAMS, RunRef, RunSummary
 from dagu_core.model.values.params import params_text, resolve
 
 if TYPE_CHECKING:
+    from dagu_core.contracts.secrets import SecretProvider
+    from dagu_core.engine.known_secrets import KnownSecrets
     from dagu_core.engine.queue_slot import Seat
 
 
 class Launch(Struct, frozen=True):
     """What a new run is made of. `overrides` are parameters from outside; `environ` the OS
     environment its references see; `fallback_dir` where it works unless its file says; `extra` what
-    its row keeps of its cause; `notes` (code, sentence) what its definition was warned of; `seat` the
-    slot of a queue it works in, when that is not one of its own."""
+    its row keeps of its cause; `notes` (code, sentence) what its definition was warned of;
+    `inherited` are the secrets of the runs above it; `seat` is the slot of a queue it works in, when
+    that is not one of its own."""
 
     plan: Plan
     ref: RunRef
@@ -41,11 +45,35 @@ class Launch(Struct, frozen=True):
     params: Params | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[tuple[str, str]] = ()
+    inherited: Mapping[str, str] = field(default_factory=dict)
     seat: Seat | None = None
 
 
-async def evaluate_params(launch: Launch, folders: Sequence[Path]) -> tuple[Params, dict[str, str], Path]:
+async def secrets_of(
+    launch: Launch, providers: Mapping[str, type[SecretProvider]], patience: float | None = None
+) -> KnownSecrets | None:
+    """The secrets of a run, asked for before anything of it is recorded; None when there are none."""
+    if not (launch.plan.secrets or launch.inherited):
+        return None
+    from dagu_core.engine.known_secrets import PATIENCE, known_secrets
+
+    folder = working_dir(launch.plan, launch.environ, launch.fallback_dir)
+    return await known_secrets(launch, providers, folder, PATIENCE if patience is None else patience)
+
+
+async def evaluate_params(
+    launch: Launch, folders: Sequence[Path], secrets: KnownSecrets | None = None
+) -> tuple[Params, dict[str, str], Path]:
     """(parameters, DAG environment, working directory) of a new run; each evaluated once."""
+    try:
+        return await _evaluated(launch, folders, secrets)
+    except DaguError as error:
+        raise error.masked(secrets.masker.mask) if secrets else error from None
+
+
+async def _evaluated(
+    launch: Launch, folders: Sequence[Path], secrets: KnownSecrets | None
+) -> tuple[Params, dict[str, str], Path]:
     plan, environ = launch.plan, launch.environ
     shell = default_shell(plan, environ)
     cwd = working_dir(plan, environ, launch.fallback_dir)
@@ -53,7 +81,7 @@ async def evaluate_params(launch: Launch, folders: Sequence[Path]) -> tuple[Para
         environ = {**environ, **load_dotenv(plan, cwd, environ)}
     env = await dag_environment(plan, environ, shell, cwd)
     if launch.params is not None:
-        return launch.params, env, cwd
+        return _as_before(launch, secrets), env, cwd
     run = Substitution(shell, {**environ, **env}, cwd if cwd.is_dir() else Path("/"))
     params = await resolve(
         plan.params, launch.overrides, env=env, environ=environ, run_command=run, folders=[*folders, cwd]
@@ -61,9 +89,21 @@ async def evaluate_params(launch: Launch, folders: Sequence[Path]) -> tuple[Para
     return params, env, cwd
 
 
-def new_summary(launch: Launch, params: Params, now: float) -> RunSummary:
+def _as_before(launch: Launch, secrets: KnownSecrets | None) -> Params:
+    """The parameters of an earlier run."""
+    assert launch.params is not None
+    if KEPT_PARAMS not in launch.extra or (secrets is not None and secrets.wrong):
+        return launch.params  # without its secrets the run fails, and says so
+    from dagu_core.engine.known_secrets import true_params
+
+    return true_params(launch.params, launch.extra, secrets)
+
+
+def new_summary(
+    launch: Launch, params: Params, now: float, secrets: KnownSecrets | None = None
+) -> RunSummary:
     """The row of a run that has not begun."""
-    return RunSummary(
+    summary = RunSummary(
         ref=launch.ref,
         root=launch.root or launch.ref,
         parent=launch.parent,
@@ -79,3 +119,6 @@ def new_summary(launch: Launch, params: Params, now: float) -> RunSummary:
         holds_slot=launch.parent is None,
         extra=dict(launch.extra),
     )
+    if secrets is not None and params:
+        secrets.keep(summary, params)
+    return summary

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from dagu_core.base.errors import Conflict
 from dagu_core.contracts.store import Change, StoredRun
 from dagu_core.engine.logs import log_folder
-from dagu_core.engine.new_run import Launch, evaluate_params, new_summary
+from dagu_core.engine.new_run import Launch, evaluate_params, new_summary, secrets_of
 from dagu_core.engine.queue_slot import LOOK
 from dagu_core.model.run.events import RunEnded
 from dagu_core.model.run.index import restore
@@ -96,9 +96,10 @@ async def create_queued(runner: Runner, launch: Launch) -> None:
     """Record a run that waits in our hands. Raises AlreadyExists, and Invalid when env or params
     cannot be evaluated."""
     folders = [Path(launch.plan.source.path).parent] if launch.plan.source.path else []
-    params, env, _ = await evaluate_params(launch, [Path.cwd(), *folders])
+    secrets = await secrets_of(launch, runner.catalog.providers)
+    params, env, _ = await evaluate_params(launch, [Path.cwd(), *folders], secrets)
     now = runner.clock.now()
-    summary = new_summary(launch, params, now)
+    summary = new_summary(launch, params, now, secrets)
     summary.status, summary.reason, summary.queued_at = RunStatus.QUEUED, QUEUED, now
     summary.fence, summary.engine, summary.host = 1, runner.engine, runner.host
     summary.log_dir = str(log_folder(launch.plan, runner.places.logs, {**launch.environ, **env}))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dagu_core.base.errors import Conflict, LostOwnership, NotFound
+import asyncio
+from time import monotonic
+
+from dagu_core.base.errors import Busy, Conflict, LostOwnership, NotFound
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change, StateStore
 from dagu_core.model.plan.plan import Plan
@@ -10,6 +13,12 @@ from dagu_core.model.run.events import AttemptStarted, Event
 from dagu_core.model.run.evolve import evolve
 from dagu_core.model.run.index import keep_marks
 from dagu_core.model.run.run import Run
+
+#: seconds until a run is given up whose store is locked by another process; its steps go on even
+#: then, and the run is taken over once the store is free
+PATIENCE = 120.0
+#: seconds between two tries, each of which waits for a while in the store
+_PAUSE = 0.1
 
 
 class Record:
@@ -40,10 +49,23 @@ class Record:
         durable = over and run.summary.parent is None
         fail_point("run.end.before" if over else "store.commit.before")
         try:
-            await self._store.commit(Change(run.summary, touched, events, durable=durable))
+            await self._written(Change(run.summary, touched, events, durable=durable))
         except (Conflict, NotFound) as error:
             raise LostOwnership(f"lost ownership of run {run.ref}: {error}") from None
         fail_point("run.end.after" if over else "store.commit.after")
         if any(isinstance(event, AttemptStarted) for event in events):
             fail_point("attempt.started")
         return events
+
+    async def _written(self, change: Change) -> None:
+        """Write, and wait as long as somebody else keeps the store locked: the steps go on meanwhile,
+        and what they tell is taken up in its order."""
+        deadline = monotonic() + PATIENCE
+        while True:
+            try:
+                await self._store.commit(change)
+                return
+            except Busy:
+                if monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_PAUSE)

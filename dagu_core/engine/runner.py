@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from dagu_core.base.clock import Clock
 from dagu_core.base.errors import DaguError, Unavailable
+from dagu_core.base.reserve import keep
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.store import StateStore
 from dagu_core.engine.driver import Driver
@@ -101,6 +102,7 @@ class Runner:
         self._poller = asyncio.create_task(self._poll_signals())
         self.supervision.start_supervisor()
         self.supervision.listen()
+        keep(self.places.data / "work")
         self.fanout = Fanout(self.catalog, self._note_unheard)
         self.fanout.open()
         # Only now: the supervisor, and so the steps, keep the limit of descriptors they were given.
@@ -134,7 +136,8 @@ class Runner:
 
         with contextlib.suppress(AttributeError, ValueError):
             before = signal.signal(signal.SIGUSR1, hear)
-            self._ear = hear, before if callable(before) else signal.SIG_IGN
+            # Not "ignored": whatever is started later in this process would inherit that.
+            self._ear = hear, _unheard if before == signal.SIG_DFL else before
 
     def _wake(self) -> None:
         self._poked.set()
@@ -269,6 +272,10 @@ class Runner:
         for driver in self._drivers.values():
             with contextlib.suppress(OSError), driver.bench.files.log.open("a") as log:
                 faulthandler.dump_traceback(log)
+
+
+def _unheard(number: int, frame: Any) -> None:
+    """A poke for a runner that is gone."""
 
 
 def _capacity() -> int:

@@ -97,7 +97,8 @@ async def _in_child(rules: Mapping[str, Any], data: Any) -> list[Found]:
             answer, _ = await process.communicate(json.dumps([rules, data], default=str).encode())
         return [(tuple(path), keyword, told) for path, keyword, told in json.loads(answer)]
     except TimeoutError:
-        raise Invalid("a pattern of its schema is too slow", hint="avoid nested repetition such as (a+)+") from None
+        hint = "avoid nested repetition such as (a+)+"
+        raise Invalid("a pattern of its schema is too slow", hint=hint) from None
     except ValueError:
         raise Invalid("its schema could not be applied") from None
     finally:

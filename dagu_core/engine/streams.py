@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ class Streams(Struct):
     """Where the attempt writes. `stdout` and `stderr` are the logs (one path when merged),
     `extra_out`/`extra_err` the step's own redirects; `offset` is where the log begins to be
     this attempt's, `limit` how many bytes are captured and `log_limit` how many stay in a log;
-    `filter_lock` is held by the filter."""
+    `filter_lock` is held by the filter; `scarce` = the disk of the logs may get full, and then a
+    step must not be told that it cannot write."""
 
     stdout: Path
     stderr: Path
@@ -28,8 +30,9 @@ class Streams(Struct):
     limit: int = 0
     log_limit: int = 1 << 30
     masker: Masker | None = None
-    secrets: dict[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
     filter_lock: Path = Path()
+    scarce: bool = False
 
     @property
     def merged(self) -> bool:
@@ -47,7 +50,7 @@ class Streams(Struct):
         """What the supervisor is told about the filter; None when the step writes to its logs
         itself. The secrets travel through pipes, never through arguments or files."""
         capture = self.capture
-        if not (self.secrets or self.extra_out or self.extra_err or capture):
+        if not (self.secrets or self.extra_out or self.extra_err or capture or self.scarce):
             return None
         streams = [
             self._stream(self.stdout, self.extra_out, str(capture) if capture else ""),
@@ -56,7 +59,7 @@ class Streams(Struct):
         return {
             "boot": boot("dagu_core.engine.filter"),
             "lock": str(self.filter_lock),
-            "orders": {"streams": streams, "secrets": self.secrets, "limit": self.limit},
+            "orders": {"streams": streams, "secrets": dict(self.secrets), "limit": self.limit},
         }
 
     @staticmethod

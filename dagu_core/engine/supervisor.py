@@ -19,7 +19,7 @@ import signal
 from time import monotonic
 from typing import Any
 
-from dagu_core.engine.kernel import become_subreaper, is_held, is_removed, open_log
+from dagu_core.engine.kernel import become_subreaper, is_held, is_removed, open_log, tell_of_full_disk
 
 #: the descriptor the status file has inside a step and everything below it
 STATUS_FD = 9
@@ -27,8 +27,6 @@ STATUS_FD = 9
 UNTOLD_MS = 20
 #: seconds of silence after which nothing is begun ahead of the engine
 SILENCE = 0.25
-# Python ignores some of these; a step expects the defaults of all.
-_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Supervisor:
@@ -52,6 +50,8 @@ class Supervisor:
         self.heard_at = monotonic()
         # Most short steps end before anybody would ask for their pid: that saves a message.
         self.untold: dict[int, int] = {}
+        # By us, by Python, or by whoever started the engine; a step expects the default of all.
+        self.ignored: list[int] = []
         self.tell_at = 0.0
         self.orders = bytearray()
 
@@ -67,6 +67,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
             # Whoever stops the engine means the engine; it tells the steps itself.
             signal.signal(number, signal.SIG_IGN)
+        self.ignored = [one for one in signal.valid_signals() if signal.getsignal(one) == signal.SIG_IGN]
         poll = select.poll()
         poll.register(wake_read, select.POLLIN)
         poll.register(0, select.POLLIN)
@@ -218,7 +219,7 @@ class Supervisor:
                 ),
                 setsid=True,
                 setsigmask=(),
-                setsigdef=_SIGNALS,
+                setsigdef=self.ignored,
             )
             os.write(status, b"started %d\n" % pid)
             opened.remove(status)
@@ -251,6 +252,9 @@ class Supervisor:
                 order, status = self.steps.pop(pid)
                 ended = os.waitstatus_to_exitcode(code)
                 ended = 128 - ended if ended < 0 else ended
+                if order["filter"] is None:
+                    for log in {order["stdout"], order["stderr"]}:
+                        tell_of_full_disk(log)
                 try:  # noqa: SIM105 - contextlib is not worth its import here
                     os.write(status, b"exited %d\n" % ended)
                 except OSError:

@@ -22,7 +22,7 @@ class Candidate(Struct, frozen=True, order=True):
     """An instant of an entry (`source`) and what became of it: `target` is when it is due now.
 
     `rank` and `index` are those of the lane: candidates have the order in which they are done.
-    `clear`: nothing held it back or moved it, so nothing is moved over it either.
+    `clear`: a start that nothing held back or moved, so nothing is moved over it either.
     """
 
     target: float
@@ -97,7 +97,8 @@ class Judge:
 
     def judge(self, lane: Lane, tick: Tick) -> tuple[Candidate, float | None]:
         """What becomes of an instant; the second value is the end of the window it was deferred to."""
-        candidate = Candidate(tick.at, lane.rank, lane.index, tick.at, lane, "", tick.note, True)
+        clear = lane.entry.action == "start"
+        candidate = Candidate(tick.at, lane.rank, lane.index, tick.at, lane, "", tick.note, clear)
         deferred = None
         if (window := self._exclusions.window_at(tick.at)) is not None:
             end = self._exclusions.end_of(tick.at) if self._defers else None

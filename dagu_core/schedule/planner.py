@@ -191,7 +191,7 @@ class Planner:
                 if tick.at >= self._end:
                     return
                 if not judged or tick.skipped:
-                    yield Candidate(tick.at, rank, index, tick.at, lane, tick.skipped, tick.note, True)
+                    yield Candidate(tick.at, rank, index, tick.at, lane, tick.skipped, tick.note)
                     continue
                 candidate, deferred = judge(lane, tick)
                 if candidate.target >= self._end:
@@ -217,12 +217,11 @@ class Planner:
 
     def _has_clear(self, begin: float, end: float) -> bool:
         for lane in self._lanes:
-            if lane.entry.action == "start":
-                for candidate in self._candidates(lane, begin):
-                    if candidate.source > end:
-                        break
-                    if candidate.clear:
-                        return True
+            for candidate in self._candidates(lane, begin):
+                if candidate.source > end:
+                    break
+                if candidate.clear:
+                    return True
         return False
 
     @property

@@ -11,15 +11,18 @@ from msgspec.structs import replace
 
 from dagu_core.app.accepting import cause_of, is_held
 from dagu_core.app.backfill import Backfill, Covered
+from dagu_core.app.backfill_results import MADE
 from dagu_core.app.overlap import active_runs
 from dagu_core.app.services import wake_runners
-from dagu_core.base.errors import Conflict, DaguError, LostOwnership, NotFound, Unavailable
+from dagu_core.base.errors import Conflict, LostOwnership, NotFound, Unavailable
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
 
 #: seconds between two looks, when there is something to do and when there is not
 BUSY, IDLE = 0.2, 1.0
+#: slots of one backfill that are settled before the next one has its turn
+_AT_ONCE = 100
 
 
 class BackfillLoop:
@@ -44,8 +47,7 @@ class BackfillLoop:
     async def step(self) -> bool:
         """Make the runs there is room for; whether any backfill goes on."""
         going = [one for one in await self.app.backfills.all() if one.state == "running"]
-        for one in going:
-            await self.sure()
+        for one in reversed(going):  # of two that cover the same slot the older one has it
             with contextlib.suppress(Conflict, NotFound):  # cancelled meanwhile
                 await self._go_on(one)
         self._covered = {one.id: self._covered[one.id] for one in going if one.id in self._covered}
@@ -57,27 +59,22 @@ class BackfillLoop:
         covered = self._covered[one.id]
         active = await active_runs(self.app, [one.dag])
         ours = sum(cause_of(each).data.get("backfill") == one.id for each in active)
-        if one.made >= len(covered.instants):
+        if one.settled >= len(covered.instants):
             if not ours:
                 await self.app.backfills.change(one.id, lambda now: replace(now, state="done"))
             return
         if any(is_held(each) for each in active):
             return
-        room = one.max_active - ours
-        for number in range(one.made, min(len(covered.instants), one.made + room)):
-            problem = ""
-            try:
-                await self.app.backfills.make_run(one, covered.instants[number], covered.source)
-            except Unavailable:
-                raise
-            except DaguError as error:
-                problem = str(error).splitlines()[0]
-            one = await self.app.backfills.change(one.id, _made(number + 1, problem))
-            if one.state != "running":
-                break
-        if room > 0:
+        room, patience = one.max_active - ours, _AT_ONCE
+        makes = False
+        while room > 0 and patience > 0 and one.state == "running" and one.settled < len(covered.instants):
+            await self.sure()
+            outcome = await self.app.backfills.settle(one, one.settled, covered)
+            one = await self.app.backfills.change(one.id, _counted(one.settled, outcome))
+            room, patience, makes = room - (outcome == MADE), patience - 1, makes or outcome == MADE
+        if makes:
             await wake_runners(self.app)
 
 
-def _made(count: int, problem: str) -> Callable[[Backfill], Backfill]:
-    return lambda now: replace(now, made=max(now.made, count), problem=problem or now.problem)
+def _counted(number: int, outcome: str) -> Callable[[Backfill], Backfill]:
+    return lambda now: now.counting(outcome) if now.settled == number else now

@@ -47,7 +47,7 @@ class Definitions:
         #: light plans by DAG name
         self.plans: dict[str, Plan] = {}
         self._dags, self._say = app.dags, say
-        self._filters = frozenset(app.catalog.filters)
+        self._filters = frozenset(app.host.complete().filters)
         self._files: dict[Path, Reading] = {}
         self._base_stamp: Stamp | None = None
         self._base_text = ""

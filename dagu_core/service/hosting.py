@@ -12,6 +12,7 @@ from dagu_core.app import recovery, retention
 from dagu_core.app.disk import room_of
 from dagu_core.app.services import RENEWED, register, unregister, wake_runners
 from dagu_core.base.errors import Conflict, DaguError, LostOwnership, Unavailable
+from dagu_core.base.failpoints import fail_point
 from dagu_core.engine.launch import resume
 from dagu_core.engine.liveness import dead_engines, living_pid
 from dagu_core.service.housekeeping import EVERY, TRY, Housekeeping
@@ -97,9 +98,12 @@ class Hosting:
             if slots <= state.slots_used:
                 continue
             engine, host = self.runner.engine, self.runner.host
-            for stored in await self.app.store.claim(
+            fail_point("claim.before")
+            taken = await self.app.store.claim(
                 state.name, engine=engine, host=host, limit=min(free, slots - state.slots_used), slots=slots
-            ):
+            )
+            fail_point("claim.after")
+            for stored in taken:
                 self._host(stored.summary.ref, self._carry_out(stored))
 
     async def _recover(self) -> None:

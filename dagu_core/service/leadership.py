@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 from dagu_core.app.services import NAMESPACE
+from dagu_core.base.clock import awake
 from dagu_core.base.errors import LostOwnership, Unavailable
 from dagu_core.engine.liveness import host_name, living_pid
 
@@ -40,7 +40,7 @@ class Leadership:
         others: list[str] = []
         looked = tried = -TTL
         while True:
-            now = _awake()
+            now = awake()
             if now - looked >= WHO:
                 others, looked = await self._others(), now
             dead = [one for one in others if living_pid(self.app.settings.paths.data, one) is None]
@@ -63,7 +63,7 @@ class Leadership:
 
     async def sure(self) -> None:
         """Go on only while nobody else can lead. Raises LostOwnership."""
-        if self.fence is not None and _awake() - self._renewed < _SURE:
+        if self.fence is not None and awake() - self._renewed < _SURE:
             return
         await self.renew()
 
@@ -91,7 +91,7 @@ class Leadership:
         await self.app.store.release(KEY, self.engine)
 
     async def _acquire(self) -> bool:
-        began = _awake()
+        began = awake()
         self.fence = await self.app.store.acquire(KEY, self.engine, TTL)
         self._renewed = began
         return self.fence is not None
@@ -104,8 +104,3 @@ class Leadership:
             if engine != self.engine and pair.value.get("host") == host_name():
                 found.append(engine)
         return found
-
-
-def _awake() -> float:
-    """Seconds on a clock nobody sets, which goes on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

@@ -48,8 +48,16 @@ class Marks:
         passed = found.value if found and isinstance(found.value, int | float) else now
         if passed == now:
             await app.store.put(NAMESPACE, _PASSED, now)
+        marks = cls(app, float(passed), seen)
         # A mark ahead of us is of a clock that was wrong: what was done is told by the runs' ids.
-        return cls(app, min(float(passed), now), seen)
+        marks.set_back(now)
+        return marks
+
+    def set_back(self, now: float) -> None:
+        """The clock was set back to `now`: nothing was handled or seen after it."""
+        self.passed = min(self.passed, now)
+        for entries in self._seen.values():
+            entries.update({each: now for each, at in entries.items() if at > now})
 
     @property
     def dags(self) -> frozenset[str]:

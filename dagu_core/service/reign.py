@@ -101,6 +101,13 @@ class Reign:
             self.timetable.remove(plan.name)
             self.timetable.broken[plan.name] = str(error)
 
+    def _set_back(self, now: float) -> None:
+        """The clock was set back to `now`: go on from there. What was done is told by the runs' ids."""
+        self._looked = now
+        self.marks.set_back(now)
+        for line in list(self.timetable.lines.values()):
+            self._put(line.plan, now)
+
     # -- what is due -----------------------------------------------------------------------------------
 
     async def serve(self) -> None:
@@ -143,7 +150,7 @@ class Reign:
             self._news.clear()
             now, counts = self.app.clock.now(), time.monotonic()
             if (now - before) - (counts - counted) < -_BACK:
-                self.timetable.rearm(now)
+                self._set_back(now)
             before, counted = now, counts
             if not self._take(now):
                 await asyncio.sleep(0)

@@ -70,15 +70,17 @@ class Scheduler:
     async def one_pass(self) -> Reign:
         """Do what is due by the clock of the app, once. Raises Conflict while another one leads."""
         await asyncio.to_thread(self.definitions.refresh)
-        if not await self.leadership.try_once():
-            raise Conflict("another scheduler leads", hint="stop it first, or look at what it does")
+        await self._note()
         try:
+            if not await self.leadership.try_once():
+                raise Conflict("another scheduler leads", hint="stop it first, or look at what it does")
             reign = Reign(self.app, self.definitions, self.leadership.sure, self._told)
             await reign.prepare()
             await self._report()
             await reign.one_pass()
         finally:
             await self.leadership.give_up()
+            await unregister(self.app, "scheduler", self.engine)
         return reign
 
     async def _lead_for_ever(self) -> None:
@@ -102,6 +104,7 @@ class Scheduler:
             await self._report()
             await crew.update(self.definitions.plans.values())
             self._reign, self._crew = reign, crew
+            await self._note()
             self._say(f"leading: {len(self.definitions.plans)} scheduled DAGs")
             serving = asyncio.create_task(reign.serve())
             done, _ = await asyncio.wait({keeping, serving}, return_when=asyncio.FIRST_COMPLETED)

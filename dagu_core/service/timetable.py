@@ -122,12 +122,6 @@ class Timetable:
             if line.counts(slot):
                 yield Due(line, slot, previous)
 
-    def rearm(self, after: float) -> None:
-        """Start all lines anew: the clock was set back."""
-        for line in self.lines.values():
-            line.arm(after)
-            self._push(line)
-
     def _push(self, line: Line) -> None:
         line.number = next(self._numbers)
         if line.problem:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,8 @@ from dagu_core.app.overlap import Arrival
 from dagu_core.app.scheduled import fire_request
 from dagu_core.app.triggers import BELIEVED, CURSORS, TriggerHealth, tell_health
 from dagu_core.base.errors import AlreadyExists, DaguError, LostOwnership, NotFound, Unavailable
-from dagu_core.contracts.trigger import Fire, Trigger, TriggerScope
+from dagu_core.contracts.secrets import SecretScope
+from dagu_core.contracts.trigger import Fire, Trigger, TriggerScope, no_secret
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.plan.schedule import TriggerEntry
 from dagu_core.model.run.run import RunRef
@@ -96,7 +99,9 @@ class TriggerCrew:
         dag, path = post.plan.name, post.plan.source.path
         scratch = self.app.settings.paths.data / "triggers" / dag / post.entry.fingerprint
         scratch.mkdir(parents=True, exist_ok=True)
-        scope = TriggerScope(dag, Path(path).parent, scratch, first=known is None)
+        scope = TriggerScope(
+            dag, Path(path).parent, scratch, first=known is None, secret=partial(self._secret, post.plan)
+        )
         cursor = known.value if known else None
         watching = asyncio.create_task(self._watch_health(post, trigger))
         try:
@@ -134,6 +139,15 @@ class TriggerCrew:
             await decisions.record(
                 self.app, plan.name, "refused", error.code, f"{fire.key}: {first_line(error)}"
             )
+
+    async def _secret(self, plan: Plan, name: str) -> str:
+        from dagu_core.engine.known_secrets import secret_value
+
+        ref = next((each for each in plan.secrets if each.name == name), None)
+        if ref is None:
+            return await no_secret(name)
+        scope = SecretScope(dict(os.environ), (Path(plan.source.path).parent,))
+        return await secret_value(ref, self.app.catalog.providers, scope)
 
     def _trigger(self, entry: TriggerEntry) -> Trigger:
         found = self.app.catalog.triggers.get(entry.kind)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.chaos import Home, within
-from tests.faults.test_output import mounted
+from tests.faults.test_disks import mounted
 from tests.faults.test_pool import ONE, ended, enqueue, pool
 
 FILL = 24 << 20

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dagu_core.testing.requirements import require
 from tests.faults.step_home import StepHome, within
 
 FULL = os.environ.get("DAGU_FULL") == "1"
@@ -148,83 +144,3 @@ def test_S15_a_very_long_line_is_cut_where_it_is_shown(here: StepHome) -> None:
     assert len(done.out) < 200_000
     assert "after" in done.out
     assert len(here.log_of("a")) == 20_000_007
-
-
-def mounted(root: Path, megabytes: int) -> Iterator[Path]:
-    """A small disk of its own at `root/home`."""
-    require(os.geteuid() == 0 and shutil.which("mount"), "root, to mount a small disk")
-    target = root / "home"
-    target.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(target)])
-    require(made.returncode == 0, "the right to mount a tmpfs")
-    try:
-        yield target
-    finally:
-        subprocess.run(["umount", "-l", str(target)], check=True)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    yield from mounted(tmp_path, 72)
-
-
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    yield from mounted(tmp_path, 3)
-
-
-@pytest.mark.parametrize("head", ["", SECRET], ids=["direct", "filtered"])
-def test_S01_a_step_that_fills_the_disk_does_not_take_its_run_along(
-    small_disk: Path, here: StepHome, head: str
-) -> None:
-    here.environ["MY_TOKEN"] = "something"
-    done = here.run(
-        f"{head}steps:\n  - name: fill\n    command: yes 0123456789 | head -c 200000000\n"
-        "    continueOn: {failure: true}\n"
-        f"  - {{name: after, command: touch {here.root}/after}}\n"
-        f"handlerOn:\n  exit:\n    command: touch {here.root}/handled"
-    )
-    assert done.code in (0, 1)
-    assert (here.root / "after").exists()
-    assert (here.root / "handled").exists()
-    found = here.details()
-    assert found["statusLabel"] == ("succeeded" if head else "partially_succeeded")
-    assert found["onExit"]["statusLabel"] == "succeeded"
-    if head:
-        assert here.log_of("fill").endswith(b"[log stopped: no space left]\n")
-
-
-def test_S02_a_full_disk_refuses_a_run_before_anything_is_recorded(tiny_disk: Path, here: StepHome) -> None:
-    text = "steps:\n  - command: 'true'"
-    done = here.run(text)
-    assert (done.code, "no space left" in done.err) == (5, True), done.err
-    assert "need 64 MiB" in done.err
-    queued = here.call("enqueue", "--run-id", "r1", str(here.write(text)))
-    assert queued.code == 5
-    subprocess.run(["mount", "-o", "remount,size=80m", str(tiny_disk)], check=True)
-    assert here.call("history").out.strip() == "No runs found"
-    assert here.run(text).code == 0
-
-
-def test_S03_a_read_only_home_is_told_at_once_and_can_be_read(small_disk: Path, here: StepHome) -> None:
-    text = "steps:\n  - command: 'true'"
-    assert here.run(text).code == 0
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    done = here.call("start", "--run-id", "r2", str(here.write(text)))
-    assert (done.code, done.seconds < 4) == (5, True), done
-    assert str(small_disk) in done.err
-    queued = here.call("enqueue", str(here.write(text)))
-    assert (queued.code, str(small_disk) in queued.err) == (5, True), queued.err
-    assert here.details()["statusLabel"] == "succeeded"
-    listed = here.call("history")
-    assert (listed.code, "r1" in listed.out) == (0, True), listed.err
-
-
-def test_S05_a_removed_definition_does_not_touch_the_runs_that_used_it(here: StepHome) -> None:
-    path = here.write("steps:\n  - {name: a, command: test -e again}")
-    assert here.call("start", "--run-id", "r1", str(path)).code == 1
-    path.unlink()
-    assert here.details()["statusLabel"] == "failed"
-    (here.root / "again").touch()
-    # The text is stored with the run: a retry does not need the file.
-    assert here.call("retry", "--run-id", "r1", "flow").code == 0

@@ -158,21 +158,6 @@ def test_P16_runners_killed_at_random_while_a_queue_drains(home: Home) -> None:
     check_each_once(home, count)
 
 
-@pytest.mark.parametrize(
-    "point",
-    ["adopt.before", "store.commit.before", "store.commit.after", "attempt.started", "spawn.before"],
-)
-def test_P17_a_crash_between_claim_record_and_spawn(home: Home, point: str) -> None:
-    dag = home.write("one", ONE)
-    begin_pool(home, runners=1, DAGU_FAILPOINTS=f"{point}=kill9@1")
-    enqueue(home, dag, 3)
-    time.sleep(1.0)
-    kill_everything(home)
-    with pool(home, runners=1):
-        within(20, lambda: ended(home, 3))
-    check_each_once(home, 3)
-
-
 def test_P23_a_run_that_kills_every_runner_is_given_up(home: Home) -> None:
     dag = home.write("one", ONE)
     with pool(home, runners=1, DAGU_FAILPOINTS="spawn.before=kill9@1"):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from dagu_core.app.services import services
 from tests.faults.chaos import SLOW, Home, freeze, kill, thaw, within
 
 pytestmark = pytest.mark.timeout(120)
@@ -49,6 +50,12 @@ def instants(home: Home) -> list[int]:
 def candidates(home: Home) -> int:
     """How many schedulers have left a note."""
     return len(home.ask(lambda app: app.store.scan("services", "scheduler/")))
+
+
+def leader(home: Home) -> int | None:
+    """The pid of the scheduler that leads, None while nobody does."""
+    found = home.ask(lambda app: services(app, "scheduler"))
+    return next((one.pid for one in found if one.details.get("leader")), None)
 
 
 def ready(home: Home, count: int) -> None:
@@ -153,6 +160,21 @@ def test_P07_a_clean_stop_gives_the_lease_back(home: Home) -> None:
         assert time.monotonic() - began < 2 * SLOW
         assert home.ask(lambda app: app.store.acquire("scheduler", "me", 0.001)) is not None
         assert home.locks() == []
+
+
+def test_P14_twenty_clean_stops_hand_the_lead_over_at_once(home: Home) -> None:
+    dag(home, "tick", EVERY_SECOND)
+    crowd = [scheduler(home, "--no-runners")]
+    within(15, lambda: leader(home) is not None)
+    for number in range(20):
+        crowd.append(scheduler(home, "--no-runners"))
+        within(15, lambda: candidates(home) == 2)
+        went, began = leader(home), time.monotonic()
+        assert kill(crowd.pop(0), signal.SIGTERM) == 0
+        within(2, lambda before=went: leader(home) not in (None, before))  # type: ignore[misc]
+        assert time.monotonic() - began < 3 * SLOW, number
+    stop_all(home, crowd)
+    assert home.locks() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

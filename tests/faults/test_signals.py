@@ -232,3 +232,24 @@ def test_a_run_that_dies_while_it_is_being_stopped_is_stopped_by_its_next_owner(
     restarted.terminate()
     assert restarted.wait(15) == 1
     assert {entry.what for entry in home.ledger.entries()} == {"start", "abort"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_a_step_begins_with_the_default_of_every_signal(home: Home) -> None:
+    """Whatever the process that called the command has ignored, as `nohup` and cron do."""
+    seen = home.root / "seen"
+    file = home.write(
+        "signals", f"steps:\n  - exec: [grep, '^Sig[IB]', /proc/self/status]\n    stdout: {seen}\n"
+    )
+    spared = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP, signal.SIGALRM)
+
+    def ignore() -> None:
+        for number in spared:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})
+
+    process = home.begin("start", file, preexec_fn=ignore)
+    assert process.wait(20) == 0
+    blocked, ignored = (int(line.split()[1], 16) for line in seen.read_text().splitlines())
+    # The C library keeps 32 and 33 to itself.
+    assert (blocked, ignored & ~(0b11 << 31)) == (0, 0)

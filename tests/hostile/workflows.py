@@ -64,13 +64,38 @@ RIGHT: dict[str, Any] = {
     "params": st.one_of(words, st.dictionaries(names, scalars, max_size=3), st.lists(scalars, max_size=3)),
     "timeoutSec": numbers,
     "delaySec": numbers,
-    "type": st.sampled_from(["chain", "graph", "http", "command", "dag", "box", "docker"]),
+    "type": st.sampled_from(["chain", "graph", "http", "command", "dag", "box", "docker", "t"]),
     "schedule": st.sampled_from(["* * * * *", "0 9 * * MON-FRI", "TZ=UTC 1 2 3 4 5", ""]),
     "tags": st.one_of(words, st.lists(words, max_size=3)),
     "shell": st.sampled_from(["bash -e", "direct", "sh"]),
     "dotenv": st.lists(names, max_size=2),
     "shellPackages": st.lists(names, max_size=2),
 }
+
+
+@st.composite
+def step_types(draw: Callable[..., Any]) -> dict[str, Any]:
+    """Step types without a mistake, for whoever uses them wrongly."""
+    found = {}
+    for name in draw(st.lists(st.sampled_from(["t", "u", "v"]), max_size=3, unique=True)):
+        rules = st.sampled_from(
+            [{}, {"type": "string"}, {"type": "integer", "default": 1}, {"enum": [1, "a"]}]
+        )
+        schema = {"properties": {key: draw(rules) for key in ("a", "b")}}
+        template = st.sampled_from(
+            [
+                {"command": "echo {$input: a}"},
+                {"exec": ["echo", {"$input": "a"}, "{{ json .input.b }}"], "env": {"A": {"$input": "b"}}},
+                {"script": "{{ .input.b | default 5 }}", "retryPolicy": {"limit": {"$input": "a"}}},
+            ]
+        )
+        found[name] = {"type": draw(st.sampled_from(["command", "shell", "box"])), "template": draw(template)}
+        if draw(st.booleans()):
+            found[name]["inputSchema"] = schema
+    return found
+
+
+RIGHT["stepTypes"] = step_types()
 
 
 def spelled(key: str) -> st.SearchStrategy[str]:

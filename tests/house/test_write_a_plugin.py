@@ -46,6 +46,11 @@ def test_following_the_guide_a_plugin_is_verified_with_less_than_60_lines_of_one
         own += sum(bool(line.strip()) and line not in given for line in text.splitlines())
         (folder / place).write_text(text)
     assert 20 < own < 60
+    example = next(block.text for block in blocks(GUIDE) if block.info == "yaml")
+    (readme,) = (block for block in blocks(folder / "README.md") if block.info == "yaml")
+    text = readme.page.read_text()
+    assert readme.text in text
+    readme.page.write_text(text.replace(readme.text, example))
     # What `pip install -e` does.
     info = folder / "dagu_wait_for-0.1.0.dist-info"
     info.mkdir()

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from dagu_core.base.errors import Invalid
+from dagu_core.base.errors import Invalid, NotFound
 from dagu_core.base.settings.document import Node, read_document
 from dagu_core.base.settings.explain import did_you_mean, shown
 from dagu_core.base.settings.folders import Home, Paths, find_home
@@ -93,12 +93,12 @@ class Settings:
 
         `environ` is the whole environment, `config` the path of a file that must exist, `home`
         stands above DAGU_HOME, `flags` maps keys (`port`, `paths.dagsDir`) to values given on the
-        command line; None = not given. Raises Invalid for a file that cannot be used.
+        command line; None = not given. Raises NotFound, and Invalid for a file that cannot be used.
         """
         place = find_home(environ, home)
         file = Path(config).expanduser().absolute() if config else place.config / "config.yaml"
         if config and not file.is_file():
-            raise Invalid(f"there is no configuration file {file}", hint="check --config")
+            raise NotFound(f"there is no configuration file {file}", hint="check --config")
         document, found = Node(), None
         for path in (file, place.config / "admin.yaml"):
             if path.is_file():

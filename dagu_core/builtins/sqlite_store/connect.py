@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from urllib.parse import quote
 
-from dagu_core.builtins.sqlite_store.reserve import keep
+from dagu_core.base.reserve import keep
 from dagu_core.builtins.sqlite_store.schema import migrate
 
 FILE_MODE = 0o600

@@ -46,15 +46,17 @@ def take_signals(db: DB, refs: Sequence[RunRef]) -> dict[RunRef, list[Signal]]:
     return {ref: signals for ref, signals in taken.items() if signals}
 
 
-def acquire(db: DB, key: str, owner: str, ttl: float, now: float) -> int | None:
-    """Hold or renew a lease."""
-    row = db.execute("SELECT owner, fence, expires_at FROM leases WHERE key = ?", (key,)).fetchone()
-    holder, fence, expires_at = row or ("", 0, 0.0)
-    if expires_at > now and holder != owner:
+def acquire(db: DB, key: str, owner: str, ttl: float, steady: tuple[str, float]) -> int | None:
+    """Hold or renew a lease; one of an earlier boot is over."""
+    boot, now = steady
+    row = db.execute("SELECT owner, fence, expires_at, boot FROM leases WHERE key = ?", (key,)).fetchone()
+    holder, fence, expires_at, its_boot = row or ("", 0, 0.0, "")
+    lives = its_boot == boot and expires_at > now
+    if lives and holder != owner:
         return None
-    if expires_at <= now:
+    if not lives:
         fence += 1
-    db.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?)", (key, owner, fence, now + ttl))
+    db.execute("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)", (key, owner, fence, now + ttl, boot))
     return int(fence)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar, cast
 
-from dagu_core.base.errors import DaguError, Invalid, Unavailable
-from dagu_core.builtins.sqlite_store.reserve import release
+from dagu_core.base.errors import Busy, DaguError, Invalid, Unavailable
+from dagu_core.base.reserve import release
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
@@ -127,8 +127,9 @@ class Reader:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         cause, hint = str(error), ""
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            cause = "locked by another process"
-        elif is_full(error):
+            told = f"store {self.path}: locked by another process"
+            return Busy(told, path=self.path, cause=str(error))
+        if is_full(error):
             cause, hint = "no space left", "Free some disk space; nothing was written."
         elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
             hint = "Check that the file and its folder are readable and writable."

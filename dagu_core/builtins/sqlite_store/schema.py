@@ -71,7 +71,12 @@ CREATE INDEX runs_queued ON runs (engine, priority DESC, queued_at) WHERE status
 CREATE INDEX runs_queued_in ON runs (queue, engine, priority DESC, queued_at) WHERE status = 5;
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2)
+# Leases end by a clock that nobody sets: `expires_at` counts the seconds of its `boot`.
+_V3 = """
+ALTER TABLE leases ADD COLUMN boot TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3)
 
 
 def migrate(db: sqlite3.Connection, path: str, *, writable: bool = True) -> None:

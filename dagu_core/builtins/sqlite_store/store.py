@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from dagu_core.base.clock import Clock, SystemClock
+from dagu_core.base.clock import Clock, SystemClock, steady
 from dagu_core.base.errors import Invalid, Unavailable
 from dagu_core.builtins.sqlite_store import pairs, runs
 from dagu_core.builtins.sqlite_store import queue as queue_work
@@ -54,6 +54,7 @@ class SqliteStore(StateStore):
         except ValueError:
             raise Invalid(f"invalid store {url!r}: busy_timeout must be a number of seconds") from None
         self._clock = clock or SystemClock()
+        self._steady = steady if clock is None else lambda: ("", clock.now())
         self._sync = sync
         self._read_only = False
         self._writer: Writer | None = None
@@ -134,7 +135,7 @@ class SqliteStore(StateStore):
     async def acquire(self, key: str, owner: str, ttl: float) -> int | None:
         if not owner or ttl <= 0:
             raise Invalid("a lease needs an owner and a positive time")
-        return await self._write(lambda db: pairs.acquire(db, key, owner, ttl, self._clock.now()))
+        return await self._write(lambda db: pairs.acquire(db, key, owner, ttl, self._steady()))
 
     async def release(self, key: str, owner: str) -> None:
         await self._write(lambda db: pairs.release(db, key, owner))

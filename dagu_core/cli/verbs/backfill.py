@@ -8,17 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dagu_core.base.errors import UsageError
 from dagu_core.cli.invocation import Invocation, on_terminal, pass_invocation
-from dagu_core.cli.options import dag_argument, json_option, params_option, text_option
-from dagu_core.cli.output import as_json, as_table, say
+from dagu_core.cli.options import (
+    count_option,
+    dag_argument,
+    json_option,
+    params_option,
+    priority_option,
+    queue_option,
+    text_option,
+)
+from dagu_core.cli.output import as_json, as_table, counted, say
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
     from dagu_core.app.backfill import Backfill
+    from dagu_core.app.backfill_results import SlotResult
     from dagu_core.app.backfill_slots import BackfillRequest, Instant
 
-HEADINGS = ("ID", "DAG", "STATE", "FROM", "TO", "MADE", "OF", "RUNS")
+HEADINGS = ("ID", "DAG", "STATE", "FROM", "TO", "SLOTS", "MADE", "EXISTED", "REFUSED", "RUNS")
+SLOTS = ("TIME", "SLOT", "RUN ID", "STATUS", "REASON")
+#: what became of a slot, in words
+OUTCOMES = {"made": "made", "exists": "existed", "refused": "refused", "": "to come"}
 
 
 @click.group("backfill", short_help="Make up for runs of the past.")
@@ -35,9 +46,9 @@ def command() -> None:
     "--from", "since", metavar="TIME", required=True, help="From this time on (RFC 3339, or a date)."
 )
 @text_option("--to", "until", metavar="TIME", required=True, help="Up to this time; a date: all of its day.")
-@click.option("--entry", type=click.IntRange(min=1), default=None, help="Only this start entry, from 1.")
-@click.option("--max-runs", type=click.IntRange(min=1), default=100, help="Refuse more (default: 100).")
-@click.option("--max-active", type=click.IntRange(min=1), default=1, help="Active at once (default: 1).")
+@count_option("--entry", help="Only this start entry, from 1.")
+@count_option("--max-runs", default=100, help="Refuse more (default: 100).")
+@count_option("--max-active", default=1, help="Active at once (default: 1).")
 @click.option("--order", type=click.Choice(["asc", "desc"]), default="asc", help="Oldest or newest first.")
 @click.option(
     "--reprocess",
@@ -46,7 +57,8 @@ def command() -> None:
     help="Times that have a run: skip them, take those that failed, take all.",
 )
 @params_option
-@text_option("-u", "--queue", metavar="NAME", help="The queue (default: the one of the DAG).")
+@queue_option
+@priority_option("low")
 @text_option("--step", metavar="DURATION", help="Time between two runs of a DAG without a schedule: 1d.")
 @click.option("--ignore-calendar", is_flag=True, help="Holidays and the like count, too.")
 @click.option("--single-run", is_flag=True, help="One run for the whole stretch.")
@@ -71,11 +83,11 @@ def create(invocation: Invocation, /, dry_run: bool, yes: bool, in_json: bool, *
         zone, instants = invocation.run(look)
         if dry_run:
             due = [written(each.due, zone) for each in instants]
-            say(as_json(due) if in_json else "\n".join([*due, f"{len(due)} runs"]))
+            say(as_json(due) if in_json else "\n".join([*due, counted(len(due), "run")]))
             return 0
-        click.confirm(f"Make {len(instants)} runs?", abort=True)
+        click.confirm(f"Make {counted(len(instants), 'run')}?", abort=True)
     one = invocation.run(make)
-    _show(invocation, one, in_json, f"Backfill {one.id}: {one.total} runs of {one.dag}")
+    _show(invocation, one, in_json, f"Backfill {one.id}: {counted(one.total, 'run')} of {one.dag}")
     return 0
 
 
@@ -87,37 +99,33 @@ def list_(invocation: Invocation, /, dag: str, in_json: bool) -> int:
     """List the backfills of a DAG, or all, newest first."""
 
     async def work(app: App) -> list[tuple[Backfill, dict[str, int]]]:
-        found = await app.backfills.all(app.dags.name_of(dag) if dag else "")
+        found = await app.backfills.all(await app.history.known(dag) if dag else "")
         return [(one, await app.backfills.progress(one)) for one in found]
 
     _table(invocation.run(work), in_json)
     return 0
 
 
-@command.command("show", short_help="Show a backfill and its runs.")
+@command.command("show", short_help="Show a backfill and its slots.")
 @click.argument("id", metavar="ID")
 @json_option
 @pass_invocation
 def show(invocation: Invocation, /, id: str, in_json: bool) -> int:
-    """Show how a backfill stands, and each of its runs."""
+    """Show how a backfill stands, and what became of each time it covers: its run was made, a run of
+    somebody else existed already, or it was refused, and why."""
 
-    async def work(app: App) -> tuple[Backfill, dict[str, int], list[tuple[str, str]]]:
+    async def work(app: App) -> tuple[Backfill, dict[str, int], list[SlotResult]]:
         one = await app.backfills.get(id)
-        runs = [(run.ref.run_id, run.status.label) for run in await app.backfills.runs(one)]
-        return one, await app.backfills.progress(one), runs
+        return one, await app.backfills.progress(one), await app.backfills.results(one)
 
-    one, progress, runs = invocation.run(work)
+    one, progress, slots = invocation.run(work)
     if in_json:
         from dagu_core.app.backfill import shape
 
-        rows = [{"runId": run_id, "status": status} for run_id, status in runs]
-        say(as_json(shape(one) | {"progress": progress, "runs": rows}))
+        say(as_json(shape(one, progress) | {"slots": [_slot_shape(slot, one.zone) for slot in slots]}))
         return 0
     _table([(one, progress)], in_json)
-    if one.problem:
-        say(f"\nThe last run that could not be made: {one.problem}")
-    if runs:
-        say("\n" + as_table(("RUN ID", "STATUS"), runs))
+    say("\n" + as_table(SLOTS, (_slot_row(slot, one) for slot in slots)))
     return 0
 
 
@@ -159,28 +167,23 @@ def retry_failed(invocation: Invocation, /, id: str, in_json: bool) -> int:
         return await app.backfills.retry_failed(id)
 
     one = invocation.run(work)
-    _show(invocation, one, in_json, f"Backfill {one.id}: {one.total} runs of {one.dag} again")
+    _show(invocation, one, in_json, f"Backfill {one.id}: {counted(one.total, 'run')} of {one.dag} again")
     return 0
 
 
 def _request(app: App, given: dict[str, Any]) -> BackfillRequest:
     from dagu_core.app.backfill_slots import BackfillRequest
-    from dagu_core.app.moments import end_of, instant_of
-    from dagu_core.base.settings import parse_duration
+    from dagu_core.app.moments import end_of, instant_of, length_of
 
     plan = app.dags.read(given["dag"]).plans[0]
     zone = plan.schedule.timezone or app.settings.core.tz
-    try:
-        step = parse_duration(given["step"]) if given["step"] else 0.0
-    except ValueError as error:
-        raise UsageError(f"--step: {error}") from None
     return BackfillRequest(
         **{
             **given,
             "since": instant_of(given["since"], zone),
             "until": end_of(given["until"], zone),
             "entry": given["entry"] or 0,
-            "step": step,
+            "step": length_of(given["step"], "--step") if given["step"] else 0.0,
         }
     )
 
@@ -191,7 +194,7 @@ def _change(invocation: Invocation, how: Callable[[App], Awaitable[Backfill]], w
 
     one = invocation.run(work)
     if not invocation.quiet:
-        say(f"Backfill {one.id} {what}: {one.made} of {one.total} runs were made")
+        say(f"Backfill {one.id} {what}: {one.made} of {counted(one.total, 'run')} were made")
     return 0
 
 
@@ -208,16 +211,33 @@ def _table(found: list[tuple[Backfill, dict[str, int]]], in_json: bool) -> None:
     from dagu_core.app.backfill import shape
 
     if in_json:
-        say(as_json([shape(one) | {"progress": progress} for one, progress in found]))
-        return
-    if not found:
+        say(as_json([shape(one, progress) for one, progress in found]))
+    elif found:
+        say(as_table(HEADINGS, (_row(one, progress) for one, progress in found)))
+    else:
         say("There are no backfills")
-        return
-    rows = []
-    for one, progress in found:
-        facts = shape(one)
-        tally = ", ".join(f"{count} {label}" for label, count in progress.items())
-        rows.append(
-            (one.id, one.dag, one.state, facts["since"], facts["until"], str(one.made), str(one.total), tally)
-        )
-    say(as_table(HEADINGS, rows))
+
+
+def _row(one: Backfill, progress: dict[str, int]) -> tuple[str, ...]:
+    from dagu_core.app.scheduled import written
+
+    stretch = written(one.since, one.zone), written(one.until, one.zone)
+    counts = one.total, one.made, one.existing, one.refused
+    tally = ", ".join(f"{count} {label}" for label, count in progress.items())
+    return one.id, one.dag, one.state, *stretch, *map(str, counts), tally
+
+
+def _slot_row(slot: SlotResult, one: Backfill) -> tuple[str, ...]:
+    from dagu_core.app.scheduled import written
+
+    never = not slot.outcome and one.state == "cancelled"
+    outcome = "not made" if never else OUTCOMES[slot.outcome]
+    return written(slot.due, one.zone), outcome, slot.run_id, slot.status, slot.reason
+
+
+def _slot_shape(slot: SlotResult, zone: str) -> dict[str, str]:
+    from dagu_core.app.scheduled import written
+
+    shape = {"due": written(slot.due, zone), "outcome": slot.outcome or "toCome"}
+    more = {"dagRunId": slot.run_id, "status": slot.status, "reason": slot.reason}
+    return shape | {key: text for key, text in more.items() if text}

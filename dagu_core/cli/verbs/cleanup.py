@@ -35,7 +35,7 @@ def command(
             return 0
 
     async def work(app: App) -> list[RunRef]:
-        return await app.history.cleanup(app.dags.name_of(dag), retention_days, dry_run)
+        return await app.history.cleanup(await app.history.known(dag), retention_days, dry_run)
 
     refs = invocation.run(work)
     if in_json:

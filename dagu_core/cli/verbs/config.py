@@ -19,7 +19,7 @@ from dagu_core.cli.output import as_json, as_table, say, tell
 def command(invocation: Invocation, /, in_json: bool) -> int:
     """Show every setting, its value and where that comes from; secrets are hidden."""
     settings = invocation.settings
-    for model in invocation.host.catalog.settings:
+    for model in invocation.host.complete().settings:
         settings.section(model)
     rows = settings.explain()
     places = {field.name: str(getattr(settings.paths, field.name)) for field in fields(settings.paths)}

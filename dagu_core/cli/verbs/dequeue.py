@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dagu_core.cli.invocation import Invocation, pass_invocation
-from dagu_core.cli.options import json_option, params_option, reference_option
+from dagu_core.cli.options import json_option, params_option, queue_argument, reference_option
 from dagu_core.cli.output import as_json, say
 from dagu_core.model.run.run import RunRef
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("dequeue", short_help="Take a run out of a queue.")
-@click.argument("queue", metavar="QUEUE")
+@queue_argument("queue")
 @reference_option("-d", "--dag-run", help="This run (default: the oldest).")
 @params_option
 @json_option

@@ -44,7 +44,7 @@ def command(
     name: str,
     run_id: str,
     queue: str,
-    priority: int,
+    priority: int | None,
     default_working_dir: str,
     in_json: bool,
 ) -> int:

@@ -50,7 +50,7 @@ def command(
     dotenv: tuple[str, ...],
     worker_label: tuple[str, ...],
     queue: str,
-    priority: int,
+    priority: int | None,
 ) -> int:
     """Run one command as a DAG of one step, with history, logs and tree.
 

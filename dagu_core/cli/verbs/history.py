@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +9,7 @@ import click
 from dagu_core.base.clock import utc
 from dagu_core.base.errors import UsageError
 from dagu_core.cli.invocation import Invocation, pass_invocation
-from dagu_core.cli.options import dag_argument, json_option, text_option
+from dagu_core.cli.options import count_option, dag_argument, json_option, text_option
 from dagu_core.cli.output import as_csv, as_json, as_table, duration, say, tell
 from dagu_core.model.run.run import RunSummary
 from dagu_core.model.status import RunStatus, run_status
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
 HEADINGS = ("DAG NAME", "RUN ID", "STATUS", "STARTED (UTC)", "DURATION", "PARAMS")
 MOST = 1000
-_SPAN = re.compile(r"(\d+)([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @click.command("history", short_help="List past runs.")
@@ -36,9 +32,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 @click.option(
     "-f", "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="Form."
 )
-@click.option(
-    "-l", "--limit", type=click.IntRange(min=1), default=100, help="At most so many (100; most: 1000)."
-)
+@count_option("-l", "--limit", default=100, help="At most so many (100; most: 1000).")
 @json_option
 @pass_invocation
 def command(
@@ -62,16 +56,15 @@ def command(
         raise UsageError("--last cannot be used with --from or --to")
     if limit > MOST:
         tell(f"Warning: --limit is cut to {MOST}")
-    now = utc(invocation.clock.now())
-    begin = moment(since) if since else now - span(last or "30d") if not until or last else None
+    begin, end = stretch(invocation.clock.now(), since, until, last)
 
     async def work(app: App) -> list[RunSummary]:
         query = RunQuery(
-            dag=app.dags.name_of(dag) if dag else "",
+            dag=await app.history.known(dag) if dag else "",
             run_id=run_id,
             statuses=read_statuses(statuses),
-            since=begin.timestamp() if begin else None,
-            until=moment(until, end=True).timestamp() if until else None,
+            since=begin,
+            until=end,
             tags=tuple(tag.strip().lower() for tag in tags.split(",") if tag.strip()),
             limit=min(limit, MOST),
         )
@@ -87,27 +80,19 @@ def command(
     return 0
 
 
-def moment(text: str, *, end: bool = False) -> datetime:
-    """The time a date or RFC 3339 text stands for; `end` = the last moment of a date."""
-    try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            day = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
-            return day + timedelta(days=1, microseconds=-1) if end else day
-        found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise UsageError(f"{text!r} is no date", hint="write 2031-02-03 or 2031-02-03T04:05:06Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def stretch(now: float, since: str, until: str, last: str) -> tuple[float | None, float | None]:
+    """From when to when runs are listed, in epoch seconds; None = open."""
+    from dagu_core.app.moments import check_range, end_of, instant_of, length_of
 
-
-def span(text: str) -> timedelta:
-    """The length of time `7d`, `24h` stand for."""
-    found = _SPAN.fullmatch(text.strip())
-    try:
-        if found:
-            return timedelta(**{_UNITS[found[2]]: int(found[1])})
-    except OverflowError:
-        pass
-    raise UsageError(f"{text!r} is no span of time", hint="write 30m, 24h, 7d or 2w")
+    end = end_of(until, "UTC") if until else None
+    if since:
+        begin = instant_of(since, "UTC")
+    elif until:
+        return None, end
+    else:
+        begin = now - length_of(last or "30d", "--last")
+    check_range(begin, end)
+    return begin, end
 
 
 def read_statuses(text: str) -> tuple[RunStatus, ...]:

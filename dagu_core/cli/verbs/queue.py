@@ -11,8 +11,15 @@ import click
 from dagu_core.base.clock import rfc3339
 from dagu_core.base.errors import UsageError
 from dagu_core.cli.invocation import Invocation, pass_invocation
-from dagu_core.cli.options import json_option, priority_option, text_option
-from dagu_core.cli.output import as_json, as_table, say
+from dagu_core.cli.options import (
+    count_option,
+    json_option,
+    named_queue_option,
+    priority_option,
+    queue_argument,
+    text_option,
+)
+from dagu_core.cli.output import as_json, as_table, counted, say
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -47,7 +54,7 @@ def list_(invocation: Invocation, /, in_json: bool) -> int:
 
 
 @command.command("show", short_help="Show what waits in a queue, in order.")
-@click.argument("name", metavar="QUEUE")
+@queue_argument()
 @json_option
 @pass_invocation
 def show(invocation: Invocation, /, name: str, in_json: bool) -> int:
@@ -67,7 +74,7 @@ def show(invocation: Invocation, /, name: str, in_json: bool) -> int:
 
 
 @command.command("pause", short_help="Let nothing of a queue begin.")
-@click.argument("name", metavar="QUEUE")
+@queue_argument()
 @text_option("--reason", metavar="TEXT", help="Why; people who ask `dagu why` are told.")
 @json_option
 @pass_invocation
@@ -79,7 +86,7 @@ def pause(invocation: Invocation, /, name: str, reason: str, in_json: bool) -> i
 
 
 @command.command("resume", short_help="Let runs of a paused queue begin again.")
-@click.argument("name", metavar="QUEUE")
+@queue_argument()
 @json_option
 @pass_invocation
 def resume(invocation: Invocation, /, name: str, in_json: bool) -> int:
@@ -89,8 +96,8 @@ def resume(invocation: Invocation, /, name: str, in_json: bool) -> int:
 
 
 @command.command("set", short_help="Change how many runs of a queue may work at once.")
-@click.argument("name", metavar="QUEUE")
-@click.option("--max-concurrency", type=int, metavar="N", help="So many at once, whatever is configured.")
+@queue_argument()
+@count_option("--max-concurrency", help="So many at once, whatever is configured.")
 @click.option("--reset", is_flag=True, help="As configured again.")
 @json_option
 @pass_invocation
@@ -100,7 +107,7 @@ def set_(
     """Change how many runs of a queue may work at once; it holds until it is changed again."""
     if (max_concurrency is None) is not reset:
         raise UsageError("give either --max-concurrency or --reset")
-    many = "as many runs as configured" if reset else f"{max_concurrency} runs"
+    many = "as many runs as configured" if reset else counted(max_concurrency or 0, "run")
     done = f"Queue {name} takes {many} at once"
     order(invocation, name, lambda app: app.queues.set_limit(name, max_concurrency), done, in_json)
     return 0
@@ -108,7 +115,7 @@ def set_(
 
 @command.command("move", short_help="Send a waiting run elsewhere.")
 @text_option("-r", "--run-id", metavar="RUN", required=True, help="The run: its id, or NAME:RUNID.")
-@text_option("--to", metavar="QUEUE", help="To this queue, where it stands by its age.")
+@named_queue_option("--to", help="To this queue, where it stands by its age.")
 @click.option("--front", is_flag=True, help="It is the next to begin.")
 @click.option("--back", is_flag=True, help="It is the last to begin.")
 @text_option("--before", metavar="RUN", help="It begins right before this run: its id, or NAME:RUNID.")

@@ -29,6 +29,6 @@ def command(invocation: Invocation, /, dag: str, run_id: str, queue: str, priori
     async def work(app: App) -> RunView:
         line = Standing(queue, priority)
         with watching(invocation) as watch:
-            return await app.runs.restart(app.dags.name_of(dag), run_id, watch=watch, line=line)
+            return await app.runs.restart(await app.history.known(dag), run_id, watch=watch, line=line)
 
     return finish(invocation, invocation.run(work))

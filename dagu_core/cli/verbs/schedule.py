@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dagu_core.base.errors import UsageError
 from dagu_core.cli.invocation import Invocation, pass_invocation
-from dagu_core.cli.options import dag_argument, json_option, text_option
+from dagu_core.cli.options import count_option, dag_argument, json_option, text_option
 from dagu_core.cli.output import as_json, as_table, say, tell
 
 if TYPE_CHECKING:
@@ -31,9 +30,7 @@ def command() -> None:
 @dag_argument()
 @text_option("--from", "since", metavar="TIME", help="After this time (default: now).")
 @text_option("--to", "until", metavar="TIME", help="Up to this time.")
-@click.option(
-    "--count", type=click.IntRange(1, 100_000), help="At most so many (default: 10, with --to 10000)."
-)
+@count_option("--count", most=100_000, help="At most so many (default: 10, with --to 10000).")
 @json_option
 @pass_invocation
 def preview(
@@ -46,12 +43,16 @@ def preview(
     """
 
     async def work(app: App) -> Preview:
-        zone = app.schedules.zone_of(app.dags.read(dag).plans[0])
+        from dagu_core.app.moments import check_range, instant_of
+
+        zone = str(app.schedules.zone_of(app.dags.read(dag).plans[0]))
+        first = instant_of(since, zone) if since else None
+        last = instant_of(until, zone) if until else None
+        check_range(app.clock.now() if first is None else first, last)
         # The instant itself is wanted too when somebody names it.
-        after = _moment(since, zone) - 0.001 if since else None
-        before = _moment(until, zone) if until else None
+        after = None if first is None else first - 0.001
         most = count or (_CLOSED if until else _OPEN)
-        return await app.schedules.preview(dag, after=after, until=before, count=most)
+        return await app.schedules.preview(dag, after=after, until=last, count=most)
 
     found = invocation.run(work)
     if in_json:
@@ -127,15 +128,6 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return ""
-
-
-def _moment(text: str, zone: tzinfo) -> float:
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
-        hint = "write 2031-02-03 or 2031-02-03T04:05:06Z"
-        raise UsageError(f"{text!r} is no time", hint=hint) from None
-    return (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
 
 
 def _time(at: float, zone: tzinfo | None) -> str:

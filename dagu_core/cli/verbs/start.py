@@ -58,7 +58,7 @@ def command(
     default_working_dir: str,
     worker_id: str,
     queue: str,
-    priority: int,
+    priority: int | None,
     no_queue: bool,
     disable_max_active_runs: bool,
 ) -> int:

@@ -25,7 +25,7 @@ def command(invocation: Invocation, /, dag: str, run_id: str, force: bool, in_js
     """Stop a run, or every running run of a DAG. Nothing running is fine."""
 
     async def work(app: App) -> list[RunRef]:
-        return await app.runs.stop(app.dags.name_of(dag), run_id, force=force)
+        return await app.runs.stop(await app.history.known(dag), run_id, force=force)
 
     refs = invocation.run(work)
     if in_json:

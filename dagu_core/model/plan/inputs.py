@@ -66,7 +66,8 @@ def judged(inputs: Map, one: StepTypeOfFile, given: Map, findings: Findings) -> 
                 code = "D004" if rule.missing else "D005"
                 findings.error(_told(rule, one.name, data), place, code=code, hint=hint)
     except Invalid as error:
-        findings.error(f"`inputSchema` of step type `{one.name}`: {error}", inputs.place, code="D005", hint=hint)
+        message = f"`inputSchema` of step type `{one.name}`: {error}"
+        findings.error(message, inputs.place, code="D005", hint=hint)
     return schema if _has_references(data) or is_slow(schema) else None
 
 

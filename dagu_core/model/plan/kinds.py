@@ -105,7 +105,7 @@ def registered(word: str, place: Place, reading: Reading) -> StepType | None:
         message = f"`{word}` is not supported: chat and agent steps are not part of this engine"
         reading.findings.error(message, place, code="D015", length=len(word))
     elif not reading.missing_plugin(word, place):
-        types = {**reading.vocabulary.step_types, **reading.vocabulary.more()}
+        types = reading.vocabulary.step_types
         known = sorted({*types, *reading.own_types})
         hint = suggestion(word, known) or f"known types: {', '.join(known)}"
         if silent := [name for name in reading.vocabulary.broken if name.startswith("/")]:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from dagu_core.base.config import fold
-from dagu_core.base.errors import Invalid
 from dagu_core.base.places import Place
+from dagu_core.model.plan.filling import Filler, TooMuch
 from dagu_core.model.plan.inputs import judged, with_defaults
-from dagu_core.model.plan.origins import CallFindings, Origin, Origins
+from dagu_core.model.plan.origins import CallFindings, Origin
 from dagu_core.model.plan.plan import MadeFrom
+from dagu_core.model.plan.step_types import StepTypeOfFile, StepTypes
 from dagu_core.model.plan.steps import Made
-from dagu_core.model.plan.step_types import StepTypeOfFile, StepTypes, injected
 from dagu_core.model.spec.findings import Findings
 from dagu_core.model.spec.keys import known_keys
-from dagu_core.model.spec.located import Map, Seq, locate, plain
+from dagu_core.model.spec.located import Map, Seq, plain
 from dagu_core.model.spec.model import Reading
 from dagu_core.model.spec.step import StepSpec
-from dagu_core.model.spec.yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES
-from dagu_core.model.values.template import ABSENT, find, is_template, render
 
 #: What a step may say itself; everything else is its step type's.
 _AT_STEP = frozenset(
@@ -35,18 +30,13 @@ _CALLING = frozenset({"type", "action", "executor", "config", "with_"})
 _ADDED = frozenset({"env", "preconditions", "precondition"})
 
 
-class _TooMuch(Exception):
-    """The templates make more of a file than it may hold itself."""
-
-
 class Maker:
     """Makes the steps of one document, within the bounds a document has."""
 
     def __init__(self, types: StepTypes) -> None:
         self.types = types
-        self.origins: Origins = types.origins
-        self.nodes = 0
-        self.characters = 0
+        self.origins = types.origins
+        self.filler = Filler(types.origins)
 
     def make(self, spec: StepSpec, reading: Reading) -> Made:
         """What the step stands for. When that cannot be told, the reason is told where it belongs,
@@ -68,7 +58,9 @@ class Maker:
             made = StepSpec.model_validate(raw, context=own)
         return Made(made, own, word, tuple(uses))
 
-    def _made(self, spec: StepSpec, one: StepTypeOfFile, reading: Reading, uses: list[MadeFrom]) -> Map | None:
+    def _made(
+        self, spec: StepSpec, one: StepTypeOfFile, reading: Reading, uses: list[MadeFrom]
+    ) -> Map | None:
         _check_call(spec, one, reading)
         given = _given(spec, reading)
         if given is None:
@@ -79,77 +71,13 @@ class Maker:
         if isinstance(reading.findings, CallFindings) and reading.findings.told:
             return None
         try:
-            fragment = self._filled(one.template, inputs, one, reading, 1)
-            self._spend(inputs, 1)
-        except _TooMuch:
+            fragment = self.filler.fill(one, inputs, reading.findings)
+        except TooMuch:
             message = "the step types make more of this file than a file may hold"
-            reading.findings.error(message, spec.raw.place, code="D009", hint="use smaller templates, or fewer steps")
+            hint = "use smaller templates, or fewer steps"
+            reading.findings.error(message, spec.raw.place, code="D009", hint=hint)
             return None
         return self._over(fragment, spec, one)
-
-    def _filled(self, node: Any, inputs: Map, one: StepTypeOfFile, reading: Reading, depth: int) -> Any:
-        """A copy of a part of the template with the inputs in it; ABSENT for an input not given."""
-        self._count(node, depth)
-        if isinstance(node, str):
-            return node
-        if isinstance(node, Map):
-            copy = Map(node.place)
-            for key, value in node.items():
-                filled, spot = self._value(value, node.value_place(key), inputs, one, reading, depth)
-                if filled is not ABSENT:
-                    copy[key] = filled
-                    copy.spots[key] = (*node.spots[key][:2], *spot)
-            return copy
-        if isinstance(node, Seq):
-            items = Seq(node.place)
-            for index, value in enumerate(node):
-                place = node.item_place(index)
-                filled, spot = self._value(value, place, inputs, one, reading, depth)
-                if filled is ABSENT:
-                    path = value["$input"]
-                    reading.findings.error(*_not_given(path, place), code="D004", hint=_GIVE)
-                    continue
-                items.append(filled)
-                items.spots.append(spot)
-            return items
-        return node
-
-    def _value(
-        self, value: Any, place: Place, inputs: Map, one: StepTypeOfFile, reading: Reading, depth: int
-    ) -> tuple[Any, tuple[int, int]]:
-        """(what stands for a value of the template, the place to tell of it)."""
-        spot = (place.line, place.column)
-        if isinstance(value, Map) and (path := injected(value)) is not None:
-            found = find(inputs, path)
-            if found is ABSENT:
-                return ABSENT, spot
-            self._spend(found, depth)
-            where, _ = locate(inputs, [int(part) if part.isdecimal() else part for part in path.split(".")])
-            origin = self.origins.of(place)
-            if where.line > 0 and origin is not None:
-                return found, self.origins.mark(Origin(one.name, origin.where, where))
-            return found, (where.line, where.column)
-        if isinstance(value, str) and is_template(value):
-            try:
-                text = render(value, inputs)
-            except Invalid as error:
-                reading.findings.error(str(error), place, code="D004", hint=error.hint)
-                return "", spot
-            self._count(text, depth)
-            return text, spot
-        return self._filled(value, inputs, one, reading, depth + 1), spot
-
-    def _spend(self, value: Any, depth: int) -> None:
-        self._count(value, depth)
-        inner: Iterable[Any] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        for each in inner:
-            self._spend(each, depth + 1)
-
-    def _count(self, value: Any, depth: int) -> None:
-        self.nodes += 1
-        self.characters += len(value) if isinstance(value, str) else 0
-        if self.nodes > MAX_NODES or self.characters > MAX_BYTES or depth > MAX_DEPTH:
-            raise _TooMuch
 
     def _over(self, fragment: Map, spec: StepSpec, one: StepTypeOfFile) -> Map:
         """The filled template with what the step says itself over it."""
@@ -171,13 +99,6 @@ class Maker:
         if one.spec.description and "description" not in {*mine, *theirs}:
             made["description"], made.spots["description"] = one.spec.description, (*spot, *spot)
         return made
-
-
-_GIVE = "give it under `with`, or a `default` in `inputSchema`"
-
-
-def _not_given(path: str, place: Place) -> tuple[str, Place]:
-    return f"the template needs the input `{path}`, which is not given", place
 
 
 def _word(spec: StepSpec) -> str:
@@ -223,7 +144,8 @@ def _given(spec: StepSpec, reading: Reading) -> Map | None:
         found.append((spec.executor.raw, spec.executor.raw.fields["config"]))
     if len(found) > 1:
         owner, key = found[1]
-        reading.findings.error("inputs are given twice", owner.key_place(key), code="D012", hint="keep one of the two")
+        message = "inputs are given twice"
+        reading.findings.error(message, owner.key_place(key), code="D012", hint="keep one of the two")
         return None
     given = Map(found[0][0].value_place(found[0][1]) if found else raw.place)
     for owner, key in found:

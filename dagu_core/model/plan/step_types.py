@@ -25,6 +25,7 @@ from dagu_core.model.values.template import used
 
 #: Step types made of one another; more is nobody's plan.
 MAX_CHAIN = 10
+_START = Place()
 #: Fields that only the step itself can have.
 _OF_THE_STEP = frozenset({"name", "id", "depends"})
 #: Fields the definition has in the place of the template.
@@ -72,7 +73,7 @@ class StepTypes:
             written = own.raw[own.raw.fields["step_types"]]
             first = self.known[name]
             reading.findings.error(
-                f"step type `{name}` is already defined" + (f" at {first.where}" if first else " in the base"),
+                f"step type `{name}` is already defined at {first.where if first else 'base'}",
                 written.key_place(name),
                 code="D006",
                 hint="give one of the two another name",
@@ -119,17 +120,18 @@ class StepTypes:
         ]
         for cycle in find_cycles(made_of):
             shown = [names[index] for index in (cycle[0], *reversed(cycle[1:]))]
-            self._refuse_chain(shown, f"step types are made of each other: {' → '.join([*shown, shown[0]])}", "D016")
+            circle = " → ".join([*shown, shown[0]])
+            self._refuse(shown, f"step types are made of each other: {circle}", "D016")
         for name in names:
-            chain = [name]
-            while (made := self.known[chain[-1]]) is not None and made.spec.type in numbers and made.sound is None:
-                chain.append(made.spec.type)
-                if len(chain) > MAX_CHAIN:
-                    message = f"step type `{name}` is made of more than {MAX_CHAIN} others"
-                    self._refuse_chain([name], message, "D009")
+            last, others = name, 0
+            while (each := self.known[last]) is not None and each.sound is None and others <= MAX_CHAIN:
+                if (last := each.spec.type) not in numbers:
                     break
+                others += 1
+            if others > MAX_CHAIN:
+                self._refuse([name], f"step type `{name}` is made of more than {MAX_CHAIN} others", "D009")
 
-    def _refuse_chain(self, names: list[str], message: str, code: str) -> None:
+    def _refuse(self, names: list[str], message: str, code: str) -> None:
         first = self.known[names[0]]
         if first is not None:
             place = first.spec.raw.value_place(first.spec.raw.fields["type"])
@@ -172,9 +174,12 @@ def _check_template(one: StepTypeOfFile) -> None:
         if field is None and StepSpec.plugin_key(key, template, one.reading) is None:
             report_unknown_key(key, template, StepSpec, one.reading)
         elif field in _OF_THE_STEP or field in _OF_THE_TYPE:
-            hint = "write it where the step is" if field in _OF_THE_STEP else "`type` stands beside `template`"
             findings.error(
-                f"`{key}` cannot stand in a template", template.key_place(key), code="D012", hint=hint, length=len(key)
+                f"`{key}` cannot stand in a template",
+                template.key_place(key),
+                code="D012",
+                hint="write it in the step" if field in _OF_THE_STEP else "`type` stands beside `template`",
+                length=len(key),
             )
     try:
         asked = {path.partition(".")[0]: place for path, place in asked_for(template)}
@@ -216,7 +221,7 @@ def injected(node: Any) -> str | None:
     return path if isinstance(path, str) and path else None
 
 
-def asked_for(node: Any, place: Place = Place()) -> Iterator[tuple[str, Place]]:
+def asked_for(node: Any, place: Place = _START) -> Iterator[tuple[str, Place]]:
     """(path of an input, where the template asks for it). Raises _Unreadable."""
     if isinstance(node, str):
         try:
@@ -227,7 +232,8 @@ def asked_for(node: Any, place: Place = Place()) -> Iterator[tuple[str, Place]]:
         yield path, node.value_place("$input")
     elif isinstance(node, Map):
         if "$input" in node:
-            raise _Unreadable("`$input` must stand alone and name an input", node.place, "write `{$input: path}`")
+            message = "`$input` must stand alone and name an input"
+            raise _Unreadable(message, node.place, "write `{$input: path}`")
         for key, value in node.items():
             yield from asked_for(value, node.value_place(key))
     elif isinstance(node, Seq):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dagu_core.base.errors import Invalid
+from dagu_core.base.errors import NotFound
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run.run import Run
 from dagu_core.model.status import StepStatus
@@ -20,12 +20,12 @@ _UNSUCCESSFUL = frozenset(
 
 def steps_to_retry(run: Run, *, step: str = "", downstream: bool = False) -> tuple[str, ...]:
     """Names of the steps a retry resets: the unsuccessful ones and everything after them, or
-    only `step` (with `downstream`: and everything after it). Raises Invalid for an unknown step."""
+    only `step` (with `downstream`: and everything after it). Raises NotFound for an unknown step."""
     plan = run.plan
     if step:
         index = plan.by_name.get(step, plan.by_id.get(step))
         if index is None or index >= plan.step_count:
-            raise Invalid(f"run {run.ref} has no step {step!r}", hint=f"steps: {_names(plan)}")
+            raise NotFound(f"run {run.ref} has no step {step!r}", hint=f"steps: {_names(plan)}")
         roots = [index]
         if not downstream:
             return (plan.nodes[index].name,)

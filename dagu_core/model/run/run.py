@@ -14,6 +14,9 @@ from dagu_core.model.status import RunStatus, StepStatus
 
 #: keys of `RunSummary.extra`: JSON of what caused the run, and of variables all its steps get
 TRIGGER, ENV = "trigger", "env"
+#: key of `RunSummary.extra`: JSON of the parameters with references in the place of secrets; such
+#: parameters stand in `RunSummary.params` with stars
+KEPT_PARAMS = "keptParams"
 #: key of `RunSummary.extra`: somebody chose the queue of this very run
 QUEUE_OVERRIDDEN = "queueOverridden"
 #: priorities go from 0 to 9; the higher one begins first

@@ -21,7 +21,8 @@ WHOLE = frozenset({"mailon"})
 
 
 class Merged(Struct):
-    """A DAG with its base: `own` is the document alone, `base` the base alone, `extras` the values of plugin keys.
+    """A DAG with its base: `own` is the document alone, `base` the base alone, `extras` the values of
+    plugin keys.
 
     The readings tell into whose findings a problem belongs.
     """

@@ -62,8 +62,9 @@ class Reading:
         A word nobody knows costs something: plugins that are asked only when needed are asked.
         """
         types = self.vocabulary.step_types
-        if word not in types and word.lower() not in types:
-            types = self.vocabulary.more()
+        if word not in types and word.lower() not in types and self.vocabulary.more is not None:
+            self.vocabulary = self.vocabulary.more()
+            types = self.vocabulary.step_types
         return types.get(word) or types.get(word.lower())
 
 

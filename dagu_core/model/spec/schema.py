@@ -125,7 +125,7 @@ def _add_older_spellings(schema: dict[str, Any], definitions: dict[str, Any]) ->
     older = {
         "#": {"labels": "tags"},
         "#/$defs/StepSpec": {"run": "call", "dir": "workingDir"},
-        "#/$defs/StepTypeSpec": {"outputSchema": "outputs"},
+        "#/$defs/StepTypeSpec": {"outputSchema": "outputs", "output_schema": "outputs"},
         "#/$defs/HandlersSpec": {"cancel": "abort"},
         "#/$defs/ContinueOnSpec": {"failure": "failed"},
         "#/$defs/RetrySpec": {"exitCodes": "exitCode"},

@@ -29,7 +29,7 @@ class StepTypeSpec(SpecModel):
         None, description="JSON Schema of what the step writes on stdout, which must be JSON then."
     )
     template: dict[str, Any] = Field(
-        description="The keys of the step; `{$input: path}` stands for a value, `{{ .input.path }}` for its text."
+        description="The keys of the step; `{$input: path}` is a value, `{{ .input.path }}` its text."
     )
 
 

@@ -39,7 +39,7 @@ class Vocabulary(Struct, frozen=True):
     registered to the package that would bring them, so that a file that uses them gets told what
     to install; `broken` maps a package that is installed but did not load to the reason,
     `refused` a spelling-free word that a plugin here would bring to why it does not. `more` asks the
-    plugins that are asked only when needed, and gives all step types.
+    plugins that are asked only when needed, and gives the whole vocabulary.
     """
 
     step_types: Mapping[str, StepType] = field(default_factory=dict)
@@ -52,4 +52,4 @@ class Vocabulary(Struct, frozen=True):
     owners: Mapping[str, str] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
-    more: Callable[[], Mapping[str, StepType]] = dict
+    more: Callable[[], Vocabulary] | None = None

@@ -79,7 +79,9 @@ def check_rules(schema: Any) -> None:
     try:
         validator_for(schema, Draft202012Validator).check_schema(schema)
     except SchemaError as error:
-        raise Invalid(f"is not a JSON Schema: {shown(list(error.absolute_path)) or 'it'}: {error.message[:200]}") from None
+        where = shown(list(error.absolute_path))
+        message = f"`{where}`: {error.message[:200]}" if where else error.message[:200]
+        raise Invalid(f"is not a JSON Schema: {message}") from None
     except (RecursionError, ArithmeticError, ValueError, TypeError) as error:
         raise Invalid(f"is not a JSON Schema: {error}") from None
     for pattern in _patterns(schema):
@@ -89,7 +91,8 @@ def check_rules(schema: Any) -> None:
             raise Invalid(f"holds the pattern {pattern[:60]!r}, which cannot be read: {error}") from None
     for pattern in _patterns(schema, keys=True):
         if not _HARMLESS.fullmatch(pattern):
-            raise Invalid(f"holds {pattern[:60]!r} in `patternProperties`: there a pattern may have one repetition")
+            message = f"holds {pattern[:60]!r} in `patternProperties`"
+            raise Invalid(message, hint="there a pattern may have one repetition, and no groups")
 
 
 def _patterns(schema: Any, *, keys: bool = False) -> list[str]:
@@ -165,9 +168,12 @@ def _bounded(kind: Any, slow: bool) -> Any:
             yield ValidationError("has equal items")
 
     rules: dict[str, Any] = {
-        key: follow(kind.VALIDATORS[key]) for key in ("$ref", "$dynamicRef", "$recursiveRef") if key in kind.VALIDATORS
+        key: follow(kind.VALIDATORS[key])
+        for key in ("$ref", "$dynamicRef", "$recursiveRef")
+        if key in kind.VALIDATORS
     }
-    return extend(kind, {**rules, "pattern": pattern, "uniqueItems": unique})
+    made: Any = extend
+    return made(kind, {**rules, "pattern": pattern, "uniqueItems": unique})
 
 
 def _told(error: Any) -> Broken:
@@ -179,10 +185,11 @@ def _told(error: Any) -> Broken:
     if keyword in ("additionalProperties", "unevaluatedProperties") and isinstance(error.instance, Mapping):
         own = error.schema.get("properties", {})
         extra = tuple(name for name in error.instance if name not in own)
-        return Broken(path, keyword, "has a key nobody knows: " + ", ".join(f"`{name[:40]}`" for name in extra), "", extra)
+        names = ", ".join(f"`{name[:40]}`" for name in extra)
+        return Broken(path, keyword, f"has a key nobody knows: {names}", "", extra)
     if keyword == "type":
-        names = rule if isinstance(rule, list) else [rule]
-        return Broken(path, keyword, "must be " + " or ".join(_TYPES.get(name, str(name)) for name in names))
+        types = rule if isinstance(rule, list) else [rule]
+        return Broken(path, keyword, "must be " + " or ".join(_TYPES.get(each, str(each)) for each in types))
     if keyword == "enum":
         return Broken(path, keyword, "must be one of " + ", ".join(str(each)[:40] for each in rule[:20]))
     if keyword == "uniqueItems":

@@ -16,12 +16,15 @@ MAX_TEXT = 5 * 1024 * 1024
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
 
 _START = re.compile(r"\{\{|\{\$input:\s*([\w.-]{1,1000})\s*\}")
+_COMMENT = re.compile(r"\s*/\*.*?\*/", re.DOTALL)
 _END = re.compile(r"\s*(?P<trim>-?)\}\}")
 _TOKEN = re.compile(
     r"\s*(?:(?P<input>\.input(?:\.[\w-]+)*)(?![\w.])|(?P<text>\"(?:[^\"\\\n]|\\.)*\"|`[^`]*`)"
     r"|(?P<number>-?\d{1,15}(?:\.\d{1,15})?)(?![\w.])|(?P<word>[A-Za-z]\w*)|(?P<pipe>\|))"
 )
-_CONTROL = frozenset(("if", "else", "end", "range", "with", "define", "template", "block", "break", "continue"))
+_CONTROL = frozenset(
+    ("if", "else", "end", "range", "with", "define", "template", "block", "break", "continue")
+)
 
 
 def find(inputs: Any, path: str) -> Any:
@@ -66,7 +69,7 @@ def used(text: str) -> list[str]:
     paths = []
     for part in _parts(text):
         for command in () if isinstance(part, str) else part:
-            paths += [word.removeprefix(".input").removeprefix(".") for kind, word in command if kind == "input"]
+            paths += [_path(word) for kind, word in command if kind == "input"]
     return paths
 
 
@@ -96,7 +99,7 @@ def _parts(text: str) -> Iterator[str | list[Command]]:
 
 def _pipeline(text: str, at: int, start: int) -> tuple[list[Command], int, bool]:
     """The commands between two pairs of braces, where the text goes on, whether blanks are cut."""
-    if comment := re.compile(r"\s*/\*.*?\*/", re.DOTALL).match(text, at):
+    if comment := _COMMENT.match(text, at):
         at = comment.end()
     commands: list[Command] = [[]]
     while (end := _END.match(text, at)) is None:
@@ -172,7 +175,7 @@ def _value(pipeline: list[Command], inputs: Any) -> tuple[Any, str]:
 
 def _operand(kind: str, word: str, inputs: Any) -> Any:
     if kind == "input":
-        path = word.removeprefix(".input").removeprefix(".")
+        path = _path(word)
         return find(inputs, path) if path else inputs
     if kind == "number":
         return float(word) if "." in word else int(word)
@@ -186,12 +189,19 @@ def _operand(kind: str, word: str, inputs: Any) -> Any:
 
 def _present(value: Any, shown: str) -> Any:
     if value is ABSENT or value is None:
-        path = shown.removeprefix(".input").removeprefix(".")
         raise Invalid(
-            f"the template needs the input `{path}`, which is not given",
+            f"the template needs the input `{_path(shown)}`, which is not given",
             hint="give it under `with`, or a `default` in `inputSchema`",
         )
     return value
+
+
+def _path(word: str) -> str:
+    return word.removeprefix(".input").removeprefix(".")
+
+
+def _json(value: Any) -> str:
+    return to_text(value) if isinstance(value, list | dict) else json.dumps(value, ensure_ascii=False)
 
 
 def _listed(value: Any, name: str) -> list[Any]:
@@ -202,7 +212,7 @@ def _listed(value: Any, name: str) -> list[Any]:
 
 #: name -> (how many values it takes, what it does); the value of a pipeline comes last
 _FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
-    "json": (1, lambda value: to_text(value) if isinstance(value, list | dict) else json.dumps(value, ensure_ascii=False)),
+    "json": (1, _json),
     "upper": (1, lambda value: to_text(value).upper()),
     "lower": (1, lambda value: to_text(value).lower()),
     "trim": (1, lambda value: to_text(value).strip()),

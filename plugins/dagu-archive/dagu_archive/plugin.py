@@ -7,6 +7,7 @@ from typing import Any
 from dagu_core import Executor, Plan, Problem, hookimpl
 
 DAGU_API = 1
+DAGU_ON_DEMAND = True
 
 
 @hookimpl

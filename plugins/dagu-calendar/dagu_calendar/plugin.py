@@ -7,6 +7,9 @@ from typing import Any
 from dagu_calendar.filter import CalendarFilter
 from dagu_core import Command, Plan, Problem, ScheduleFilter, Settings, hookimpl
 
+DAGU_API = 1
+DAGU_ON_DEMAND = True
+
 
 @hookimpl
 def dagu_register_schedule_filters() -> list[type[ScheduleFilter]]:

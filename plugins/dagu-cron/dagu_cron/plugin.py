@@ -5,6 +5,9 @@ from __future__ import annotations
 from dagu_core import ClockTrigger, Plan, Problem, Settings, Trigger, hookimpl
 from dagu_cron.trigger import CronTrigger
 
+DAGU_API = 1
+DAGU_ON_DEMAND = True
+
 
 @hookimpl
 def dagu_register_triggers() -> list[type[Trigger] | type[ClockTrigger]]:

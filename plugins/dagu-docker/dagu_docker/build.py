@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
-from docker import errors
+from docker import auth, errors
+from docker.credentials.errors import StoreError
 
 from dagu_docker import buildkit
 from dagu_docker.context import Context
@@ -75,9 +76,9 @@ def _classic(
 ) -> None:
     wanted = context.build
     name, labels = names
-    for registry, login in order.auths.items():
-        # Base images may be private; the library has no other way to be told for one build.
-        daemon.patient._auth_configs.add_auth(registry, dict(login))
+    # Base images may be private; the library has no other way to be told for one build.
+    logins = _logins(daemon.patient._auth_configs) | order.auths
+    daemon.patient._auth_configs = auth.AuthConfig({"auths": logins})
     lines = daemon.patient.build(
         fileobj=archive,
         custom_context=True,
@@ -101,6 +102,14 @@ def _classic(
         for text in str(line.get("stream", "")).splitlines():
             if text.strip():
                 tell(text)
+
+
+def _logins(own: Any) -> dict[str, Any]:
+    """The logins of the user who runs us, as far as they can be had."""
+    try:
+        return dict(own.get_all_credentials())
+    except StoreError:
+        return dict(own.auths)
 
 
 def _exists(daemon: Daemon, name: str) -> bool:

@@ -22,14 +22,19 @@ KILL = 9
 _POLL = 0.2
 #: the code the engine makes up for a command that goes on writing when nobody listens any more
 _NOBODY_LISTENS = 126
-#: signals every process that was given the mark, wherever it went, by nothing but a shell and `cat`
+#: asks whether there is somebody, and does nothing
+_ANYBODY = 0
+#: signals every process that was given the mark, wherever it went, by nothing but a shell and `cat`;
+#: what is killed may have started another one before its turn came, so that is done until none is left
 _TELL = """n=1
-for f in /proc/[0-9]*/environ; do
-  case "$(cat "$f" 2>/dev/null)" in
-    *"$1"*) p=${f#/proc/}; kill -"$2" "${p%/environ}" 2>/dev/null && n=0 ;;
-  esac
-done
-exit $n"""
+while m=1; do
+  for f in /proc/[0-9]*/environ; do
+    case "$(cat "$f" 2>/dev/null)" in
+      *"$1"*) p=${f#/proc/}; kill -"$2" "${p%/environ}" 2>/dev/null && n=0 && m=0 ;;
+    esac
+  done
+  case "$2$m" in 90) ;; *) exit $n ;; esac
+done"""
 
 
 def run_commands(daemon: Daemon, container: str, order: Order, output: Output) -> Verdict:
@@ -42,6 +47,7 @@ def run_commands(daemon: Daemon, container: str, order: Order, output: Output) -
             verdict = _run(daemon, container, order, index, running, journal, output)
             running = ""
             if stop.number:
+                _wait_for_the_rest(daemon, container, order)
                 return Verdict(verdict.exit_code or 128 + stop.number, message=verdict.message or "stopped")
             if verdict.exit_code or verdict.ended != "exited":
                 return verdict
@@ -81,6 +87,16 @@ def tell(daemon: Daemon, container: str, order: Order, number: int) -> bool:
     if code in (126, 127):
         raise Trouble("the container has no shell to end its command with; the command may go on")
     return bool(code == 0)
+
+
+def _wait_for_the_rest(daemon: Daemon, container: str, order: Order) -> None:
+    """Wait for what a command that was stopped has left in the background; whoever waits for us ends
+    it after the grace."""
+    try:
+        while tell(daemon, container, order, _ANYBODY):
+            time.sleep(_POLL)
+    except (errors.APIError, Trouble):
+        return  # the container is gone, or has no shell
 
 
 def _run(

@@ -72,7 +72,7 @@ class ContainerField(Config):
     startup: Literal["keepalive", "entrypoint", "command"] = Field(
         "keepalive", description="What a container that serves several commands does meanwhile."
     )
-    command: list[str] | str = Field([], description="What it runs with `startup: command`.")
+    command: list[str | int | float] | str = Field([], description="What it runs with `startup: command`.")
     wait_for: Literal["running", "healthy"] = Field("running", description="When it is ready for commands.")
     log_pattern: str = Field("", description="It is ready when its log matches this regular expression.")
     restart_policy: Literal["", "no", "always", "unless-stopped"] = Field(

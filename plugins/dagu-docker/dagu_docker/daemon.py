@@ -65,7 +65,12 @@ class Daemon:
             raise refused(error, doing) from None
         except (errors.TLSParameterError, exceptions.InvalidURL) as error:
             raise Trouble(f"DOCKER_HOST {self.host}: {_line(error)}") from None
-        except (errors.DockerException, exceptions.RequestException, transport.HTTPError, OSError) as error:
+        except errors.DockerException as error:
+            if "Credentials store error" not in str(error):
+                raise Unreachable(self._unreachable(error)) from None
+            said = f"the Docker configuration names a credential helper that fails: {_cause(error)}"
+            raise Trouble(f"{said}; correct it, or give a login in registryAuths") from None
+        except (exceptions.RequestException, transport.HTTPError, OSError) as error:
             raise Unreachable(self._unreachable(error)) from None
 
     def _unreachable(self, error: BaseException) -> str:

@@ -107,7 +107,7 @@ def _modern(
         body |= {"Entrypoint": ["sh"], "Cmd": ["-c", _KEEPALIVE]}
     elif container.startup == "command":
         command = container.command
-        body |= {"Cmd": shlex.split(command) if isinstance(command, str) else command}
+        body |= {"Cmd": shlex.split(command) if isinstance(command, str) else [*map(text, command)]}
     name = container.name or _name(attempt.run.dag, "" if shared else attempt.step.name, key)
     return Order(
         target,  # type: ignore[arg-type]

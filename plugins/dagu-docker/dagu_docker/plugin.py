@@ -9,6 +9,9 @@ from dagu_docker.config import ContainerField, RegistryAuths
 from dagu_docker.executor import DockerExecutor
 from dagu_docker.settings import DockerSettings
 
+DAGU_API = 1
+DAGU_ON_DEMAND = True
+
 
 @hookimpl
 def dagu_register_executors() -> list[type[Executor[Any]]]:

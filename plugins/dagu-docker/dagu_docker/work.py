@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from dagu_core.contracts.work import Stopped
 from dagu_docker import container as containers
 from dagu_docker.commands import KILL, Journal, run_commands, tell
-from dagu_docker.daemon import Daemon, Trouble, is_status, labelled
+from dagu_docker.daemon import FAILED, Daemon, Trouble, is_status, labelled
 from dagu_docker.follow import run_fresh
 from dagu_docker.order import ATTEMPT, RUN, Order
 from dagu_docker.output import Output
@@ -43,6 +44,9 @@ def run(data: dict[str, Any]) -> int:
         be_deaf()
         _tidied(order, hold)
         raise
+    except Exception as error:
+        # Without a verdict we would seem to have been killed, and it would all be done again.
+        verdict = Verdict(FAILED, "error", f"{type(error).__name__}: {error}")
     return _over(verdict, order, hold)
 
 
@@ -104,7 +108,7 @@ def _carried_out(daemon: Daemon, order: Order, output: Output) -> Verdict:
 def _running(daemon: Daemon, order: Order) -> str:
     """The id of a running container of that name that is not the attempt's own."""
     found: dict[str, Any]
-    for found in daemon.api.containers(filters={"name": f"^/{order.name}$"}):
+    for found in daemon.api.containers(filters={"name": f"^/{re.escape(order.name)}$"}):
         if found.get("Labels", {}).get(ATTEMPT) != order.key:
             return str(found["Id"])
     return ""
@@ -126,9 +130,8 @@ def _kill_command(daemon: Daemon, order: Order, running: str) -> None:
     from docker import errors
 
     try:
-        found = daemon.api.exec_inspect(running)
-        if found["Running"]:
-            tell(daemon, found["ContainerID"], order, KILL)
+        # Also when the command itself has ended: it may have left something in the background.
+        tell(daemon, daemon.api.exec_inspect(running)["ContainerID"], order, KILL)
     except errors.APIError as error:
         if not is_status(error, 404, 409):
             raise

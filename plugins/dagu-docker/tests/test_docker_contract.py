@@ -18,8 +18,6 @@ class TestContainerOfItsOwn(ExecutorContract):
 
     executor = DockerExecutor
     heavy = ("docker", "requests", "urllib3")
-    # The engine writes every line into a JSON log of its own, on the disk of the test machine.
-    big_output = 20 << 20
 
     @property
     def plugins(self) -> tuple[object, ...]:

@@ -1,32 +1,20 @@
-"""Every example of the page is a valid DAG."""
+"""Every example of the page and of the README is a valid DAG."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-import pytest
-
-from dagu_core.contracts.host import PluginHost
-from dagu_core.model.spec.read import read_definition
+from dagu_core.model.plan.plan import Plan
+from dagu_core.testing.page_contract import PageContract
 from dagu_docker import plugin
 
 _ROOT = Path(__file__).parents[3]
-_PAGES = (_ROOT / "docs" / "plugins" / "docker.md", _ROOT / "plugins" / "dagu-docker" / "README.md")
-_BLOCKS = [
-    block
-    for page in _PAGES
-    for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
-]
 
 
-@pytest.mark.parametrize("block", _BLOCKS, ids=range(len(_BLOCKS)))
-def test_an_example_is_a_valid_dag(block: str) -> None:
-    words = PluginHost.load(discover=False, plugins=[plugin]).catalog.vocabulary
-    definition = read_definition(block, path="example.yaml", vocabulary=words)
-    assert [found.message for found in definition.warnings] == []
-    assert any(node.executor in ("docker", "container") for node in definition.plans[0].nodes)
+class TestPages(PageContract):
+    pages = (_ROOT / "docs/plugins/docker.md", _ROOT / "plugins/dagu-docker/README.md")
+    plugins = (plugin,)
+    expected = ("D152",)  # the folders that are built are not here
 
-
-def test_there_are_examples() -> None:
-    assert len(_BLOCKS) >= 7
+    def check(self, plan: Plan) -> None:
+        assert any(node.executor in ("docker", "container") for node in plan.nodes)

@@ -15,6 +15,7 @@ import bcrypt
 import pytest
 
 from dagu_core.testing.requirements import require
+from dagu_docker.buildkit import has_buildkit
 
 CONFIG = """\
 version: 0.1
@@ -63,11 +64,25 @@ def image(registry: str, engine: Any) -> Iterator[str]:
     _forget(engine, name)
     yield name
     _forget(engine, name)
+    _forget_builds(engine)
 
 
 def _forget(engine: Any, name: str) -> None:
     if engine.api.images(name):
         engine.api.remove_image(name, force=True)
+
+
+def _forget_builds(engine: Any) -> None:
+    for each in engine.api.images(filters={"label": "dagu.build"}):
+        engine.api.remove_image(each["Id"], force=True)
+    engine.api.prune_builds()
+
+
+@pytest.fixture(params=["classic", "buildkit"])
+def builder(request: pytest.FixtureRequest) -> str:
+    if request.param == "buildkit":
+        require(has_buildkit(), "a `docker` with BuildKit: apt install docker.io or docker-buildx")
+    return f"builder: {request.param}, network: none"
 
 
 def test_a_private_image_is_pulled_with_the_login_of_the_dag(lab: Any, registry: str, image: str) -> None:
@@ -99,8 +114,60 @@ def test_policies_and_docker_auth_config(lab: Any, engine: Any, registry: str, i
     pulled = {name: "pulling" in ran.err(name) for name in ("missing", "there", "always")}
     assert pulled == {"missing": True, "there": False, "always": True}
     assert ran.out("build") == "/x\n"
-    for each in engine.api.images(filters={"label": "dagu.build"}):
-        engine.api.remove_image(each["Id"], force=True)
+
+
+def test_a_private_image_is_built_upon(lab: Any, registry: str, image: str, builder: str) -> None:
+    """The user's own configuration has a helper that must not be asked, and is not there either."""
+    (lab.root / ".docker").mkdir()
+    (lab.root / ".docker" / "config.json").write_text(json.dumps({"credsStore": "nowhere", "auths": {}}))
+    lab.environ["THE_PASSWORD"] = PASSWORD
+    ran = lab.run(f"""
+        secrets: [{{name: PW, provider: env, key: THE_PASSWORD}}]
+        registryAuths: {{"http://{registry}/v1/": {{username: {USER}, password: "${{PW}}"}}}}
+        container:
+          build: {{context: ., {builder}, dockerfileInline: "FROM {image}\\nRUN echo made > /x"}}
+        steps: [{{name: one, command: cat /x}}]
+        """)
+    assert ran.out("one") == "made\n", ran.said
+    files = [path for path in lab.root.rglob("*") if path.is_file()]
+    assert [path for path in files if BASIC.encode() in path.read_bytes()] == []
+
+
+def test_a_helper_of_the_user_that_fails_is_told(lab: Any, image: str) -> None:
+    (lab.root / ".docker").mkdir()
+    (lab.root / ".docker" / "config.json").write_text(json.dumps({"credsStore": "nowhere"}))
+    ran = lab.run(f"steps: [{{name: one, container: {{image: '{image}'}}, command: 'true'}}]")
+    assert "names a credential helper that fails: " in ran.error("one"), ran.said
+    assert "docker-credential-nowhere not installed" in ran.error("one")
+    assert ran.err("one").count("pulling") == 1
+
+
+def test_layers_are_taken_over_from_an_image_of_elsewhere(
+    lab: Any, engine: Any, registry: str, image: str, builder: str
+) -> None:
+    (lab.root / "Dockerfile").write_text("FROM box:1\nRUN cat /proc/sys/kernel/random/uuid > /id\n")
+    kept = f"{registry}/private/kept:1"
+    auths = f'registryAuths: {{"{registry}": {BASIC}}}'
+    inline = ", inlineCache: true" if "buildkit" in builder else ""
+
+    def run(name: str, more: str) -> str:
+        text = (
+            f"steps: [{{name: one, container: {{build: {{context: ., {builder}{more}}}}}, command: cat /id}}]"
+        )
+        ran = lab.run(f"{auths}\n{text}", name=name)
+        assert ran.code == 0, ran.said
+        return str(ran.out("one"))
+
+    first = run("first", f"{inline}, tag: '{kept}'")
+    login = {"username": USER, "password": PASSWORD}
+    assert "error" not in engine.api.push(kept, auth_config=login)
+    _forget_builds(engine)
+    assert run("other", "") != first
+    _forget_builds(engine)
+    if not inline:
+        # The classic builder looks at images that are there; the other one asks for them.
+        engine.api.pull(kept, auth_config=login)
+    assert run("third", f", cacheFrom: ['{kept}']") == first
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ import os
 import struct
 import sys
 import threading
-from enum import IntEnum
 from functools import cache
 from weakref import WeakKeyDictionary
+
+from dagu_core import FileSign
 
 #: seconds in which what comes close together is gathered: both halves of a move, storms of writes
 GATHER = 0.05
@@ -27,25 +28,16 @@ _MASK = (
 _SELF = _DELETE_SELF | _MOVE_SELF | _UNMOUNT | _IGNORED
 
 
-class Sign(IntEnum):
-    """What is known about a path that was touched."""
-
-    TOUCHED = 0
-    OPEN = 1  # somebody writes it and has not closed it yet
-    CLOSED = 2
-    MOVED = 3  # it got this name by a move
-
-
 class Subscription:
     """What one trigger wants to know. `woken` is set when there is something to `take`."""
 
     def __init__(self, hub: Inotify | None) -> None:
         self._hub = hub
         self.woken = asyncio.Event()
-        self._signs: dict[str, Sign] = {}
+        self._signs: dict[str, FileSign] = {}
         self._lost = False
 
-    def take(self) -> tuple[dict[str, Sign], bool]:
+    def take(self) -> tuple[dict[str, FileSign], bool]:
         """The paths that were touched since the last time, and whether anything may be missing."""
         signs, lost = self._signs, self._lost
         self._signs, self._lost = {}, False
@@ -67,7 +59,7 @@ class Subscription:
         if self._hub is not None:
             self._hub.drop(self)
 
-    def tell(self, path: str, sign: Sign) -> None:
+    def tell(self, path: str, sign: FileSign) -> None:
         """Somebody touched `path`. A bare touch does not change what is known."""
         if sign or path not in self._signs:
             self._signs[path] = sign
@@ -200,14 +192,14 @@ class Inotify:
                     subscription.tell(path, _sign(mask))
 
 
-def _sign(mask: int) -> Sign:
+def _sign(mask: int) -> FileSign:
     if mask & _IS_FOLDER or mask & _SELF:
-        return Sign.TOUCHED
+        return FileSign.TOUCHED
     if mask & _MOVED_TO:
-        return Sign.MOVED
+        return FileSign.MOVED
     if mask & _CLOSE_WRITE:
-        return Sign.CLOSED
-    return Sign.OPEN if mask & (_CREATE | _MODIFY) else Sign.TOUCHED
+        return FileSign.CLOSED
+    return FileSign.OPEN if mask & (_CREATE | _MODIFY) else FileSign.TOUCHED
 
 
 def _checked(result: int) -> int:

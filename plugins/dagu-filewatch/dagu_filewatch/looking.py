@@ -7,11 +7,9 @@ import os
 import stat
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
-from dagu_filewatch.inotify import Sign, Subscription
-from dagu_filewatch.patterns import Selection
-from dagu_filewatch.tracker import File, Tracker
+from dagu_core import FileLook, FileSelection, FileSign, FileState, FileTracker
+from dagu_filewatch.inotify import Subscription
 
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 #: the kernel has no watch left: for this user, or no memory for it
@@ -22,15 +20,6 @@ class GivenUpError(Exception):
     """Nobody waits for the result of this look any more."""
 
 
-@dataclass(slots=True)
-class Look:
-    """What a look found: files, tracked files that are missing, and signs that became clearer."""
-
-    files: dict[str, File] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-    signs: dict[str, Sign] = field(default_factory=dict)
-
-
 class Looker:
     """The eyes of an entry. Its methods block: call them in a thread, one at a time.
 
@@ -38,7 +27,7 @@ class Looker:
     gives no more watches.
     """
 
-    def __init__(self, selection: Selection, follow: bool, subscription: Subscription | None) -> None:
+    def __init__(self, selection: FileSelection, follow: bool, subscription: Subscription | None) -> None:
         self.selection = selection
         self._follow = follow
         self.subscription = subscription
@@ -56,9 +45,9 @@ class Looker:
         """Whether the folder of a pattern is another one than before: removed, recreated, mounted."""
         return any(_identity(base) != self._identities.get(base) for base in self.selection.bases)
 
-    def look(self, tracker: Tracker, paths: Iterable[str] | None, signs: dict[str, Sign]) -> Look:
-        """Look at some files and folders, or (None) at everything. Raises GivenUpError when told so."""
-        found = Look(signs=signs)
+    def look(self, tracker: FileTracker, paths: Iterable[str] | None, signs: dict[str, FileSign]) -> FileLook:
+        """FileLook at some files and folders, or (None) at everything. Raises GivenUpError when told so."""
+        found = FileLook(signs=signs)
         wanted = set(self.selection.bases) if paths is None else set(paths)
         if self._follow and any(path in self._folders or os.path.isdir(path) for path in wanted):
             # The same folder may have many names, and only a whole walk meets each of them once.
@@ -67,7 +56,7 @@ class Looker:
             self._look_at(path, tracker, found)
         return found
 
-    def _look_at(self, path: str, tracker: Tracker, found: Look) -> None:
+    def _look_at(self, path: str, tracker: FileTracker, found: FileLook) -> None:
         try:
             seen = os.stat(path, follow_symlinks=self._follow or path in self.selection.bases)
         except OSError as error:
@@ -94,7 +83,7 @@ class Looker:
         else:
             found.missing += self._tracked(path, tracker)
 
-    def _tracked(self, path: str, tracker: Tracker) -> list[str]:
+    def _tracked(self, path: str, tracker: FileTracker) -> list[str]:
         them = tracker.below(path) if path in self._folders else []
         return [*them, path] if path in tracker.known or path in tracker.settling else them
 
@@ -108,7 +97,7 @@ class Looker:
             if self.subscription is not None:
                 self.subscription.forget(each)
 
-    def _walk(self, top: str, found: Look) -> list[str]:
+    def _walk(self, top: str, found: FileLook) -> list[str]:
         """Find the files below a folder; returns the folders and files that could not be seen."""
         blocked: list[str] = []
         visited: set[tuple[int, int]] = set()
@@ -136,7 +125,7 @@ class Looker:
                     self.troubles[folder] = error.strerror or str(error)
         return blocked
 
-    def _list(self, folder: str, found: Look, blocked: list[str]) -> Iterator[str]:
+    def _list(self, folder: str, found: FileLook, blocked: list[str]) -> Iterator[str]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 try:
@@ -151,13 +140,13 @@ class Looker:
                     if error.errno not in _GONE:
                         blocked.append(entry.path)
 
-    def _take(self, path: str, seen: os.stat_result, found: Look) -> None:
-        found.files[path] = File.of(seen)
-        if found.signs.get(path) is Sign.OPEN and (
+    def _take(self, path: str, seen: os.stat_result, found: FileLook) -> None:
+        found.files[path] = FileState.of(seen)
+        if found.signs.get(path) is FileSign.OPEN and (
             seen.st_nlink > 1 or (self._follow and os.path.islink(path))
         ):
             # A second name or a link, for a file that is whole: nobody will close it.
-            found.signs[path] = Sign.CLOSED
+            found.signs[path] = FileSign.CLOSED
 
     def _arm(self, folder: str) -> None:
         if self.subscription is None or self.is_limited:

@@ -11,7 +11,8 @@ import os
 import threading
 from collections.abc import Sequence
 
-from dagu_filewatch.inotify import Sign, Subscription
+from dagu_core import FileSign
+from dagu_filewatch.inotify import Subscription
 
 
 class NativeSubscription(Subscription):
@@ -62,7 +63,7 @@ class NativeSubscription(Subscription):
                             path.removeprefix(real) if path.startswith(real) else path.removeprefix(folder)
                         )
                         with contextlib.suppress(RuntimeError):  # the loop is closed
-                            self._loop.call_soon_threadsafe(self.tell, folder + below, Sign.TOUCHED)
+                            self._loop.call_soon_threadsafe(self.tell, folder + below, FileSign.TOUCHED)
         except OSError:
             # It went between two looks; the next one that finds it watches it again.
             if self._threads.get(folder, (None, None))[1] is stop:

@@ -6,6 +6,7 @@ from dagu_core import ClockTrigger, Trigger, hookimpl
 from dagu_filewatch.trigger import FileTrigger
 
 DAGU_API = 1
+DAGU_ON_DEMAND = True
 
 
 @hookimpl

@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 from dagu_core import Fire
-from dagu_filewatch.journal import Journal, Memory
-from dagu_filewatch.tracker import Change, File
+from dagu_core.contracts.watching.journal import FileJournal as Journal
+from dagu_core.contracts.watching.journal import FileMemory as Memory
+from dagu_core.contracts.watching.tracker import FileChange as Change
+from dagu_core.contracts.watching.tracker import FileState as File
 
 #: a scheduler: the run record first, made once for a key; the cursor after it
 SCHEDULER = """

@@ -9,12 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 import dagu_filewatch.plugin
+from dagu_core import FileSelection as Selection
 from dagu_core.contracts.host import PluginHost
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.spec.read import read_definition
 from dagu_core.testing.page_contract import PageContract
 from dagu_filewatch.config import FileConfig
-from dagu_filewatch.patterns import Selection
 
 _ROOT = Path(__file__).parents[3]
 

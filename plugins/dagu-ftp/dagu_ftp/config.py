@@ -38,8 +38,8 @@ Port = Annotated[
 ]
 
 
-class TransferConfig(Config):
-    """What holds for every protocol."""
+class ServerConfig(Config):
+    """Which server, and who we are there, whatever the protocol."""
 
     spellings: ClassVar[dict[str, str]] = {"username": "user", "ip": "host"}
 
@@ -49,6 +49,14 @@ class TransferConfig(Config):
     password: str = Field(
         "", description="The password; better a secret than a text in the file.", repr=False
     )
+    timeout: Seconds = Field(
+        30.0, gt=0, description="How long the server may be silent, in seconds or like `1m30s`."
+    )
+
+
+class TransferConfig(ServerConfig):
+    """What is brought where, whatever the protocol."""
+
     direction: Literal["", "upload", "download"] = Field(
         "", description="Which way files go: for `mirror`, and for steps without a command."
     )
@@ -87,13 +95,10 @@ class TransferConfig(Config):
     parallel: int = Field(1, ge=1, le=8, description="How many connections bring files over.")
     max_bytes_per_sec: int = Field(0, ge=0, description="The most bytes a second; 0 = no limit.")
     retries: int = Field(2, ge=0, le=20, description="How often a lost connection is opened again.")
-    timeout: Seconds = Field(
-        30.0, gt=0, description="How long the server may be silent, in seconds or like `1m30s`."
-    )
     progress_sec: int = Field(10, ge=0, description="Seconds between lines of progress; 0 = none.")
 
 
-class FtpConfig(TransferConfig):
+class FtpServerConfig(ServerConfig):
     """How to reach an FTP server."""
 
     tls: Literal["none", "explicit", "implicit"] = Field(
@@ -107,12 +112,20 @@ class FtpConfig(TransferConfig):
     encoding: str = Field("utf-8", description="How names are written on the server.")
 
 
-class FtpsConfig(FtpConfig):
+class FtpsServerConfig(FtpServerConfig):
     """How to reach an FTP server that has TLS."""
 
     tls: Literal["explicit", "implicit"] = Field(
         "explicit", description="TLS asked for after connecting (AUTH TLS), or from the first byte."
     )
+
+
+class FtpConfig(FtpServerConfig, TransferConfig):
+    """What an `ftp` step does, and where."""
+
+
+class FtpsConfig(FtpsServerConfig, FtpConfig):
+    """What an `ftps` step does, and where."""
 
 
 class SshHop(Config):
@@ -139,10 +152,10 @@ class SshHop(Config):
         return {**given, "host": given["host"].strip("[]")}
 
 
-class SftpConfig(TransferConfig):
+class SftpServerConfig(ServerConfig):
     """How to reach an SSH server."""
 
-    spellings: ClassVar[dict[str, str]] = {**TransferConfig.spellings, "jump": "bastion"}
+    spellings: ClassVar[dict[str, str]] = {**ServerConfig.spellings, "jump": "bastion"}
 
     key: str = Field("", description="File of the private key. With a key no agent is asked.")
     key_passphrase: str = Field("", description="What opens the private key.", repr=False)
@@ -157,3 +170,7 @@ class SftpConfig(TransferConfig):
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, dict | str) else value
+
+
+class SftpConfig(SftpServerConfig, TransferConfig):
+    """What an `sftp` step does, and where."""

@@ -6,13 +6,12 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast, get_args
 
 from dagu_core import Attempt, Invalid, SystemClock, WorkerExecutor
 from dagu_ftp.config import FtpConfig, FtpsConfig, SftpConfig, TransferConfig
 from dagu_ftp.options import FtpOptions, Operation, Options, SftpOptions
-from dagu_ftp.ways import ssh_way
+from dagu_ftp.ways import ftp_way, ssh_way
 
 C = TypeVar("C", bound=TransferConfig)
 OPERATIONS: tuple[str, ...] = get_args(Operation)
@@ -99,14 +98,7 @@ class FtpExecutor(_TransferExecutor[FtpConfig]):
     Config: ClassVar[type[FtpConfig]] = FtpConfig
 
     def server(self, attempt: Attempt[FtpConfig]) -> FtpOptions:
-        config = attempt.config
-        if not config.host:
-            raise Invalid("no server is named", hint="Add `host:` to the step's config.")
-        names = [field.name for field in dataclasses.fields(FtpOptions)]
-        values = {name: getattr(config, name) for name in names}
-        for name in ("ca_file", "cert_file", "key_file"):
-            values[name] = _local(attempt, values[name])
-        return FtpOptions(**values)
+        return ftp_way(attempt.config, attempt.working_dir)
 
 
 class FtpsExecutor(FtpExecutor):
@@ -147,7 +139,3 @@ def _part(attempt: Attempt[Any]) -> str:
     """The same for every attempt of this step in this run, so that one goes on where another ended."""
     text = "|".join((attempt.run.dag, attempt.run.run_id, attempt.step.name))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-
-def _local(attempt: Attempt[Any], file: str) -> str:
-    return str(attempt.working_dir / Path(file).expanduser()) if file else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ftplib
 import ssl
-import sys
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 
@@ -13,7 +12,17 @@ from dagu_ftp.ftp_session import FtpSession
 from dagu_ftp.listing import fact_entry, line_entry, moment, stamp
 from dagu_ftp.local import BLOCK
 from dagu_ftp.options import FtpOptions
-from dagu_ftp.problems import FULL, IDENTITY, LOGIN, MISSING, UNAVAILABLE, Problem, problem_of
+from dagu_ftp.problems import (
+    FULL,
+    IDENTITY,
+    LOGIN,
+    MISSING,
+    UNAVAILABLE,
+    Problem,
+    Warn,
+    problem_of,
+    warn_on_stderr,
+)
 from dagu_ftp.tree import Entry, folder_of, joined, name_of
 
 _LISTS = frozenset({"MLST", "MLSD"})
@@ -22,8 +31,9 @@ _LISTS = frozenset({"MLST", "MLSD"})
 class FtpServer:
     """Speaks to servers with MLSD, MLST, SIZE, MDTM, MFMT and without."""
 
-    def __init__(self, options: FtpOptions, timeout: float, now: float) -> None:
+    def __init__(self, options: FtpOptions, timeout: float, now: float, warn: Warn = warn_on_stderr) -> None:
         self._options = options
+        self._warn = warn
         self._timeout = timeout
         self._now = now
         self._session: FtpSession | None = None
@@ -69,7 +79,7 @@ class FtpServer:
         except OSError as error:
             raise Problem(f"cannot use caFile, certFile or keyFile: {error}", IDENTITY) from None
         if not options.tls_verify:
-            sys.stderr.write(f"warning: the certificate of {options.host} is not checked\n")
+            self._warn(f"the certificate of {options.host} is not checked")
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
@@ -144,6 +154,19 @@ class FtpServer:
             return entry.modified
         with _problems(path):
             return self._asked_time(self._path(path)) or entry.modified
+
+    def asked_time(self, path: str) -> float | None:
+        with _problems(path):
+            return self._asked_time(self._path(path))
+
+    def real(self, path: str) -> str:
+        with _problems(path):
+            session = self._ready("")
+            try:
+                session.cwd(self._path(path))
+                return session.pwd() or "/"
+            except ftplib.error_perm:
+                raise Problem(f"there is no folder {path!r} on the server", MISSING) from None
 
     def _asked_time(self, where: str) -> float | None:
         answer = self._try(f"MDTM {where}")

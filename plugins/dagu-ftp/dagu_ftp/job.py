@@ -9,11 +9,12 @@ from typing import Any
 from dagu_ftp.batch import Batch, patiently
 from dagu_ftp.housekeeping import Housekeeping, incomplete, nothing_found, selection
 from dagu_ftp.local import LocalTree
-from dagu_ftp.options import FtpOptions, Options
+from dagu_ftp.options import Options
 from dagu_ftp.problems import Problem, problem_of
 from dagu_ftp.progress import Progress
 from dagu_ftp.selection import Selection
-from dagu_ftp.tree import Server, Tree, checked_path
+from dagu_ftp.servers import server_at
+from dagu_ftp.tree import Tree, checked_path
 
 
 class Job:
@@ -24,7 +25,9 @@ class Job:
         self.progress = Progress(options.max_bytes_per_sec, options.secrets)
         self.report: dict[str, Any] = {"operation": options.operation}
         self._local = LocalTree(options.working_dir)
-        self._servers = [self._make_server() for _ in range(options.parallel)]
+        self._servers = [
+            server_at(options.server, options.timeout, options.now) for _ in range(options.parallel)
+        ]
 
     def run(self) -> None:
         """Do it; raises a Problem when it could not be done, or not all of it."""
@@ -58,16 +61,6 @@ class Job:
         """End all connections at once, from another thread."""
         for server in self._servers:
             server.cut()
-
-    def _make_server(self) -> Server:
-        options = self.options
-        if isinstance(options.server, FtpOptions):
-            from dagu_ftp.ftp import FtpServer
-
-            return FtpServer(options.server, options.timeout, options.now)
-        from dagu_ftp.sftp import SftpServer  # paramiko is slow to import, and FTP needs none of it
-
-        return SftpServer(options.server, options.timeout)
 
     def _transfer(self) -> None:
         options, progress = self.options, self.progress

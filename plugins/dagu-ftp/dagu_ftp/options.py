@@ -37,6 +37,11 @@ class FtpOptions:
     passive: bool
     encoding: str
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be written anywhere."""
+        return (self.password,) if self.password else ()
+
 
 @dataclass(frozen=True, slots=True)
 class SftpOptions:
@@ -45,6 +50,12 @@ class SftpOptions:
     hops: tuple[Hop, ...]
     strict_host_key: bool
     known_host_file: str
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be written anywhere."""
+        found = [secret for hop in self.hops for secret in (hop.password, hop.key_passphrase)]
+        return tuple(each for each in found if each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +93,7 @@ class Options:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must not be written anywhere."""
-        if isinstance(self.server, FtpOptions):
-            found = [self.server.password]
-        else:
-            found = [secret for hop in self.server.hops for secret in (hop.password, hop.key_passphrase)]
-        return tuple(each for each in found if each)
+        return self.server.secrets
 
 
 def from_data(data: dict[str, object]) -> Options:

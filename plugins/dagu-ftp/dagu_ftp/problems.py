@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import errno
 import ssl
+import sys
+from collections.abc import Callable
 
 USAGE, UNAVAILABLE, INCOMPLETE, LOGIN, IDENTITY, MISSING, FULL = 2, 5, 20, 21, 22, 23, 24
+
+#: hears of what is not as safe as it looks, a line at a time
+Warn = Callable[[str], None]
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -22,6 +27,11 @@ class Problem(Exception):
     def ends_everything(self) -> bool:
         """Whether there is no point in going on to the next file."""
         return self.code in (UNAVAILABLE, LOGIN, IDENTITY, FULL)
+
+
+def warn_on_stderr(line: str) -> None:
+    """Where the warnings of a step go."""
+    sys.stderr.write(f"warning: {line}\n")
 
 
 class Interrupted(BaseException):

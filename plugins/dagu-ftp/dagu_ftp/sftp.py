@@ -11,7 +11,7 @@ import paramiko
 
 from dagu_ftp.local import kind_of
 from dagu_ftp.options import SftpOptions
-from dagu_ftp.problems import FULL, MISSING, UNAVAILABLE, Problem, problem_of
+from dagu_ftp.problems import FULL, MISSING, UNAVAILABLE, Problem, Warn, problem_of, warn_on_stderr
 from dagu_ftp.ssh_login import open_clients
 from dagu_ftp.tree import Entry, folder_of, name_of
 
@@ -23,15 +23,16 @@ _WINDOW = 2 << 20
 class SftpServer:
     """One SFTP session; paths are relative to the folder the login begins in."""
 
-    def __init__(self, options: SftpOptions, timeout: float) -> None:
+    def __init__(self, options: SftpOptions, timeout: float, warn: Warn = warn_on_stderr) -> None:
         self._options = options
+        self._warn = warn
         self._timeout = timeout
         self._clients: list[paramiko.SSHClient] = []
         self._session: paramiko.SFTPClient | None = None
 
     def connect(self) -> None:
         self.close()
-        self._clients = open_clients(self._options, self._timeout)
+        self._clients = open_clients(self._options, self._timeout, self._warn)
         where = self._options.hops[-1].host
         with _problems(where):
             try:
@@ -66,6 +67,14 @@ class SftpServer:
 
     def modified(self, path: str, entry: Entry) -> float | None:
         return entry.modified
+
+    def asked_time(self, path: str) -> float | None:
+        found = self.stat(path)
+        return found.modified if found else None
+
+    def real(self, path: str) -> str:
+        with _problems(path):
+            return self._sftp.normalize(_path(path))
 
     def make_folder(self, path: str) -> None:
         with _problems(path):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import logging
 import socket
-import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 import paramiko
 
 from dagu_ftp.options import Hop, SftpOptions
-from dagu_ftp.problems import IDENTITY, LOGIN, UNAVAILABLE, Problem, problem_of
+from dagu_ftp.problems import IDENTITY, LOGIN, UNAVAILABLE, Problem, Warn, problem_of
+
+# The library logs traces of every broken connection; what they mean is told by a Problem.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
 _KNOWN_HOSTS = ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
 
@@ -21,8 +24,9 @@ _KNOWN_HOSTS = ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"]
 class _Policy(paramiko.MissingHostKeyPolicy):
     """Judges the key of a server that no file knows."""
 
-    def __init__(self, hop: Hop, strict: bool, known: str) -> None:
+    def __init__(self, hop: Hop, strict: bool, known: str, warn: Warn) -> None:
         self._hop = hop
+        self._warn = warn
         self._strict = strict
         self._known = known
 
@@ -34,16 +38,16 @@ class _Policy(paramiko.MissingHostKeyPolicy):
             raise Problem(f"{hostname} shows another host key than hostKey says: {shown}", IDENTITY)
         if self._strict:
             raise Problem(f"the host key of {hostname} is not known in {self._known} ({shown})", IDENTITY)
-        sys.stderr.write(f"warning: host key of {hostname} is not checked ({shown})\n")
+        self._warn(f"host key of {hostname} is not checked ({shown})")
 
 
-def open_clients(options: SftpOptions, timeout: float) -> list[paramiko.SSHClient]:
+def open_clients(options: SftpOptions, timeout: float, warn: Warn) -> list[paramiko.SSHClient]:
     """Connected clients, one a hop; the last is the server itself."""
     clients: list[paramiko.SSHClient] = []
     try:
         for hop in options.hops:
             sock = _through(clients[-1], hop, timeout) if clients else None
-            clients.append(_login(hop, options, sock, timeout))
+            clients.append(_login(hop, options, sock, timeout, warn))
     except BaseException:
         for client in reversed(clients):
             client.close()
@@ -62,13 +66,13 @@ def _through(client: paramiko.SSHClient, hop: Hop, timeout: float) -> Any:
         ) from None
 
 
-def _login(hop: Hop, options: SftpOptions, sock: Any, timeout: float) -> paramiko.SSHClient:
+def _login(hop: Hop, options: SftpOptions, sock: Any, timeout: float, warn: Warn) -> paramiko.SSHClient:
     client = paramiko.SSHClient()
     files = [options.known_host_file] if options.known_host_file else _KNOWN_HOSTS
     for file in files if not hop.host_key else ():
         with contextlib.suppress(FileNotFoundError):
             client.load_system_host_keys(str(Path(file).expanduser()))
-    client.set_missing_host_key_policy(_Policy(hop, options.strict_host_key, files[0]))
+    client.set_missing_host_key_policy(_Policy(hop, options.strict_host_key, files[0], warn))
     where = f"{hop.host}:{hop.port}"
     try:
         client.connect(

@@ -71,6 +71,14 @@ class Server(Tree, Protocol):
         """Open the connection and log in; also again, after it was lost."""
         ...
 
+    def asked_time(self, path: str) -> float | None:
+        """When a file was modified, to the second; None when the server does not tell."""
+        ...
+
+    def real(self, path: str) -> str:
+        """The absolute path of a folder, links followed where the server does."""
+        ...
+
     def close(self) -> None:
         """Say goodbye and close."""
         ...

@@ -1,19 +1,30 @@
-"""How an `sftp` step gets to its server: by its own words, or by the `ssh` of its DAG."""
+"""How a step or a trigger gets to its server: by its own words, or by the `ssh` of its DAG."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 from dagu_core import Invalid
-from dagu_ftp.config import SftpConfig
-from dagu_ftp.options import Hop, SftpOptions
+from dagu_ftp.config import FtpServerConfig, SftpServerConfig
+from dagu_ftp.options import FtpOptions, Hop, SftpOptions
 
 #: with one of these keys a step speaks for itself, and nothing of the DAG's `ssh` counts
 _OWN = frozenset({"host", "port", "user", "password", "key", "key_passphrase", "bastion", "host_key"})
 
 
-def ssh_way(config: SftpConfig, shared: Any, working_dir: Path) -> SftpOptions:
+def ftp_way(config: FtpServerConfig, folder: Path) -> FtpOptions:
+    """The server; files of ours are named relative to `folder`."""
+    if not config.host:
+        raise Invalid("no server is named", hint="Add `host:` to the step's config.")
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(FtpOptions)}
+    for name in ("ca_file", "cert_file", "key_file"):
+        values[name] = str(folder / Path(values[name]).expanduser()) if values[name] else ""
+    return FtpOptions(**values)
+
+
+def ssh_way(config: SftpServerConfig, shared: Any, working_dir: Path) -> SftpOptions:
     """The servers to go through, the last of which has the files. `shared` is the DAG's `ssh`."""
     way: Any = shared if shared is not None and not config.model_fields_set & _OWN else config
     host = (getattr(way, "ip", "") or way.host).strip()

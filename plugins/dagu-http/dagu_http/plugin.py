@@ -9,6 +9,9 @@ from dagu_http.executor import HttpExecutor
 from dagu_http.network import NetworkConfig
 from dagu_http.webhook import Webhook
 
+DAGU_API = 1
+DAGU_ON_DEMAND = True
+
 
 @hookimpl
 def dagu_register_executors() -> list[type[Executor[Any]]]:

@@ -9,6 +9,9 @@ from dagu_mail.config import MailOnConfig, SmtpConfig
 from dagu_mail.executor import Mail
 from dagu_mail.notifier import ErrorMail, InfoMail, WaitMail
 
+DAGU_API = 1
+DAGU_ON_DEMAND = True
+
 
 @hookimpl
 def dagu_register_executors() -> list[type[Executor[Any]]]:

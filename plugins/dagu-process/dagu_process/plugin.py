@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dagu_core import ForeignPlugin, Settings, hookimpl
+from dagu_core import hookimpl
+
+if TYPE_CHECKING:
+    from dagu_core import ForeignPlugin, Settings
 
 DAGU_API = 1
 
 
 @hookimpl
 def dagu_open_executable(path: Path, settings: Settings | None) -> ForeignPlugin:
+    # Imported when there is an executable: without one this package costs a start next to nothing.
     from dagu_process.executable import Executable
 
     return Executable(path, settings.paths.data / "executables.json" if settings else None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +10,8 @@ from typing import Any
 
 import pytest
 
-from dagu_core.base.settings import Settings
-from dagu_core.contracts.host import PluginHost
-from dagu_core.testing.harness import environment
-from dagu_process import plugin
+from dagu_core.testing.fixtures import dagu, dagu_home  # noqa: F401
 
-pytest_plugins = ["dagu_core.testing.fixtures"]
 sys.path.insert(0, str(Path(__file__).parent))
 
 #: answers `describe` with a step type `odd`, and leaves the rest to be said
@@ -50,27 +45,3 @@ def make(tmp_path: Path) -> Make:
         return file
 
     return made
-
-
-def settings_of(home: Path, *paths: Path, **more: str) -> Settings:
-    """Settings of a home with these executables."""
-    listed = {"DAGU_PLUGINS_EXECUTABLES": ",".join(map(str, paths))}
-    return Settings.load(environ=environment(home, {**listed, **more}))
-
-
-def host_of(home: Path, *paths: Path, **more: str) -> PluginHost:
-    """The plugins of a home with these executables."""
-    return PluginHost.of(settings_of(home, *paths, **more), plugins=[plugin], discover=False)
-
-
-def alive(mark: str) -> list[int]:
-    """Processes whose command line has `mark`."""
-    found = []
-    for entry in os.listdir("/proc"):
-        try:
-            line = Path(f"/proc/{entry}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if entry.isdigit() and mark.encode() in line:
-            found.append(int(entry))
-    return found

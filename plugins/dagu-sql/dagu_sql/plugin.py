@@ -8,6 +8,9 @@ from dagu_core import Executor, Plan, Problem, hookimpl
 from dagu_sql.executor import MysqlExecutor, PostgresExecutor, SqlExecutor, SqliteExecutor
 from dagu_sql.lint import references_in_sql
 
+DAGU_API = 1
+DAGU_ON_DEMAND = True
+
 
 @hookimpl
 def dagu_register_executors() -> list[type[Executor[Any]]]:

@@ -218,7 +218,7 @@ def test_verbs_of_plugins_stand_beside_ours(invocation: Invocation, capsys: Capt
         "hello": Command("hello", "Greet.", lambda: hello),
         "start": Command("start", "Take over.", lambda: hello),
     }
-    invocation.__dict__["host"] = SimpleNamespace(catalog=SimpleNamespace(commands=brought))
+    invocation.__dict__["host"] = SimpleNamespace(complete=lambda: SimpleNamespace(commands=brought))
     assert run(["--dagu-home=X", "hello", "-q"], invocation) == 0
     assert capsys.readouterr().out == "hi\n"
     assert invocation.quiet
@@ -232,7 +232,7 @@ def test_a_verb_of_a_broken_plugin_is_no_trace(invocation: Invocation, capsys: C
         raise ImportError("no sdk")
 
     brought = {"hello": Command("hello", "Greet.", load)}
-    invocation.__dict__["host"] = SimpleNamespace(catalog=SimpleNamespace(commands=brought))
+    invocation.__dict__["host"] = SimpleNamespace(complete=lambda: SimpleNamespace(commands=brought))
     assert run(["hello"], invocation) == 1
     shown = capsys.readouterr().err
     assert shown == "Error: the plugin that brings `hello` is broken: ImportError: no sdk\n"

@@ -36,11 +36,13 @@ steps:
     timeoutSec: 30
     preconditions: [{condition: "x$A", expected: "y", negate: true}]
     repeatPolicy:
-      {repeat: until, condition: "echo x", expected: x, limit: 3, intervalSec: 1, backoff: 2, maxIntervalSec: 4}
+      {repeat: until, condition: "echo x", expected: x, limit: 3, intervalSec: 1,
+       backoff: 2, maxIntervalSec: 4}
   - {name: text, script: "echo script"}
   - {name: codes, command: "true", repeatPolicy: {repeat: while, exitCode: [7], limit: 1}}
   - {name: child, call: child, params: "N=7"}
   - {name: many, call: child, parallel: {items: [1, 2], maxConcurrent: 2}}
+  - {name: twice, call: child, repeatPolicy: {repeat: while, exitCode: [0], limit: 2, intervalSec: 0}}
   - {name: fails, command: exit 3}
 ---
 name: child
@@ -102,6 +104,7 @@ SHAPES: dict[str, dict[str, type]] = {
         "doneCount": int,
         "error?": str,
         "subRuns?": list,
+        "subRunsRepeated?": list,
     },
     "step": {name if name == "name" else f"{name}?": kind for name, kind in STEP.items()},
     "condition": {
@@ -134,14 +137,24 @@ SHAPES: dict[str, dict[str, type]] = {
 }
 #: what ours has on top of the known shapes
 OURS = {
-    "run": {"alive", "attemptId", "queue", "error", "reason", "providers", "onInit", "priority"},
-    "node": {"exitCode", "reason"},
+    "run": {
+        "alive",
+        "attemptId",
+        "queue",
+        "error",
+        "reason",
+        "providers",
+        "onInit",
+        "priority",
+        "queueOverridden",
+    },
+    "node": {"exitCode", "reason", "retriedAt"},
     "child": {"name"},
 }
 INSIDE: dict[str, dict[str, str]] = {
     "run": dict.fromkeys(("onExit", "onSuccess", "onFailure", "onCancel", "onInit"), "node")
     | {"preconditions": "condition"},
-    "node": {"step": "step", "subRuns": "child"},
+    "node": {"step": "step", "subRuns": "child", "subRunsRepeated": "child"},
     "step": {
         "commands": "command",
         "preconditions": "condition",
@@ -214,7 +227,7 @@ def test_the_values_are_those_of_the_run(ask: Ask) -> None:
     assert (run["rootDAGRunName"], run["rootDAGRunId"], run["params"]) == ("flow", "r1", 'A=1 B="two words"')
     assert run["preconditions"] == [{"condition": "$A", "expected": "1", "matched": True}]
     assert (run["onExit"]["statusLabel"], run["onCancel"]["statusLabel"]) == ("succeeded", "not_started")
-    assert list(nodes) == ["all", "text", "codes", "child", "many", "fails"]
+    assert list(nodes) == ["all", "text", "codes", "child", "many", "twice", "fails"]
     assert nodes["all"]["step"]["commands"] == [{"command": "echo", "args": ["a", "b"]}]
     assert nodes["all"]["step"]["repeatPolicy"] == {
         "repeat": "until",

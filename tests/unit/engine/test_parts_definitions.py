@@ -13,7 +13,7 @@ from pydantic import Field
 from dagu_core import Config, Invalid, InvalidDefinition, Outcome, Place, Problem, SecretProvider, SecretRef
 from dagu_core.app.requests import StartRequest
 from dagu_core.builtins.memory_store import MemoryStore
-from dagu_core.engine import context
+from dagu_core.engine import known_secrets
 from tests.unit.engine.toys import Toys, executor
 
 
@@ -118,7 +118,7 @@ def test_a_secret_of_a_plugin_is_masked(toys: Toys) -> None:
 def test_a_secret_that_cannot_be_had_fails_the_run_before_any_step(
     toys: Toys, monkeypatch: pytest.MonkeyPatch, key: str, told: str
 ) -> None:
-    monkeypatch.setattr(context, "PATIENCE", 0.2)
+    monkeypatch.setattr(known_secrets, "PATIENCE", 0.2)
     toys.give(Vault)
     ran = toys.run(f"""
         secrets: [{{name: BEAR, provider: toybox, key: {key}}}]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from dagu_core import ClockScope, Config, Tick
 from dagu_core.model.plan.schedule import Exclusion
-from tests.unit.schedule.toys import beat, daily, instant, local, planner, shown
+from dagu_core.schedule.exclusions import Exclusions
+from dagu_core.schedule.lanes import Clockwork
+from tests.unit.schedule.toys import BERLIN, Times, TimesConfig, beat, daily, instant, local, planner, shown
 
 NIGHTS = Exclusion("22:00-06:00 SAT, SUN", between=(22 * 3600, 6 * 3600), days=frozenset({5, 6}))
 CHRISTMAS = Exclusion("2026-12-24..2026-12-26", dates=(("2026-12-24", "2026-12-26"),))
@@ -175,3 +179,42 @@ def test_a_calendar_that_cannot_judge_lets_nothing_pass() -> None:
     for closed in wrong:
         slot = planner(daily("09:00"), closed=closed).next(instant("2026-06-01 00:00"))
         assert slot is not None and slot.skipped.startswith("closed: ")
+
+
+def test_a_restart_on_a_closed_day_does_not_cut_off_what_is_shifted_over_it() -> None:
+    closed = {"dates": ["2026-06-03", "2026-06-04", "2026-06-05"], "then": "previous"}
+    restart = daily("12:00", action="restart")
+    plan = planner(daily("11:00", "13:00"), restart, daily("14:00", jitter=7200.0), closed=closed)
+    found = list(plan.slots(instant("2026-06-01 00:00"), instant("2026-06-08 00:00")))
+    assert [slot.at for slot in found] == sorted(slot.at for slot in found)
+    assert len({(slot.due, slot.action) for slot in found}) == len(found)
+
+
+class Counted(Times):
+    """Tells from where it was walked along."""
+
+    def __init__(self) -> None:
+        self.walks: list[float] = []
+
+    def ticks(self, config: Config, scope: ClockScope, after: float) -> Iterator[Tick]:
+        self.walks.append(after)
+        return super().ticks(config, scope, after)
+
+
+def exclusions(clock: Counted) -> Exclusions:
+    """Some of each sort."""
+    work = Clockwork(clock, TimesConfig(times=["02:30", "12:00", "12:01"], dark=[]), ClockScope(BERLIN))
+    return Exclusions((NIGHTS, CHRISTMAS, Exclusion("at times", kind="times")), BERLIN, lambda _: work)
+
+
+@pytest.mark.parametrize("day", ["2026-03-27", "2026-10-23", "2026-12-23"])
+def test_what_is_remembered_is_what_is_there(day: str) -> None:
+    """Over both changes of the clock, and over dates."""
+    clock = Counted()
+    asked, begin = exclusions(clock), instant(f"{day} 00:00")
+    instants = [begin + 97 * number for number in range(4000)]
+    answers = [asked.window_at(at) for at in instants]
+    assert len(clock.walks) <= 2
+    assert answers == [exclusions(Counted()).window_at(at) for at in instants]
+    assert answers[::-1] == [asked.window_at(at) for at in reversed(instants)]
+    assert len(set(map(str, answers))) > 4

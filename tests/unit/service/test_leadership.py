@@ -64,7 +64,7 @@ def test_a_thawed_leader_learns_that_it_leads_no_longer_before_it_writes(
     async def work() -> None:
         async with lab(tmp_path) as one:
             awake = 1000.0
-            monkeypatch.setattr(leadership, "_awake", lambda: awake)
+            monkeypatch.setattr(leadership, "awake", lambda: awake)
             first, its_lock = await candidate(one, "s1")
             await first.win()
             await first.sure()
@@ -87,7 +87,7 @@ def test_a_lease_that_was_lost_and_won_again_counts_as_lost(
     async def work() -> None:
         async with lab(tmp_path) as one:
             awake = 1000.0
-            monkeypatch.setattr(leadership, "_awake", lambda: awake)
+            monkeypatch.setattr(leadership, "awake", lambda: awake)
             first, its_lock = await candidate(one, "s1")
             await first.win()
             awake += TTL + 1

@@ -84,7 +84,7 @@ def test_T06_an_hour_back_nothing_is_done_twice_until_it_is_planned_anew() -> No
     found = table(line("* * * * *"))
     assert due(found, 60) == [60]
     assert due(found, -3600) == []
-    found.rearm(NOON - 3600)
+    found.put(line("* * * * *", after=NOON - 3600))
     # the same instants again have the same ids, which exist already
     assert due(found, -3540) == [-3540]
 

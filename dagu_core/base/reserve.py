@@ -1,4 +1,4 @@
-"""Space kept beside the database, so that on a full disk running runs can still record their ends."""
+"""Space set aside on a disk, so that on a full one what runs can still be ended and recorded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 SIZE = 1 << 20
 
 
-def keep(path: str) -> None:
-    """Set the reserve of this database aside, unless it is there or there is no space for it."""
-    reserve = _reserve(path)
+def keep(beside: str | Path) -> None:
+    """Set the reserve of a file or folder aside, unless it is there or there is no space for it."""
+    reserve = _reserve(beside)
     if reserve.exists() or not hasattr(os, "posix_fallocate"):
         return
     with contextlib.suppress(OSError):
@@ -25,14 +25,14 @@ def keep(path: str) -> None:
             os.close(descriptor)
 
 
-def release(path: str) -> bool:
+def release(beside: str | Path) -> bool:
     """Give the reserve back to the disk; whether there was one."""
     try:
-        _reserve(path).unlink()
+        _reserve(beside).unlink()
     except OSError:
         return False
     return True
 
 
-def _reserve(path: str) -> Path:
-    return Path(f"{path}.reserve")
+def _reserve(beside: str | Path) -> Path:
+    return Path(f"{beside}.reserve")

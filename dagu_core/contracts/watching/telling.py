@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dagu_core import Fire
-from dagu_filewatch.config import FileConfig
-from dagu_filewatch.tracker import Change
+from dagu_core.contracts.trigger import Fire
+from dagu_core.contracts.watching.tracker import FileChange
+from dagu_core.contracts.watching.words import FileWatchConfig
 
 #: seconds the list of a batch is kept for runs that are retried
 KEPT = 30 * 86_400.0
@@ -22,7 +22,7 @@ SHOWN = 100
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
 
 
-def fire_of(change: Change, config: FileConfig, due: float) -> Fire:
+def fire_of(change: FileChange, config: FileWatchConfig, due: float) -> Fire:
     """The fire of one file."""
     path, _, event = change
     facts = _facts(change)
@@ -37,7 +37,7 @@ def fire_of(change: Change, config: FileConfig, due: float) -> Fire:
     )
 
 
-def batch_of(changes: Sequence[Change], config: FileConfig, due: float, folder: Path) -> Fire:
+def batch_of(changes: Sequence[FileChange], config: FileWatchConfig, due: float, folder: Path) -> Fire:
     """The fire of many files, whose list is written into `folder`."""
     digest = _digest(changes)
     listed = folder / f"{digest}.json"
@@ -76,14 +76,14 @@ def marker_of(text: str, path: str) -> str:
     return os.path.normpath(os.path.join(folder, found))
 
 
-def _facts(change: Change) -> dict[str, Any]:
+def _facts(change: FileChange) -> dict[str, Any]:
     path, file, event = change
     folder, name = os.path.split(path)
     changed = datetime.fromtimestamp(file.mtime // 1_000_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {"path": path, "name": name, "dir": folder, "event": event, "size": file.size, "mtime": changed}
 
 
-def _digest(changes: Sequence[Change]) -> str:
+def _digest(changes: Sequence[FileChange]) -> str:
     facts = [
         [path, *file[:3], file.times, event] + [file.mode] * (event == "chmod")
         for path, file, event in changes

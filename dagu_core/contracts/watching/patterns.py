@@ -11,7 +11,7 @@ from pathlib import Path
 _WILD = re.compile(r"[*?\[]")
 
 
-class Pattern:
+class FilePattern:
     """One pattern: `base` is the folder a search for it begins in, absolute.
 
     A pattern without wildcards means the file of that name and, when it is a folder, the files
@@ -64,14 +64,14 @@ class Pattern:
         return re.compile(text or r"(?!)", re.DOTALL)
 
 
-class Selection:
+class FileSelection:
     """The files an entry means: those of its patterns without what is excluded."""
 
     def __init__(self, watch: Sequence[str], exclude: Sequence[str], folder: Path) -> None:
-        self._watch = [Pattern(text, folder) for text in watch]
+        self._watch = [FilePattern(text, folder) for text in watch]
         self._names = [re.compile(_segment(text), re.DOTALL) for text in exclude if "/" not in text]
         anywhere = [f"/{text}" if text.startswith("**") else text for text in exclude if "/" in text]
-        self._exclude = [Pattern(text, folder) for text in anywhere]
+        self._exclude = [FilePattern(text, folder) for text in anywhere]
         bases = sorted({pattern.base for pattern in self._watch})
         #: the folders searches begin in; none lies in another one
         self.bases = [one for one in bases if not any(_is_below(one, other) for other in bases)]

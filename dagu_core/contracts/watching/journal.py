@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dagu_core import Fire, Unavailable
-from dagu_filewatch.tracker import Change, File
+from dagu_core.base.errors import Unavailable
+from dagu_core.contracts.trigger import Fire
+from dagu_core.contracts.watching.tracker import FileChange, FileState
 
 #: fires that are kept when the file is written anew although they were handled
 KEPT = 100
@@ -24,15 +25,15 @@ SLACK = 20_000
 
 
 @dataclass(slots=True)
-class Memory:
+class FileMemory:
     """What the journal holds: handled files, files that are gone, fires nobody confirmed."""
 
-    known: dict[str, File] = field(default_factory=dict)
-    gone: dict[str, File] = field(default_factory=dict)
-    fires: list[tuple[int, Fire, Sequence[Change]]] = field(default_factory=list)
+    known: dict[str, FileState] = field(default_factory=dict)
+    gone: dict[str, FileState] = field(default_factory=dict)
+    fires: list[tuple[int, Fire, Sequence[FileChange]]] = field(default_factory=list)
     last: int = 0
 
-    def apply(self, changes: Iterable[Change]) -> None:
+    def apply(self, changes: Iterable[FileChange]) -> None:
         """Take changes as handled."""
         for path, file, event in changes:
             if event == "remove":
@@ -58,19 +59,19 @@ class _Descriptor:
             os.close(self.number)
 
 
-class Journal:
+class FileJournal:
     """The file `journal` in the folder of an entry. Not for use by two threads at once."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "journal"
         self._file: _Descriptor | None = None
         self._lines = 0
-        self._told: list[tuple[int, Fire, Sequence[Change]]] = []
+        self._told: list[tuple[int, Fire, Sequence[FileChange]]] = []
         self.last = 0
 
-    def load(self) -> Memory | None:
+    def load(self) -> FileMemory | None:
         """What it holds; None when there is none."""
-        memory = Memory()
+        memory = FileMemory()
         try:
             text = self._path.read_bytes()
         except FileNotFoundError:
@@ -83,25 +84,25 @@ class Journal:
         return memory
 
     @staticmethod
-    def _read(line: list[Any], memory: Memory) -> None:
+    def _read(line: list[Any], memory: FileMemory) -> None:
         match line:
             case ["k", path, *numbers]:
-                memory.known[path] = File(*numbers)
+                memory.known[path] = FileState(*numbers)
                 memory.gone.pop(path, None)
             case ["g", path, *numbers]:
-                memory.gone[path] = File(*numbers)
+                memory.gone[path] = FileState(*numbers)
             case ["d", path]:
                 if file := memory.known.pop(path, None):
                     memory.gone[path] = file
             case ["n", number]:
                 memory.last = max(memory.last, number)
             case ["f", number, fire, changes]:
-                made = [Change(path, File(*numbers), event) for path, event, *numbers in changes]
+                made = [FileChange(path, FileState(*numbers), event) for path, event, *numbers in changes]
                 memory.fires.append((number, Fire(**fire), made))
                 memory.last = max(memory.last, number)
                 memory.apply(made)
 
-    def begin(self, memory: Memory) -> None:
+    def begin(self, memory: FileMemory) -> None:
         """Write it anew, with these fires to be told, and own it from now on.
 
         Another scheduler that still believes it leads finds it is no longer its file.
@@ -125,7 +126,7 @@ class Journal:
         self._told = list(memory.fires)
 
     def append(
-        self, fires: Sequence[tuple[int, Fire, Sequence[Change]]], silent: Mapping[str, File | None]
+        self, fires: Sequence[tuple[int, Fire, Sequence[FileChange]]], silent: Mapping[str, FileState | None]
     ) -> None:
         """Write down fires, and what is known of files without one. Raises Unavailable when another
         scheduler has taken over."""
@@ -152,17 +153,17 @@ class Journal:
         """Whether it is worth while to write it anew."""
         return self._lines > 2 * files + SLACK
 
-    def renew(self, known: dict[str, File], gone: dict[str, File]) -> None:
+    def renew(self, known: dict[str, FileState], gone: dict[str, FileState]) -> None:
         """Write it anew with what is known now and the last fires."""
         self.append([], {})
-        self.begin(Memory(known, gone, self._told, self.last))
+        self.begin(FileMemory(known, gone, self._told, self.last))
 
     def close(self) -> None:
         """Let go of the file."""
         self._file = None
 
 
-def _fire_line(number: int, fire: Fire, changes: Sequence[Change]) -> tuple[Any, ...]:
+def _fire_line(number: int, fire: Fire, changes: Sequence[FileChange]) -> tuple[Any, ...]:
     kept = {
         "due": fire.due,
         "key": fire.key,

@@ -1,0 +1,152 @@
+"""Plugins that are imported when a file needs them: what each brings, kept from the last import.
+
+A plugin says `DAGU_ON_DEMAND = True` when nothing of it matters to a file in which none of its
+words stands. What those words are is asked once, and again when any of its files has changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from dagu_core.base.config import fold
+from dagu_core.contracts.discovery import EntryPoint
+from dagu_core.contracts.offers import Claim, Offer, claims_of
+from dagu_core.contracts.report import PluginReport
+
+#: kinds of things that are asked for without any word in a file
+_ALWAYS_NEEDED = {"observer"}
+_WORD = re.compile(r"[^\W_][\w]*")
+#: the key below which a schedule stands in the short form of its kind, without a word of its own
+_SCHEDULE = "schedule"
+
+#: characters; looking for words in more takes longer than importing what there is
+_LONG = 1_000_000
+
+Get = Callable[[], object]
+
+
+class OnDemand:
+    """The plugins that sleep until a file needs them, and the file that says what they bring."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._kept: dict[str, Any] | None = None
+        self._learned = False
+        self._sleeping: dict[str, tuple[PluginReport, Get, frozenset[str], tuple[Claim, ...]]] = {}
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether any plugin does."""
+        return bool(self._sleeping)
+
+    @property
+    def claims(self) -> list[Claim]:
+        """What the sleeping plugins claim."""
+        return [claim for *_, claims in self._sleeping.values() for claim in claims]
+
+    def put(self, report: PluginReport, entry: EntryPoint, get: Get) -> bool:
+        """Let a plugin sleep; False when what it brings is not known, or not known any more."""
+        known = self._known().get(entry.name)
+        try:
+            if known is None or known["entry"] != _identity(entry) or not _unchanged(known["files"]):
+                return False
+            claims = tuple((space, word) for space, word in known["claims"])
+            self._sleeping[entry.name] = (report, get, frozenset(known["words"]), claims)
+        except (TypeError, ValueError, KeyError):
+            return False  # a file that is damaged is written anew
+        return True
+
+    def wake(self, text: str) -> Iterator[tuple[PluginReport, Get]]:
+        """The plugins a text may need; they sleep no longer."""
+        if not self._sleeping:
+            return iter(())
+        if len(text) > _LONG:
+            return self.wake_all()
+        there = set(map(fold, _WORD.findall(text)))
+        needed = [
+            name
+            for name, (*_, words, _) in self._sleeping.items()
+            if any(there.issuperset(word.split()) for word in words)
+        ]
+        return self._leave(needed)
+
+    def wake_all(self) -> Iterator[tuple[PluginReport, Get]]:
+        """All of them."""
+        return self._leave(list(self._sleeping))
+
+    def learn(self, entry: EntryPoint, plugin: object, offers: Collection[Offer]) -> None:
+        """Keep what an imported plugin brings, if it can do without being imported each time."""
+        needed = not getattr(plugin, "DAGU_ON_DEMAND", False) or _ALWAYS_NEEDED & {o.kind for o in offers}
+        if needed or not (modules := _files_of(entry)):
+            return
+        claims = claims_of(offers)
+        words = {" ".join(_WORD.findall(word)) for _, word in claims}
+        if any(offer.kind in ("trigger", "schedule filter") for offer in offers):
+            words.add(_SCHEDULE)
+        self._known()[entry.name] = {
+            "entry": _identity(entry),
+            "files": modules,
+            "claims": claims,
+            "words": sorted(words),
+        }
+        self._learned = True
+
+    def save(self) -> None:
+        """Write what was learned; a file that cannot be written only costs time."""
+        if not self._learned or self._file is None or not self._file.parent.is_dir():
+            return
+        fresh = self._file.with_suffix(f".{os.getpid()}")
+        try:
+            fresh.write_text(json.dumps({"python": sys.version, "plugins": self._kept}), "utf-8")
+            fresh.replace(self._file)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+
+    def _leave(self, names: Iterable[str]) -> Iterator[tuple[PluginReport, Get]]:
+        for name in names:
+            report, get, *_ = self._sleeping.pop(name)
+            yield report, get
+
+    def _known(self) -> dict[str, Any]:
+        if self._kept is None:
+            self._kept = {}
+            try:
+                kept = json.loads(self._file.read_bytes()) if self._file else {}
+                if kept["python"] == sys.version and isinstance(kept["plugins"], dict):
+                    self._kept = kept["plugins"]
+            except (OSError, ValueError, KeyError, TypeError):
+                pass
+        return self._kept
+
+
+def _identity(entry: EntryPoint) -> list[str]:
+    return [entry.target, entry.package, entry.version]
+
+
+def _files_of(entry: EntryPoint) -> dict[str, list[int]]:
+    """The modules of a plugin's package that were imported with it, each with its stamp."""
+    package = entry.target.partition(":")[0].partition(".")[0]
+    files = {
+        module.__file__: _stamp(module.__file__)
+        for name, module in list(sys.modules.items())
+        if (name == package or name.startswith(f"{package}.")) and getattr(module, "__file__", None)
+    }
+    return {file: stamp for file, stamp in files.items() if file and stamp}
+
+
+def _unchanged(files: dict[str, list[int]]) -> bool:
+    return bool(files) and all(_stamp(file) == stamp for file, stamp in files.items())
+
+
+def _stamp(file: str | None) -> list[int]:
+    try:
+        found = os.stat(file or "")
+    except OSError:
+        return []
+    return [found.st_mtime_ns, found.st_size]
