@@ -34,21 +34,22 @@ class Reason(Struct, frozen=True):
     provider: str = ""
 
 
+async def known_dag(app: App, ref: str) -> str:
+    """The name of a DAG that has a file or a run. Raises NotFound."""
+    name = app.dags.name_of(ref)
+    try:
+        app.dags.resolve(ref)
+    except NotFound:
+        if not await app.store.find(RunQuery(dag=name, roots_only=False, limit=1)):
+            raise
+    return name
+
+
 class History:
     """Reads only; a read never changes anything."""
 
     def __init__(self, app: App) -> None:
         self.app = app
-
-    async def known(self, ref: str) -> str:
-        """The name of a DAG that has a file or a run. Raises NotFound."""
-        name = self.app.dags.name_of(ref)
-        try:
-            self.app.dags.resolve(ref)
-        except NotFound:
-            if not await self.app.store.find(RunQuery(dag=name, roots_only=False, limit=1)):
-                raise
-        return name
 
     async def get(self, dag: str, run_id: str = "") -> RunView:
         """A run by id, or the latest one of a DAG. Raises NotFound."""

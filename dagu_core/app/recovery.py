@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from dagu_core.base.errors import Conflict, LostOwnership
+from dagu_core.base.errors import Conflict, DaguError, LostOwnership, Unavailable
 from dagu_core.contracts.store import Change, RunQuery, StoredRun
 from dagu_core.engine.launch import resume
 from dagu_core.engine.liveness import forget_dead, host_name, living_pid
+from dagu_core.engine.new_run import Launch
 from dagu_core.engine.runner import Runner
 from dagu_core.model.run.events import Event, RunEnded, RunFailed
 from dagu_core.model.run.reasons import LOST, RECORD_DAMAGED
@@ -63,14 +64,31 @@ async def recover(app: App, watch: Watch) -> list[Run]:
 
 
 async def take_over(app: App, runner: Runner, ref: RunRef) -> Run | None:
-    """Drive one dead run to its end; None when somebody else was faster."""
+    """Drive one dead run to its end; None when somebody else was faster.
+
+    Raises DaguError, after it has ended the run, when its definition cannot be read.
+    """
     try:
         stored = await app.store.load(ref)
         if is_damaged(stored):
             return None
-        return await resume(runner, await app.runs.launch_again(stored, ref.run_id), stored, recovered=True)
+        launch = await launch_of(app, runner, stored)
+        return await resume(runner, launch, stored, recovered=True)
     except (Conflict, LostOwnership):
         return None
+
+
+async def launch_of(app: App, runner: Runner, stored: StoredRun) -> Launch:
+    """What the run is carried out with. When nobody can tell it is ended, and why is raised."""
+    try:
+        return await app.runs.launch_again(stored, stored.summary.ref.run_id)
+    except Unavailable:
+        raise
+    except DaguError as error:
+        from dagu_core.app import unreadable
+
+        await unreadable.end(app, runner, stored.summary, error)
+        raise
 
 
 def is_damaged(stored: StoredRun) -> bool:

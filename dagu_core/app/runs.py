@@ -19,6 +19,7 @@ from dagu_core.app.views import RunView
 from dagu_core.base.errors import (
     AlreadyRunning,
     Conflict,
+    DaguError,
     Invalid,
     NotFound,
     NotRunning,
@@ -131,8 +132,7 @@ class Runs(Launches):
                 signal = StopSignal(self.app.clock.now(), "user", force=force)
                 await self.app.store.leave_signal(summary.ref, signal)
                 if not poke(self.app.settings.paths.data, summary.engine) and summary.host == host_name():
-                    with contextlib.suppress(Conflict):  # somebody else takes it over, and finds the signal
-                        await self._take_over(summary.ref, None)
+                    await self._end_dead(summary.ref)
             else:
                 continue
             asked.append(summary.ref)
@@ -225,12 +225,22 @@ class Runs(Launches):
 
     async def _take_over(self, ref: RunRef, watch: Watch | None) -> RunView:
         stored = await self.app.store.load(ref)
-        launch = await self.launch_again(stored, ref.run_id)
         async with self.app.runner(_only(ref, watch)) as runner:
             runner.listen_to_signals()
+            launch = await recovery.launch_of(self.app, runner, stored)
             view = _view(await resume(runner, launch, stored, recovered=True))
         await recovery.tidy_up(self.app)
         return view
+
+    async def _end_dead(self, ref: RunRef) -> None:
+        """Take over a dead run that is to be stopped: whoever does finds the signal."""
+        try:
+            await self._take_over(ref, None)
+        except Conflict:
+            return
+        except DaguError:
+            if not (await self.app.store.load(ref)).summary.status.is_over:
+                raise
 
     async def _existing(self, ref: RunRef) -> StoredRun | None:
         try:

@@ -10,7 +10,7 @@ from dagu_core.app.requests import StartRequest
 from dagu_core.base.zones import zone_named
 from dagu_core.contracts.trigger import Fire
 from dagu_core.model.plan.plan import Plan
-from dagu_core.model.run.run import DEFAULT_PRIORITY
+from dagu_core.model.plan.schedule import TriggerEntry
 from dagu_core.schedule.slots import Slot
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ def request_of(
     *,
     type: str,
     previous: float | None,
-    priority: int = DEFAULT_PRIORITY,
-    queue: str = "",
+    priority: int | None = None,
 ) -> StartRequest:
-    """The request for the run of a slot; the first entry decides about params and queue."""
+    """The request for the run of a slot; the first entry decides about params and queue, and about the
+    priority, which is the given one when it says nothing."""
     entry = slot.entries[0]
     zone = plan.schedule.timezone or app.settings.core.tz
     trigger = {"type": type, "due": slot.due, "entry": entry.text}
@@ -40,23 +40,25 @@ def request_of(
         run_id=run_id,
         name=plan.name,
         words=words_of(entry.params),
-        queue=queue or entry.queue,
-        priority=priority,
+        queue=entry.queue,
+        priority=priority if entry.priority is None else entry.priority,
         trigger=trigger | ({"note": slot.note} if slot.note else {}),
         env=times(zone, type, slot.due, previous, slot.due),
     )
 
 
-def fire_request(app: App, plan: Plan, kind: str, text: str, run_id: str, fire: Fire) -> StartRequest:
-    """The request for the run of what a trigger has told; `text` is its entry, for people."""
+def fire_request(app: App, plan: Plan, entry: TriggerEntry, run_id: str, fire: Fire) -> StartRequest:
+    """The request for the run of what the trigger of an entry has told."""
     zone = plan.schedule.timezone or app.settings.core.tz
     return StartRequest(
         dag=plan.source.path,
         run_id=run_id,
         name=plan.name,
         words=words_of(fire.params),
-        trigger={"type": kind, "due": fire.due, "entry": text, "info": dict(fire.info)},
-        env=times(zone, kind, fire.due) | dict(fire.env),
+        queue=entry.queue,
+        priority=entry.priority,
+        trigger={"type": entry.kind, "due": fire.due, "entry": entry.text, "info": dict(fire.info)},
+        env=times(zone, entry.kind, fire.due) | dict(fire.env),
     )
 
 

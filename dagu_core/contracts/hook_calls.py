@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,3 +80,17 @@ def findings_of(calls: Calls, plan: Plan, settings: Settings | None) -> tuple[li
         except (Exception, SystemExit) as error:
             broken[name] = f"dagu_lint: {cause(error)}"
     return findings, broken
+
+
+def registrations(plugins: pluggy.PluginManager, plugin: object) -> Iterator[tuple[str, pluggy.HookImpl]]:
+    """The hooks by which a plugin hands over what it offers, by name."""
+    for caller in sorted(plugins.get_hookcallers(plugin) or (), key=lambda each: each.name):
+        if caller.name.startswith("dagu_register_"):
+            for found in caller.get_hookimpls():
+                if found.plugin is plugin:
+                    yield caller.name, found
+
+
+def itself(plugin: object) -> object:
+    """A plugin that is given instead of imported."""
+    return plugin

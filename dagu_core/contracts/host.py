@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from dagu_core.base.errors import PluginError
-from dagu_core.contracts import hookspecs
+from dagu_core.contracts import hook_calls, hookspecs
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.discovery import (
     BUILTINS,
@@ -24,7 +24,6 @@ from dagu_core.contracts.discovery import (
     programs,
     single_files,
 )
-from dagu_core.contracts.hook_calls import called, findings_of, is_traced, refuse_wrappers, source_of, traced
 from dagu_core.contracts.offers import Offer, claims_of, offers_of
 from dagu_core.contracts.on_demand import OnDemand
 from dagu_core.contracts.report import PluginReport, State, cause, made_for, reasons_of
@@ -99,7 +98,7 @@ class PluginHost:
             host.add(report, partial(import_module, target))
         for plugin in plugins:
             name = getattr(plugin, "__name__", type(plugin).__name__)
-            host.add(PluginReport(name, "", "", "loaded"), lambda plugin=plugin: plugin)
+            host.add(PluginReport(name, "", "", "loaded"), partial(hook_calls.itself, plugin))
         found = installed() + (single_files(folder) if folder else []) if discover else []
         host._discover(found + programs(executables), unwanted, wanted, safe)
         if host._waiting and host._waiting.has_any_of(host._prefer.values()):
@@ -116,7 +115,7 @@ class PluginHost:
             allow=chosen.allow,
             plugins=plugins,
             discover=discover,
-            trace=is_traced(settings.environ),
+            trace=hook_calls.is_traced(settings.environ),
             folder=settings.plugin_folder,
             safe=chosen.safe_mode,
             executables=chosen.executables,
@@ -178,7 +177,7 @@ class PluginHost:
             report = replace(report, api=made_for(plugin))
             self._pluggy.register(plugin, name=name)
             self._pluggy.check_pending()
-            refuse_wrappers(self._pluggy, plugin)
+            hook_calls.refuse_wrappers(self._pluggy, plugin)
             self._offers[name] = tuple(self._collect(name, plugin))
         except (Exception, SystemExit) as error:
             self._drop(name)
@@ -191,11 +190,11 @@ class PluginHost:
 
         Raises PluginError when the plugin that should read it breaks.
         """
-        return source_of(self._implementations("dagu_read_source"), path, text)
+        return hook_calls.source_of(self._implementations("dagu_read_source"), path, text)
 
     def lint(self, plan: Plan) -> list[Problem]:
         """What the plugins find about a valid plan; a plugin that breaks is left out."""
-        findings, broken = findings_of(self._implementations("dagu_lint"), plan, self._settings)
+        findings, broken = hook_calls.findings_of(self._implementations("dagu_lint"), plan, self._settings)
         for name, reason in broken.items():
             self._reports[name] = replace(self._reports[name], reason=reason)
         return findings
@@ -248,18 +247,13 @@ class PluginHost:
             self.add(report, load)
 
     def _collect(self, name: str, plugin: object) -> Iterable[Offer]:
-        callers = {caller.name: caller for caller in self._pluggy.get_hookcallers(plugin) or ()}
-        for hook in sorted(callers):
-            if not hook.startswith("dagu_register_"):
-                continue
-            for found in callers[hook].get_hookimpls():
-                if found.plugin is plugin:
-                    try:
-                        yield from offers_of(name, hook, self._traced(hook, found)())
-                    except PluginError:
-                        raise
-                    except (Exception, SystemExit) as error:
-                        raise PluginError(f"{hook} raised {cause(error)}") from error
+        for hook, found in hook_calls.registrations(self._pluggy, plugin):
+            try:
+                yield from offers_of(name, hook, self._traced(hook, found)())
+            except PluginError:
+                raise
+            except (Exception, SystemExit) as error:
+                raise PluginError(f"{hook} raised {cause(error)}") from error
 
     def _implementations(self, hook: str) -> Iterable[tuple[str, Callable[..., Any]]]:
         # pluggy calls the last registered first, so do we
@@ -267,7 +261,7 @@ class PluginHost:
             yield found.plugin_name, self._traced(hook, found)
 
     def _traced(self, hook: str, found: pluggy.HookImpl) -> Callable[..., Any]:
-        return traced(hook, found) if self._trace else partial(called, found)
+        return hook_calls.traced(hook, found) if self._trace else partial(hook_calls.called, found)
 
     def _settle(self) -> None:
         """Give every word to one plugin, then build the catalog."""

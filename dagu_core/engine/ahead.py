@@ -104,6 +104,8 @@ class Line:
 
     #: how many steps are made ready; the engine may fall behind by so many
     DEPTH = 32
+    #: seconds in which ends of steps are gathered
+    GATHERING = 0.01
     #: seconds the supervisor has to say whether it has begun a step
     PATIENCE = 1.0
 
@@ -142,10 +144,11 @@ class Line:
             added.append((index, before))
         return added
 
-    @property
-    def is_long(self) -> bool:
-        """Whether the supervisor has enough to do for a while."""
-        return len(self.ahead) > self.DEPTH // 2
+    async def gather(self) -> None:
+        """While the supervisor has orders for longer nothing waits for us, and many ends of steps
+        together cost hardly more than one."""
+        if len(self.ahead) > self.DEPTH // 2:
+            await asyncio.sleep(self.GATHERING)
 
     @property
     def overtaken(self) -> bool:

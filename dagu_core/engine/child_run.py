@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from dagu_core.base.errors import AlreadyExists, Conflict, DaguError
 from dagu_core.base.masking import names_below
+from dagu_core.base.names import priority_of
 from dagu_core.contracts.store import StoredRun
 from dagu_core.engine.new_run import Launch
 from dagu_core.engine.queue_turn import carry_out_in_turn, create_queued
@@ -66,6 +67,10 @@ class ChildRun(Struct, frozen=True):
         queue = self.child.plan.queue
         if call is not None and call.queue:
             queue = await expand(call.queue, self.attempt.values.scope, self.attempt.substitution)
+        priority = parent.summary.priority
+        if call is not None and call.priority:
+            text = await expand(call.priority, self.attempt.values.scope, self.attempt.substitution)
+            priority = priority_of(text)
         waits = bool(queue) and self.runner.queues is not None
         return Launch(
             plan=self.child.plan,
@@ -82,7 +87,7 @@ class ChildRun(Struct, frozen=True):
             parent=parent.ref,
             parent_step=self.node.name,
             queue=queue,
-            priority=parent.summary.priority,
+            priority=priority,
             depth=self.launch.depth + 1,
             inherited=names_below(context.known),
             seat=None if waits else self.launch.seat,

@@ -18,6 +18,7 @@ from dagu_core.engine.conditions import check
 from dagu_core.engine.host import Slots, Watch
 from dagu_core.engine.logs import is_merged, size_of
 from dagu_core.engine.outputs import write_outputs
+from dagu_core.engine.patience import innermost
 from dagu_core.engine.record import Record
 from dagu_core.model.plan.plan import PlannedStep
 from dagu_core.model.run.decide import (
@@ -47,9 +48,6 @@ from dagu_core.model.run.events import (
 from dagu_core.model.run.run import Run
 from dagu_core.model.run.verdict import verdict
 from dagu_core.model.values.scope import Scope
-
-#: seconds in which ends of steps are gathered while the supervisor has orders for longer
-GATHERING = 0.01
 
 
 class Driver:
@@ -104,7 +102,7 @@ class Driver:
                 while not self.run.is_over:
                     await self._turn(group)
         except BaseExceptionGroup as errors:
-            self._raise_first(errors)
+            raise innermost(errors) from None
         finally:
             self.watch.close()
         return self.run
@@ -268,9 +266,7 @@ class Driver:
                         await self._take(await self._inbox.get())
                 except TimeoutError:
                     return
-        if self._line.is_long:
-            # Nothing waits for us: what follows has its orders. Many ends cost hardly more than one.
-            await asyncio.sleep(GATHERING)
+        await self._line.gather()
         while not self._inbox.empty():
             await self._take(self._inbox.get_nowait())
 
@@ -292,13 +288,6 @@ class Driver:
             self._checking.cancel()
         with contextlib.suppress(OSError):
             write_outputs(self.run, self.bench.context, self.bench.files)
-
-    def _raise_first(self, errors: BaseExceptionGroup[BaseException]) -> None:
-        """Callers see the one error that mattered, not the group it came in."""
-        first: BaseException = errors
-        while isinstance(first, BaseExceptionGroup):
-            (first, *_) = first.exceptions
-        raise first from None
 
     def handler_status(self) -> str:
         """What DAG_RUN_STATUS says to a handler."""

@@ -70,3 +70,10 @@ def _forget(task: asyncio.Task[Any]) -> None:
     _left.discard(task)
     if not task.cancelled():
         task.exception()  # nobody else will ask for it
+
+
+def innermost(error: BaseException) -> BaseException:
+    """The one error that mattered, not the group it came in."""
+    while isinstance(error, BaseExceptionGroup):
+        (error, *_) = error.exceptions
+    return error

@@ -168,7 +168,12 @@ class Runner:
     def let_go(self) -> None:
         """Leave the hosted runs to the next engine: their processes go on, and are joined there."""
         for driver in self._drivers.values():
-            driver.abandoned = self._left_runs = True
+            driver.abandoned = True
+            self.leave_runs()
+
+    def leave_runs(self) -> None:
+        """Whoever comes next shall look for runs of this engine, which ends well."""
+        self._left_runs = True
 
     def tell(self, run: Run, event: Event) -> None:
         """Pass a committed event on to everybody who listens."""

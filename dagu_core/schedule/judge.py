@@ -119,11 +119,11 @@ class Judge:
 
     def _filtered(self, candidate: Candidate, each: Filter) -> Candidate:
         if each.config is None:
-            return candidate.dropped(f"{each.key}: {each.wrong}")
+            return candidate.dropped(_by(each.key, each.wrong))
         try:
             verdict = each.part.verdict(each.config, self._scope, candidate.target)
         except DaguError as error:
-            return candidate.dropped(f"{each.key}: {error}")
+            return candidate.dropped(_by(each.key, str(error)))
         if verdict.kind == "skip":
             return candidate.dropped(verdict.reason or each.key)
         if verdict.kind == "shift" and verdict.at != candidate.target:
@@ -137,3 +137,8 @@ class Judge:
         note = f"{why} ({due:%Y-%m-%d %H:%M:%S})"
         note = f"{candidate.note}; {note}" if candidate.note else note
         return replace(candidate, target=target, note=note, clear=False)
+
+
+def _by(key: str, sentence: str) -> str:
+    """A sentence that tells which key it is about, once."""
+    return sentence if sentence.startswith(key) else f"{key}: {sentence}"

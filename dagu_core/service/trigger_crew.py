@@ -120,7 +120,7 @@ class TriggerCrew:
             await decisions.record(self.app, plan.name, "skipped", reason, detail)
             return
         run_id = file_run_id(post.entry.fingerprint, fire.key)
-        request = fire_request(self.app, plan, post.entry.kind, post.entry.text, run_id, fire)
+        request = fire_request(self.app, plan, post.entry, run_id, fire)
         try:
             if fire.action == "stop":
                 await self._firing.stop(plan, fire.due, self.app.clock.now())

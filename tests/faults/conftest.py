@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import chaos
+from tests.faults.secret_home import VALUE
 from tests.faults.step_home import StepHome, within
 
 
@@ -29,3 +30,10 @@ def home(tmp_path: Path) -> Iterator[chaos.Home]:
         assert chaos.left_behind(one) == []
     finally:
         one.end()
+
+
+@pytest.fixture
+def vault(here: StepHome) -> StepHome:
+    """A home whose environment holds the secret."""
+    here.environ["MY_TOKEN"] = VALUE
+    return here

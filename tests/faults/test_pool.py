@@ -198,43 +198,6 @@ def test_the_note_of_a_runner_tells_who_it_is_and_goes_with_it(home: Home) -> No
     assert home.ask(lambda app: services(app, "runner")) == []
 
 
-@pytest.mark.parametrize("queue", ["queue: q\n", ""], ids=["of the settings", "of the DAG"])
-def test_a_definition_that_cannot_be_read_ends_its_run_with_the_reason(home: Home, queue: str) -> None:
-    dag = home.write("one", f"{queue}steps: [{{name: a, command: mark start}}]")
-    enqueue(home, dag, 1)
-    # As if a plugin that the definition needs had been uninstalled since.
-    import sqlite3
-
-    database = sqlite3.connect(home.path / "data" / "dagu.db")
-    body = '{"text": "steps: [{type: nothing}]", "path": "", "document": 0, "base": ""}'
-    with database:
-        database.execute("UPDATE definitions SET body = ?", (body,))
-    database.close()
-    with pool(home, runners=1):
-        within(10, lambda: ended(home, 1))
-    summary = home.stored("one", "r0").summary
-    assert summary.status is RunStatus.FAILED and "nothing" in summary.error
-
-
-def test_a_dead_run_that_cannot_be_read_is_told_once_and_holds_nobody_up(home: Home) -> None:
-    process = home.begin("start", "--run-id=r", home.write("lost", "steps: ['mark start; sleep 60']"))
-    within(10, home.ledger.steps)
-    kill_everything(home)
-    process.wait()
-    import sqlite3
-
-    database = sqlite3.connect(home.path / "data" / "dagu.db")
-    body = '{"text": "steps: [{type: nothing}]", "path": "", "document": 0, "base": ""}'
-    with database:
-        database.execute("UPDATE definitions SET body = ?", (body,))
-    database.close()
-    enqueue(home, home.write("one", ONE), 1)
-    with pool(home, runners=1):
-        within(10, lambda: home.stored("one", "r0").summary.status is RunStatus.SUCCEEDED)
-        time.sleep(2.5)  # two more looks
-    assert (home.root / "said").read_text().count("run lost:r: ") == 1
-
-
 def test_a_runner_that_grows_too_large_is_replaced(home: Home) -> None:
     home.path.mkdir()
     (home.path / "config.yaml").write_text("worker: {runners: 1, maxMemoryMib: 1}\n")

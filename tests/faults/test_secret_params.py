@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.secret_home import SECRET, VALUE, leaks
 from tests.faults.step_home import StepHome, within
-from tests.faults.test_secrets import SECRET, VALUE, leaks, vault
-
-__all__ = ["vault"]
 
 CHECK = 'test "$T" = "$TOK" && test "$L" = "<$TOK>" && test ${T} = ${TOK}'
 PARAMS = ("--", f"T={VALUE}", f"L=<{VALUE}>", VALUE, "PLAIN=open")

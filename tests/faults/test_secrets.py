@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
 import sys
 import time
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
 import pytest
-from pydantic import Field
 
-from dagu_core import Attempt, Config, Executor, NoConfig, Outcome, hookimpl
+from tests.faults.secret_home import SECRET, VALUE, leaks
 from tests.faults.step_home import StepHome, within
-from tests.gotchas.lab import Lab
-
-VALUE = "Tr0ub4dor/&3+ü=z"
-SECRET = "secrets: [{name: TOK, provider: env, key: MY_TOKEN}]\n"
-FORMS = [
-    VALUE.encode(),
-    base64.b64encode(VALUE.encode()),
-    base64.urlsafe_b64encode(VALUE.encode()),
-    VALUE.encode().hex().encode(),
-    quote(VALUE, safe="").encode(),
-    quote_plus(VALUE).encode(),
-    json.dumps(VALUE).encode(),
-]
-
-
-@pytest.fixture
-def vault(here: StepHome) -> StepHome:
-    """A home whose environment holds the secret."""
-    here.environ["MY_TOKEN"] = VALUE
-    return here
-
-
-def leaks(here: StepHome, *texts: str) -> list[str]:
-    """Everything below the home, and of these texts, in which a form of the value is."""
-    found = [
-        str(path)
-        for path in here.home.rglob("*")
-        if path.is_file() and any(form in path.read_bytes() for form in FORMS)
-    ]
-    return found + [text[:200] for text in texts if any(form in text.encode() for form in FORMS)]
-
 
 SINKS = {
     "stdout": 'command: echo "say $TOK"',
@@ -202,58 +168,6 @@ def test_K07_the_stored_definition_holds_the_reference_only(vault: StepHome) -> 
     assert leaks(vault) == []
 
 
-class Strict(Config):
-    """Wants a number."""
-
-    size: float = Field(description="A number.")
-
-
-class Picky(Executor[Strict]):
-    """Is configured with a secret where a number should be."""
-
-    name = "picky"
-    Config = Strict
-
-    async def run(self, attempt: Attempt[Strict]) -> Outcome:
-        return Outcome()
-
-
-class Clumsy(Executor[NoConfig]):
-    """Raises an error that quotes the secret, after writing it."""
-
-    name = "clumsy"
-    Config = NoConfig
-
-    async def run(self, attempt: Attempt[NoConfig]) -> Outcome:
-        value = attempt.env["TOK"]
-        await attempt.stdout.write(value[:5].encode())
-        await attempt.stdout.write(value[5:].encode() + b"\n")
-        raise RuntimeError(f"cannot log in with {value}")
-
-
-@hookimpl
-def dagu_register_executors() -> list[type[Executor[NoConfig]]]:
-    return [Picky, Clumsy]  # type: ignore[list-item]
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    (tmp_path / "work").mkdir()
-    lab = Lab(tmp_path / "home", tmp_path / "work", environ={"MY_TOKEN": VALUE})
-    lab.plugin(dagu_register_executors=dagu_register_executors)
-    return lab
-
-
-@pytest.mark.parametrize("step", ["type: picky, config: {size: '${TOK}'}", "type: clumsy"])
-def test_K08_errors_of_parts_do_not_quote_the_value(lab: Lab, step: str) -> None:
-    ran = lab.run(f"{SECRET}steps:\n  - {{name: a, {step}}}")
-    assert ran.of("a") == "failed"
-    assert VALUE not in json.dumps(ran.view.details(), ensure_ascii=False)
-    assert not [
-        path for path in lab.home.rglob("*") if path.is_file() and VALUE.encode() in path.read_bytes()
-    ]
-
-
 def test_K08_a_secret_that_cannot_be_had_is_named_without_its_neighbours(vault: StepHome) -> None:
     done = vault.run(
         "secrets: [{name: TOK, provider: env, key: MY_TOKEN}, {name: GONE, provider: env, key: NOT_SET}]\n"
@@ -295,17 +209,6 @@ def test_K09_dumpable_is_switched_off() -> None:
     assert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) in (0, 1, 2)
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert out.split() == ["0", "0"]
-
-
-def test_K10_when_masking_fails_the_output_is_withheld(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: object, data: bytes) -> list[tuple[int, int]]:
-        raise RuntimeError("injected")
-
-    monkeypatch.setattr("dagu_core.base.masking.Masker.spans", broken)
-    ran = lab.run(f"{SECRET}steps:\n  - {{name: a, type: clumsy}}")
-    assert "withheld" in ran.out("a")
-    assert VALUE not in ran.out("a")
-    assert VALUE not in ran.step("a").error
 
 
 def test_K10_when_the_filter_dies_nothing_is_written_past_it(vault: StepHome) -> None:

@@ -99,7 +99,9 @@ def list_(invocation: Invocation, /, dag: str, in_json: bool) -> int:
     """List the backfills of a DAG, or all, newest first."""
 
     async def work(app: App) -> list[tuple[Backfill, dict[str, int]]]:
-        found = await app.backfills.all(await app.history.known(dag) if dag else "")
+        from dagu_core.app.history import known_dag
+
+        found = await app.backfills.all(await known_dag(app, dag) if dag else "")
         return [(one, await app.backfills.progress(one)) for one in found]
 
     _table(invocation.run(work), in_json)

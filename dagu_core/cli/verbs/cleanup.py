@@ -35,7 +35,9 @@ def command(
             return 0
 
     async def work(app: App) -> list[RunRef]:
-        return await app.history.cleanup(await app.history.known(dag), retention_days, dry_run)
+        from dagu_core.app.history import known_dag
+
+        return await app.history.cleanup(await known_dag(app, dag), retention_days, dry_run)
 
     refs = invocation.run(work)
     if in_json:

@@ -59,8 +59,10 @@ def command(
     begin, end = stretch(invocation.clock.now(), since, until, last)
 
     async def work(app: App) -> list[RunSummary]:
+        from dagu_core.app.history import known_dag
+
         query = RunQuery(
-            dag=await app.history.known(dag) if dag else "",
+            dag=await known_dag(app, dag) if dag else "",
             run_id=run_id,
             statuses=read_statuses(statuses),
             since=begin,

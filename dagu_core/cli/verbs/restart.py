@@ -27,8 +27,10 @@ def command(invocation: Invocation, /, dag: str, run_id: str, queue: str, priori
     from dagu_core.app.requests import Standing
 
     async def work(app: App) -> RunView:
+        from dagu_core.app.history import known_dag
+
         line = Standing(queue, priority)
         with watching(invocation) as watch:
-            return await app.runs.restart(await app.history.known(dag), run_id, watch=watch, line=line)
+            return await app.runs.restart(await known_dag(app, dag), run_id, watch=watch, line=line)
 
     return finish(invocation, invocation.run(work))

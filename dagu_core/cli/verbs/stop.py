@@ -25,7 +25,9 @@ def command(invocation: Invocation, /, dag: str, run_id: str, force: bool, in_js
     """Stop a run, or every running run of a DAG. Nothing running is fine."""
 
     async def work(app: App) -> list[RunRef]:
-        return await app.runs.stop(await app.history.known(dag), run_id, force=force)
+        from dagu_core.app.history import known_dag
+
+        return await app.runs.stop(await known_dag(app, dag), run_id, force=force)
 
     refs = invocation.run(work)
     if in_json:

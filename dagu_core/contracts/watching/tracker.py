@@ -200,7 +200,8 @@ def _kinds(file: FileState, old: FileState | None, renamed: bool, sign: FileSign
     """What a change may count as; the first that is asked for is it."""
     if old is None:
         if renamed:
-            return ("rename",)
+            # Without an inode it is a guess, which must not cost a file that is new.
+            return ("rename",) if file.inode else ("rename", "create")
         return ("rename", "create") if sign is FileSign.MOVED else ("create", "write")
     if old.is_same(file):
         return ("chmod",)

@@ -90,12 +90,14 @@ class Parallel(Struct, frozen=True):
 class Call(Struct, frozen=True):
     """A sub-DAG step: `target` is a local document, a DAG name or a path; `params` unexpanded:
     text in the parameter grammar, or (name, value) pairs whose values are texts or JSON data.
-    `queue` is the one its runs wait in, unexpanded ("" = that of the called DAG)."""
+    `queue` is the one its runs wait in, `priority` the one they have, both unexpanded ("" = the queue of
+    the called DAG, and the priority of the calling run)."""
 
     target: str
     params: str | tuple[tuple[str, Any], ...] = ""
     parallel: Parallel | None = None
     queue: str = ""
+    priority: str = ""
 
 
 class MadeFrom(Struct, frozen=True):

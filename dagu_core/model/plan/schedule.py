@@ -20,7 +20,8 @@ class ScheduleEntry(Struct, frozen=True):
 
     `kind` is the word of a clock trigger and `config` the data of its `Config`; `text` the line
     for people. `timezone` is its own zone ("" = that of the DAG), `jitter` the seconds it may
-    come later. `params`, `queue` and `profile` are for the runs it starts.
+    come later. `params`, `queue`, `priority` (None = the usual one) and `profile` are for the runs it
+    starts.
     """
 
     action: str
@@ -32,6 +33,7 @@ class ScheduleEntry(Struct, frozen=True):
     params: Mapping[str, str] = field(default_factory=dict)
     queue: str = ""
     profile: str = ""
+    priority: int | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -86,11 +88,16 @@ class CatchUp(Struct, frozen=True):
 
 
 class TriggerEntry(Struct, frozen=True):
-    """One entry of `triggers`: `kind` is the word of a trigger, `config` the data of its `Config`."""
+    """One entry of `triggers`: `kind` is the word of a trigger, `config` the data of its `Config`.
+
+    `queue` and `priority` ("" and None = the usual ones) are for the runs it starts.
+    """
 
     kind: str
     config: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
+    queue: str = ""
+    priority: int | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -184,7 +184,7 @@ def _call(spec: StepSpec, kind: Kind, reading: Reading) -> Call | None:
     params = spec.params
     if isinstance(params, list | dict):
         params = tuple(_pairs(params))
-    return Call(spec.call.strip(), params or "", _parallel(spec, reading), spec.queue.strip())
+    return Call(spec.call.strip(), params or "", _parallel(spec, reading), spec.queue.strip(), spec.priority)
 
 
 def _pairs(params: Any) -> list[tuple[str, Any]]:

@@ -41,8 +41,9 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     by itself, by an unmet precondition, by its timeout, by a stop, unknown after a crash, or by an
     error before anything ran. `status` overrides the verdict for executors that know better
     (a partially succeeded child); `retryable` False says that a retry cannot help. `output` is the
-    captured value, secrets replaced by their references (an executor that gives one gives it plain); `output_matched` and `repeat_met` answer continueOn.output and the repeat
-    condition. `details` is free for the executor and shown to users.
+    captured value, secrets replaced by their references (an executor that gives one gives it
+    plain); `output_matched` and `repeat_met` answer continueOn.output and the repeat condition.
+    `details` is free for the executor and shown to users.
     """
 
     exit_code: int | None = 0

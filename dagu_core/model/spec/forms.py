@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from dagu_core.base.config import is_reference
+from dagu_core.base.errors import UsageError
+from dagu_core.base.names import check_queue_name, priority_of
 from dagu_core.model.plan.plan import EnvEntry
 from dagu_core.model.spec.located import plain
 from dagu_core.model.spec.refusal import describe, refused, report_item
@@ -138,6 +140,39 @@ def _text_map(value: Any) -> Any:
 
 
 TextMap = Annotated[dict[str, str], BeforeValidator(_text_map)]
+
+
+def _queue_name(value: str) -> str:
+    if not (name := value.strip()):
+        return ""
+    try:
+        return check_queue_name(name)
+    except UsageError as error:
+        raise refused(str(error), code="D006") from None
+
+
+QueueName = Annotated[str, AfterValidator(_queue_name)]
+
+
+def _priority(value: Any) -> Any:
+    if value is None:
+        return None
+    try:
+        return priority_of(to_text(value))
+    except UsageError as error:
+        raise refused(f"must be a priority, not {describe(value)}", code="D005", hint=error.hint) from None
+
+
+def _priority_text(value: Any) -> Any:
+    text = to_text(value).strip()
+    return text if not text or is_reference(text) else str(_priority(value))
+
+
+_WORDS = Field(json_schema_extra={"examples": ["low", "normal", "high", 0, 9]})
+#: 0 to 9, written as a number or a word
+Priority = Annotated[int | None, BeforeValidator(_priority, json_schema_input_type=int | str), _WORDS]
+#: the same as text, which may be one that only the run can evaluate; "" = not given
+PriorityText = Annotated[str, BeforeValidator(_priority_text, json_schema_input_type=int | str), _WORDS]
 
 
 def number_or_reference(value: Any, *, whole: bool) -> float | str:

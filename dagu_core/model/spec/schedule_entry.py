@@ -15,13 +15,14 @@ from dagu_core.base.places import Place
 from dagu_core.model.plan.schedule import ScheduleEntry
 from dagu_core.model.spec.explain import explain
 from dagu_core.model.spec.findings import Findings
-from dagu_core.model.spec.forms import TextMap
+from dagu_core.model.spec.forms import Priority, QueueName, TextMap
 from dagu_core.model.spec.keys import known_keys
 from dagu_core.model.spec.located import Map, plain
 from dagu_core.model.spec.model import Reading, SpecModel
 from dagu_core.model.spec.moments import Length, Zone
 from dagu_core.model.spec.refusal import describe
 from dagu_core.model.spec.suggest import suggestion
+from dagu_core.model.values.text import to_text
 
 #: what a wrong schedule is, unless its trigger knows better
 WRONG = "D071"
@@ -41,7 +42,10 @@ class EntrySpec(SpecModel):
     timezone: Zone = Field("", description="The zone of its times; that of the DAG when not given.")
     jitter: Length = Field(0.0, description="Start up to so much later, spread over DAGs.")
     params: TextMap = Field(default_factory=dict, description="Parameters of the runs it starts.")
-    queue: str = Field("", description="Queue of the runs it starts.")
+    queue: QueueName = Field("", description="Queue of the runs it starts.")
+    priority: Priority = Field(
+        None, description="Priority of the runs it starts: low, normal, high or 0 to 9."
+    )
     profile: str = Field("", description="Profile of the runs it starts.")
 
     @classmethod
@@ -67,7 +71,8 @@ class EntrySpec(SpecModel):
             timezone=self.timezone or entry.timezone,
             jitter=self.jitter,
             params=self.params,
-            queue=self.queue.strip(),
+            queue=self.queue,
+            priority=self.priority,
             profile=self.profile.strip(),
         )
 
@@ -114,8 +119,15 @@ class EntrySpec(SpecModel):
             reading.findings.error(message, self.raw.place, code=WRONG)
             return None
         data = plain(config)
-        text = ", ".join(f"{key}: {value}" for key, value in data.items())
+        text = ", ".join(f"{key}: {_shown(value)}" for key, value in data.items())
         return ScheduleEntry(action, clock.name, data, text)
+
+
+def _shown(value: Any) -> str:
+    """A value as it may stand in the file."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shown(item)}" for key, item in value.items()) + "}"
+    return f"[{', '.join(map(_shown, value))}]" if isinstance(value, list) else to_text(value)
 
 
 def read_text(action: str, text: str, reading: Reading) -> ScheduleEntry:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, SkipValidation, ValidationInfo
 
+from dagu_core.base.config import fold
 from dagu_core.model.plan.schedule import POLICIES, CatchUp, Overlap, TriggerEntry
 from dagu_core.model.spec.explain import check_plugin_value
+from dagu_core.model.spec.forms import Priority, QueueName
+from dagu_core.model.spec.keys import known_keys
 from dagu_core.model.spec.located import Map, Seq, plain
 from dagu_core.model.spec.model import Reading, SpecModel
 from dagu_core.model.spec.moments import Length
@@ -80,6 +84,17 @@ class CatchUpSpec(SpecModel):
         )
 
 
+class StandingSpec(SpecModel):
+    """Where the runs of a trigger wait, whatever kind it is of."""
+
+    noun: ClassVar[str] = "trigger"
+
+    queue: QueueName = Field("", description="Queue of the runs it starts.")
+    priority: Priority = Field(
+        None, description="Priority of the runs it starts: low, normal, high or 0 to 9."
+    )
+
+
 def _triggers(value: Any, info: ValidationInfo[Reading]) -> list[TriggerEntry]:
     """A mapping or a list of them -> entries."""
     if isinstance(value, Map):
@@ -118,11 +133,22 @@ def trigger_entry(word: str, config: Map, place: Any, reading: Reading) -> list[
             hint = suggestion(word, known) or f"known types: {', '.join(sorted(known))}"
             reading.findings.error(f"unknown trigger type `{word[:40]}`", place, code="D005", hint=hint)
         return []
+    standing = _standing(config, known_keys(model), reading)
     check_plugin_value(model, config, "triggers", config.place, reading.findings)
     data = plain(config)
     watched = data.get("watch", "")
     shown = ", ".join(map(str, watched)) if isinstance(watched, list) else str(watched)
-    return [TriggerEntry(word, data, f"{word} {shown}".strip())]
+    return [TriggerEntry(word, data, f"{word} {shown}".strip(), standing.queue, standing.priority)]
+
+
+def _standing(config: Map, own: Mapping[str, str], reading: Reading) -> StandingSpec:
+    """What `queue` and `priority` say, which are taken out unless the trigger has such keys itself."""
+    common = known_keys(StandingSpec)
+    taken = Map(config.place)
+    taken.spots = config.spots
+    for key in [key for key in config if fold(key) in common and fold(key) not in own]:
+        taken[key] = config.pop(key)
+    return StandingSpec.model_validate(taken, context=reading)
 
 
 def _file_trigger(value: Any, info: ValidationInfo[Reading]) -> list[TriggerEntry]:

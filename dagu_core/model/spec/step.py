@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from dagu_core.model.spec.forms import Env, LogOutputWord, Seconds, ShellWords, TextMap, Texts
+from dagu_core.model.spec.forms import Env, LogOutputWord, PriorityText, Seconds, ShellWords, TextMap, Texts
 from dagu_core.model.spec.located import Map
 from dagu_core.model.spec.model import Reading, SpecModel
 from dagu_core.model.spec.policies import Conditions, ContinueOnField, RepeatField, RetrySpec
@@ -187,6 +187,9 @@ class StepSpec(SpecModel):
         BeforeValidator(_parallel, json_schema_input_type=str | list[Any] | ParallelModel),
     ] = Field(None, description="Run the sub-DAG once an item.")
     queue: str = Field("", description="The queue of the sub-DAG's runs, in place of its own.")
+    priority: PriorityText = Field(
+        "", description="The priority of the sub-DAG's runs, in place of that of the run."
+    )
     worker_selector: TextMap = Field(
         default_factory=dict, description="Labels of the workers a sub-DAG may run on."
     )

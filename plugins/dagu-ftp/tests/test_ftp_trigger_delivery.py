@@ -43,7 +43,7 @@ def test_a_slow_writer_makes_one_run_that_sees_the_whole_file(tmp_path: Path, se
         await d.have(1)
         assert d.fires[0].env["DAGU_FILE_TRIGGER_SIZE"] == "8000"
 
-    watch(test, tmp_path, server, settle="1500ms")
+    watch(test, tmp_path, server, settle="3s")
 
 
 def test_with_settle_0_two_looks_have_to_agree(tmp_path: Path, sshd: Server) -> None:
@@ -87,6 +87,21 @@ def test_writes_renames_and_removals(tmp_path: Path, server: Server) -> None:
         assert d.names == ["a.csv", "b.csv", "b.csv"]
 
     watch(test, tmp_path, server, events=["create", "write", "rename", "remove"])
+
+
+def test_a_new_file_that_looks_like_one_that_went_is_created(tmp_path: Path, server: Server) -> None:
+    async def test(d: Driver) -> None:
+        old = d.write("a.csv")
+        os.utime(old, (1_700_000_000, 1_700_000_000))
+        await d.start()
+        d.write("b.tmp")
+        os.utime(d.server.root / "b.tmp", (1_700_000_000, 1_700_000_000))
+        (d.server.root / "b.tmp").rename(old.with_name("b.csv"))
+        old.unlink()
+        await d.have(1)
+        assert (d.names, d.events) == (["b.csv"], ["create"])
+
+    watch(test, tmp_path, server, events="create", pollInterval="500ms")
 
 
 def test_the_same_size_at_another_second_is_written(tmp_path: Path, server: Server) -> None:

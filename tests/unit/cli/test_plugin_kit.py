@@ -56,8 +56,8 @@ def test_a_new_single_file_is_found_and_verified_at_once(home: chaos.Home, kind:
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (("new", "executor", "No Name"), 1, "is no name for a plugin"),
-        (("new", "executor", "../up"), 1, "is no name for a plugin"),
+        (("new", "executor", "No Name"), 2, "is no name for a plugin"),
+        (("new", "executor", "../up"), 2, "is no name for a plugin"),
         (("new", "cat", "tom"), 2, "'cat' is not one of"),
     ],
 )

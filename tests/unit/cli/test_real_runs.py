@@ -164,7 +164,7 @@ def test_enqueue_and_dequeue(place: Place) -> None:
     for name in ("q1", "q2"):
         assert place.call("enqueue", "flow.yaml", "-r", name, "-u", "heavy").code == 0
     assert place.call("enqueue", "flow.yaml", "-r", "q1").code == 4
-    assert place.call("dequeue", "heavy", "-d", "flow:nope").code == 1
+    assert place.call("dequeue", "heavy", "-d", "flow:nope").code == 3
     assert place.call("dequeue", "heavy").out == "Dequeued flow:q1 from queue heavy\n"
     assert place.call("dequeue", "heavy", "-d", "flow:q2").code == 0
     said = place.call("dequeue", "heavy")
@@ -204,15 +204,16 @@ def test_why(place: Place) -> None:
     [
         ("start nope", 3, "there is no DAG 'nope'"),
         ("start flow.yaml -r r1", 4, "run id r1 already exists"),
-        ("start flow.yaml -r bad/id", 1, "bad/id"),
+        ("start flow.yaml -r bad/id", 2, "bad/id"),
         ("start flow.yaml --from-run-id nope", 3, "run flow:nope does not exist"),
         ("retry flow -r nope", 3, "run flow:nope does not exist"),
         ("retry other -r r1", 3, "run other:r1 does not exist"),
-        ("retry flow -r r1 --step zz", 1, "has no step 'zz'"),
+        ("retry flow -r r1 --step zz", 3, "has no step 'zz'"),
         ("restart flow", 1, "DAG flow is not running, current status: failed"),
-        ("restart other", 1, "never started"),
+        ("restart other", 3, "there is no DAG 'other'"),
         ("enqueue nope", 3, "there is no DAG 'nope'"),
-        ("dequeue nope", 1, "queue nope is empty"),
+        ("dequeue nope", 3, "there is no queue 'nope'"),
+        ("stop nope", 3, "there is no DAG 'nope'"),
         ("stop flow -r nope", 3, "run flow:nope does not exist"),
         ("status other", 3, "no run of other is recorded"),
         ("status flow -r nope", 3, "run flow:nope does not exist"),

@@ -115,7 +115,7 @@ def test_the_settings_give_the_zone(dagu: Dagu, dags: Path, tmp_path: Path, caps
     ("words", "code", "message"),
     [
         (("nope",), 3, "there is no DAG 'nope'"),
-        (("d", "--from", "noon"), 2, "'noon' is no time"),
+        (("d", "--from", "noon"), 2, "'noon' is not a time"),
         (("d", "--count", "0"), 2, "0 is not in the range"),
         (("broken",), 1, "D999 'daily nine' names no time"),
         (("cron",), 3, "there is no schedule kind `cron`"),

@@ -46,7 +46,7 @@ def test_a_pass_tells_what_it_did(dagu: Dagu) -> None:
 
 def test_a_time_that_is_none_and_one_without_once(dagu: Dagu) -> None:
     code, _, err = dagu("scheduler", "--once", "--now", "yesterday")
-    assert code == 1 and "'yesterday' is not a time" in err
+    assert code == 2 and "'yesterday' is not a time" in err
     code, _, err = dagu("scheduler", "--now", "2026-03-02")
     assert code == 2 and "--once" in err
 

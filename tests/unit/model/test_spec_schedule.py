@@ -8,43 +8,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from msgspec.structs import replace
-from pydantic import Field
 
-from dagu_core.base.config import Config
-from dagu_core.base.places import InvalidDefinition
-from dagu_core.contracts.catalog import OWNERS, Catalog
-from dagu_core.model.plan.plan import Plan
 from dagu_core.model.plan.schedule import CatchUp, Exclusion, Overlap, ScheduleEntry, TriggerEntry
-from dagu_core.model.spec.read import read_definition
 from dagu_core.model.spec.schema import dag_schema
-from dagu_core.model.spec.vocabulary import Vocabulary
-from tests.unit.schedule.toys import CATALOG
-
-
-class Watch(Config):
-    """Files."""
-
-    watch: list[str] | str = Field(description="Patterns.")
-    events: list[str] = Field([], description="What happens to them.")
-    params: dict[str, str] = Field({}, description="Parameters.")
-
-
-#: the kinds `at`, `times` and `beat`, and the trigger `file`
-WORDS = replace(CATALOG.vocabulary, triggers={"file": Watch})
-#: nothing installed, but the names of the packages
-BARE = replace(Catalog.of(()).vocabulary, owners=OWNERS)
-
-
-def plan(text: str, words: Vocabulary = WORDS, base: str = "") -> Plan:
-    return read_definition(f"{text}\nsteps: []\n", path="/dags/d.yaml", vocabulary=words, base=base).plans[0]
-
-
-def told(text: str, words: Vocabulary = WORDS) -> list[str]:
-    try:
-        found = read_definition(f"{text}\nsteps: [a]\n", vocabulary=words).warnings
-    except InvalidDefinition as error:
-        found = error.problems
-    return [f"{each.place.line}:{each.place.column} {each.code} {each.message}" for each in found]
+from tests.unit.model.schedule_words import BARE, WORDS, plan, told
 
 
 def cron(line: str, action: str = "start", **more: Any) -> ScheduleEntry:
@@ -75,8 +42,8 @@ def times(*hours: str, action: str = "start", **more: Any) -> ScheduleEntry:
      (times("09:00", timezone="Asia/Tokyo", jitter=30.0, queue="q"),)),
     ("[{expression: daily 09:00, params: {MODE: jp, N: 1.10}, profile: p}]",
      (times("09:00", params={"MODE": "jp", "N": "1.10"}, profile="p"),)),
-    ("{start: {times: ['09:00']}}", (replace(times("09:00"), text="times: ['09:00']"),)),
-    ("{start: {kind: times, times: ['09:00']}}", (replace(times("09:00"), text="times: ['09:00']"),)),
+    ("{start: {times: ['09:00']}}", (replace(times("09:00"), text="times: [09:00]"),)),
+    ("{start: {kind: times, times: ['09:00']}}", (replace(times("09:00"), text="times: [09:00]"),)),
     ("{start: {at: '2026-12-01T08:00:30+01:00'}}",
      (ScheduleEntry("start", "at", {"at": "2026-12-01T08:00:30+01:00"}, "at: 2026-12-01T08:00:30+01:00"),)),
     ("{start: [{at: 2026-12-01}, daily 09:00]}",

@@ -1,0 +1,56 @@
+"""What an entry of `triggers` may say, and how it is told what it may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import dagu_ftp.plugin
+from dagu_core import Plan
+from dagu_core.contracts.host import PluginHost
+from dagu_core.model.plan.build import build
+from dagu_core.model.spec.read import read_definition
+
+
+def _problems(entry: str) -> tuple[list[str], Any]:
+    host = PluginHost.load(discover=False, plugins=[dagu_ftp.plugin])
+    text = f"triggers:\n  - {entry}\nsteps:\n  - command: echo\n"
+    read = read_definition(text, vocabulary=host.catalog.vocabulary)
+    return [str(each) for each in read.problems], read
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{type: ftp, host: h, watch: in/*.csv}",
+        "{type: ftps, host: '${HOST}', user: u, password: '${P}', watch: [a, b], tls: implicit, port: 990}",
+        "{type: sftp, ip: h, username: u, jump: me@gate:22, watch: '*', settle: 0, poll_interval: 1m}",
+        "{type: sftp, host: h, watch: '*', bastion: [{host: g, password: '${GATE}'}], batch: {window: 5s}}",
+    ],
+)
+def test_what_is_right_is_read(entry: str) -> None:
+    assert _problems(entry)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("{type: ftp, watch: '*'}", "host"),
+        ("{type: sftp, host: h}", "watch"),
+        ("{type: sftp, host: h, watch: []}", "watch"),
+        ("{type: ftp, host: h, watch: '*', mode: inotify}", "mode"),
+        ("{type: ftp, host: h, watch: '*', source: x}", "source"),
+        ("{type: ftp, host: h, watch: '*', key: x}", "key"),
+        ("{type: ftps, host: h, watch: '*', tls: none}", "tls"),
+        ("{type: ftp, host: h, watch: '${IN}/*'}", "is needed before there is a run"),
+        ("{type: ftp, host: h, watch: '*', port: '${PORT}'}", "is needed before there is a run"),
+        ("{type: sftp, host: h, watch: '*', bastion: {host: g, port: '${PORT}'}}", "bastion"),
+        ("{type: ftp, host: h, watch: '*', events: [made]}", "events"),
+        ("{type: ftp, host: h, watch: '*', events: remove, settle: 1s}", "has no meaning"),
+        ("{type: ftp, host: h, watch: '*', marker: '{file}.ok'}", "marker"),
+    ],
+)
+def test_what_is_wrong_is_told(entry: str, told: str) -> None:
+    problems, _ = _problems(entry)
+    assert problems and told in " ".join(problems)
