@@ -87,7 +87,7 @@ async def launch_of(app: App, runner: Runner, stored: StoredRun) -> Launch:
     except DaguError as error:
         from dagu_core.app import unreadable
 
-        await unreadable.end(app, runner, stored.summary, error)
+        await unreadable.end_run(app, runner, stored.summary, error)
         raise
 
 

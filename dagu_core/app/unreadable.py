@@ -16,7 +16,6 @@ from dagu_core.contracts.store import Change, RunQuery, StoredRun
 from dagu_core.engine.logs import work_folder
 from dagu_core.engine.processes import Supervised, attach
 from dagu_core.engine.runner import Runner
-from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run.events import Event, RunEnded, RunFailed, RunRecovered, StopRequested
 from dagu_core.model.run.reasons import LOST, STOPPED
 from dagu_core.model.run.run import RunRef, RunSummary, StepRun
@@ -26,12 +25,12 @@ from dagu_core.model.status import RunStatus, StepStatus
 if TYPE_CHECKING:
     from dagu_core.app.app import App
 
-#: seconds between two looks for somebody who wants it stopped
-_LOOK = 0.5
+#: seconds between two looks for somebody who wants it stopped, and that steps then get to end
+_LOOK, _GRACE = 0.5, 5.0
 _ATTEMPT = re.compile(r"\d+\.\d+")
 
 
-async def end(app: App, runner: Runner, dead: RunSummary, error: DaguError) -> None:
+async def end_run(app: App, runner: Runner, dead: RunSummary, error: DaguError) -> None:
     """Take the run over; what its steps do goes on to its end, unless somebody stops the run. Then it
     is over: failed with `error`, or aborted. Its slot is free, its sub-DAG runs are stopped.
 
@@ -45,7 +44,7 @@ async def end(app: App, runner: Runner, dead: RunSummary, error: DaguError) -> N
     try:
         stop = await _steps_end(app, runner, stored.summary)
     except asyncio.CancelledError:
-        runner.leave_runs()
+        runner.left_runs = True
         raise
     await _stop_children(app, stored.summary)
     await app.store.commit(_ended(app, runner, stored, str(error), stop))
@@ -62,17 +61,18 @@ async def _steps_end(app: App, runner: Runner, summary: RunSummary) -> StopSigna
     stop: StopSignal | None = None
     try:
         while True:
-            if (wanted := await _wanted(app, runner, summary.ref, stop)) is not stop:
+            wanted = await _wanted(app, runner, summary.ref, stop)
+            if wanted is not None and wanted is not stop:
                 stop = wanted
                 number = int(getattr(signal, stop.signal, signal.SIGTERM))
-                grace = 0.0 if stop.force else Plan.stop_grace
+                grace = 0.0 if stop.force else _GRACE
                 await asyncio.gather(*(one.stop(number, grace) for one in found))
-            if not [one for one in ends if not one.done()]:
+            if all(end.done() for end in ends):
                 return stop
             await asyncio.wait(ends, timeout=_LOOK)
     finally:
-        for one in ends:
-            one.cancel()
+        for end in ends:
+            end.cancel()
         await asyncio.gather(*ends, return_exceptions=True)
 
 

@@ -86,7 +86,8 @@ class Runner:
     fanout: Fanout = field(init=False)
     _drivers: dict[RunRef, Driver] = field(default_factory=dict)
     _interrupts: int = 0
-    _left_runs: bool = False
+    #: whoever comes next shall look for runs of this engine, though it ends well
+    left_runs: bool = False
     interrupted_by: str = ""
 
     async def __aenter__(self) -> Runner:
@@ -116,7 +117,7 @@ class Runner:
             await self._poller
         await self.fanout.close()
         self.supervision.close()
-        self._lock.release(leaving_runs=self._left_runs)
+        self._lock.release(leaving_runs=self.left_runs)
         self._stop_hearing()
 
     def _hear_pokes(self) -> None:
@@ -168,12 +169,7 @@ class Runner:
     def let_go(self) -> None:
         """Leave the hosted runs to the next engine: their processes go on, and are joined there."""
         for driver in self._drivers.values():
-            driver.abandoned = True
-            self.leave_runs()
-
-    def leave_runs(self) -> None:
-        """Whoever comes next shall look for runs of this engine, which ends well."""
-        self._left_runs = True
+            driver.abandoned = self.left_runs = True
 
     def tell(self, run: Run, event: Event) -> None:
         """Pass a committed event on to everybody who listens."""

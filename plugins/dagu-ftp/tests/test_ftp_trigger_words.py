@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 import dagu_ftp.plugin
-from dagu_core import Plan
 from dagu_core.contracts.host import PluginHost
-from dagu_core.model.plan.build import build
 from dagu_core.model.spec.read import read_definition
 
+HOST = PluginHost.load(discover=False, plugins=[dagu_ftp.plugin])
 
-def _problems(entry: str) -> tuple[list[str], Any]:
-    host = PluginHost.load(discover=False, plugins=[dagu_ftp.plugin])
+
+def _problems(entry: str) -> str:
+    """What is wrong with an entry."""
     text = f"triggers:\n  - {entry}\nsteps:\n  - command: echo\n"
-    read = read_definition(text, vocabulary=host.catalog.vocabulary)
-    return [str(each) for each in read.problems], read
+    read = read_definition(text, vocabulary=HOST.catalog.vocabulary)
+    return "\n".join(f"{each}" for each in read.problems)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +28,7 @@ def _problems(entry: str) -> tuple[list[str], Any]:
     ],
 )
 def test_what_is_right_is_read(entry: str) -> None:
-    assert _problems(entry)[0] == []
+    assert _problems(entry) == ""
 
 
 @pytest.mark.parametrize(
@@ -52,5 +50,15 @@ def test_what_is_right_is_read(entry: str) -> None:
     ],
 )
 def test_what_is_wrong_is_told(entry: str, told: str) -> None:
-    problems, _ = _problems(entry)
-    assert problems and told in " ".join(problems)
+    assert told in _problems(entry)
+
+
+def test_a_server_that_is_not_checked_is_warned_about() -> None:
+    text = (
+        "triggers:\n"
+        "  - {type: ftps, host: h, watch: a, tlsVerify: false}\n"
+        "  - {type: sftp, host: h, watch: b, strict_host_key: false}\n"
+        "steps:\n  - command: echo\n"
+    )
+    plan = read_definition(text, vocabulary=HOST.catalog.vocabulary).plan
+    assert [(each.code, str(each).partition(":")[0]) for each in HOST.lint(plan)] == []
