@@ -75,7 +75,7 @@ bench: $(READY) ## compare with the real Dagu and with ninja
 compat: $(READY) ## run the scenarios beside the real Dagu and compare
 	DAGU_PEER="$$($(BIN)/python -m bench.tools)" $(BIN)/python -m pytest $(PYTEST) tests/scenarios
 
-soak: $(READY) ## kill its processes for ten minutes while it works: SOAK="--minutes 2 --runs 500"
+soak: $(READY) ## kill its processes for minutes while it works: SOAK="--minutes 2", SOAK="--fires 1000"
 	$(BIN)/python -m tests.soak.run $(SOAK)
 
 clean: ## remove what the other commands made

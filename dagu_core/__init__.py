@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from dagu_core.contracts.watching.ledger import FileLedger, FileLook
     from dagu_core.contracts.watching.patterns import FileSelection
     from dagu_core.contracts.watching.tracker import FileSign, FileState, FileTracker
-    from dagu_core.contracts.watching.words import FileWatchConfig
+    from dagu_core.contracts.watching.words import Duration, FileWatchConfig
     from dagu_core.contracts.worker import WorkerExecutor
     from dagu_core.model.plan.plan import Call, Plan, PlannedStep, SecretRef, Shell, Source
     from dagu_core.model.run.events import AttemptEnded, Event, Outcome, RunEnded, StepSettled
@@ -91,7 +91,7 @@ _HOMES = {
     "contracts.watching.ledger": "FileLedger FileLook",
     "contracts.watching.patterns": "FileSelection",
     "contracts.watching.tracker": "FileSign FileState FileTracker",
-    "contracts.watching.words": "FileWatchConfig",
+    "contracts.watching.words": "Duration FileWatchConfig",
     "contracts.worker": "WorkerExecutor",
     "model.plan.plan": "Call Plan PlannedStep SecretRef Shell Source",
     "model.run.events": "AttemptEnded Event Outcome RunEnded StepSettled",
@@ -120,6 +120,7 @@ __all__ = [
     "Conflict",
     "DaguError",
     "Damage",
+    "Duration",
     "Event",
     "Executor",
     "Expansion",

@@ -102,7 +102,7 @@ def _instants(app: App, plan: Plan, request: BackfillRequest, until: float) -> I
     planner = app.schedules.planner(plan)
     if request.entry:
         if request.entry > len(starts):
-            raise UsageError(f"there is no entry {request.entry}; DAG {plan.name} has {len(starts)}")
+            raise UsageError(f"there is no entry {request.entry}: DAG {plan.name} has {len(starts)}")
         starts = [starts[request.entry - 1]]
     able = [entry for entry in starts if planner.backfillable(entry)]
     if not able:

@@ -8,6 +8,8 @@ from dagu_core.base.clock import SystemClock
 from dagu_core.base.errors import UsageError
 from dagu_core.base.zones import zone_named
 
+_LONGEST = 36_525 * 86_400.0
+
 
 class StandingClock(SystemClock):
     """The clock of a pass that is taken to happen at one instant."""
@@ -60,4 +62,6 @@ def length_of(text: str, option: str) -> float:
         raise UsageError(f"{option}: {text[:40]!r} is not a length of time", hint=hint) from None
     if seconds <= 0:
         raise UsageError(f"{option}: {text[:40]!r} must be positive", hint=hint)
+    if seconds > _LONGEST:
+        raise UsageError(f"{option}: {text[:40]!r} is longer than a hundred years", hint=hint)
     return seconds

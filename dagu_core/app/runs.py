@@ -142,7 +142,9 @@ class Runs(Launches):
         self, dag: str, run_id: str = "", watch: Watch | None = None, line: Standing = AS_BEFORE
     ) -> RunView:
         """Stop the running run, wait `restartWaitSec`, run the same definition and parameters
-        again under a new id. Raises NotRunning."""
+        again under a new id. Raises NotFound, NotRunning."""
+        if run_id:
+            await self.app.store.load(RunRef(dag, run_id))
         query = RunQuery(dag=dag, run_id=run_id, exact=True, statuses=(RunStatus.RUNNING,), limit=1)
         running = await self.app.store.find(query)
         if not running:

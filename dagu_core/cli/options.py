@@ -134,7 +134,15 @@ def priority_option(default: str = "") -> Callable[[F], F]:
     return click.option("--priority", default=None, callback=_priority, metavar="P", help=help)
 
 
-name_option = text_option("-N", "--name", metavar="NAME", help="Give the DAG another name.")
+def _dag_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    from dagu_core.base.names import check_dag_name
+
+    return check_dag_name(name) if value and (name := unquoted(value)) else ""
+
+
+name_option = click.option(
+    "-N", "--name", callback=_dag_name, metavar="NAME", help="Give the DAG another name."
+)
 working_dir_option = text_option(
     "--default-working-dir", metavar="FOLDER", help="Working folder of a DAG that names none."
 )

@@ -43,7 +43,7 @@ _OUR_PACKAGES = {
     "dagu-resources": ("resources", "quota", "limits"),
     "dagu-otel": ("otel",),
     "dagu-cron": ("cron",),
-    "dagu-filewatch": ("watch", "fileWatch", "file", "fileTrigger"),
+    "dagu-filewatch": ("watch", "fileWatch", "file", "fileTrigger", "fileSensor"),
     "dagu-sun": ("sun", "sunrise", "sunset"),
     "dagu-calendar": ("calendar", "calendars", "holidays"),
     "dagu-secrets": ("vault", "aws", "gcp", "azure", "awsSecretsManager", "secretRefs"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from dagu_core.base.clock import boot_id
@@ -171,7 +172,7 @@ def _stored_params(run: Run, secrets: KnownSecrets | None) -> Params:
     return params
 
 
-class Values(NamedTuple):
+class Values(Struct, frozen=True):
     """What the references of a run stand for."""
 
     params: Params

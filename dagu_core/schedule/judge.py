@@ -141,4 +141,4 @@ class Judge:
 
 def _by(key: str, sentence: str) -> str:
     """A sentence that tells which key it is about, once."""
-    return sentence if sentence.startswith(key) else f"{key}: {sentence}"
+    return sentence if sentence.startswith(f"{key} ") else f"{key}: {sentence}"

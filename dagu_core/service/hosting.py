@@ -15,7 +15,7 @@ from dagu_core.base.errors import Conflict, DaguError, LostOwnership, Unavailabl
 from dagu_core.base.failpoints import fail_point
 from dagu_core.engine.launch import resume
 from dagu_core.engine.liveness import dead_engines, living_pid
-from dagu_core.service.housekeeping import EVERY, TRY, Housekeeping
+from dagu_core.service.housekeeping import Housekeeping
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -47,7 +47,7 @@ class Hosting:
         """Work until `stopping` is set, then let what still runs come to its end, for the grace
         of the settings, and leave the rest to whoever comes next."""
         notes = asyncio.create_task(self._keep_note())
-        house = asyncio.create_task(self._keep_house())
+        house = asyncio.create_task(Housekeeping(self.runner.engine).serve(self.app))
         stop = asyncio.create_task(self.stopping.wait())
         try:
             while not self.stopping.is_set():
@@ -178,13 +178,3 @@ class Hosting:
         facts = {"runs": len(self._runs), "most": self.most, "blocked": self._blocked}
         with contextlib.suppress(DaguError):
             await register(self.app, "runner", self.runner.engine, self._since, **facts)
-
-    async def _keep_house(self) -> None:
-        house = Housekeeping(self.runner.engine)
-        while True:
-            try:
-                done = await house.pass_in_turn(self.app)
-            except DaguError as error:
-                done = None
-                sys.stderr.write(f"housekeeping: {error}\n")
-            await asyncio.sleep(TRY if done is None else EVERY)

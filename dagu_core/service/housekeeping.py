@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,16 @@ class Housekeeping:
         self._engine = engine
         #: what those DAGs keep that say something about it, by their definition
         self._keeping: dict[tuple[str, str], Keeping] = {}
+
+    async def serve(self, app: App) -> None:
+        """Do it whenever it is our turn, for ever."""
+        while True:
+            done = None
+            try:
+                done = await self.pass_in_turn(app)
+            except DaguError as error:
+                sys.stderr.write(f"housekeeping: {error}\n")
+            await asyncio.sleep(TRY if done is None else EVERY)
 
     async def pass_in_turn(self, app: App) -> int | None:
         """One pass, if nobody has done one lately; None = it is not time. Raises Unavailable."""

@@ -26,7 +26,7 @@ async def run_scheduler(app: App, *, runners: bool, page: bool, say: Callable[[s
     settings = app.settings.scheduler
     stop = asyncio.Event()
     _listen(stop)
-    async with candidate(app, say) as scheduler:
+    async with candidate(app, say, alone=not runners) as scheduler:
         port = settings.port if page else 0
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(HealthPage(settings.host, port, scheduler.health, say))

@@ -13,6 +13,7 @@ from dagu_core.app import decisions
 from dagu_core.app.services import RENEWED, register, unregister
 from dagu_core.base.errors import Conflict, DaguError, LostOwnership, Unavailable
 from dagu_core.engine.liveness import EngineLock
+from dagu_core.service.caretaker import Caretaker
 from dagu_core.service.definitions import Changes, Definitions
 from dagu_core.service.folder_watch import FolderWatch
 from dagu_core.service.leadership import Leadership
@@ -27,12 +28,14 @@ PATIENCE = 1.0
 
 
 class Scheduler:
-    """One candidate; make it with `candidate`. `say` hears what people should know."""
+    """One candidate; make it with `candidate`. `say` hears what people should know. One that is
+    `alone` has no runners beside it, and does what they do besides carrying out runs."""
 
-    def __init__(self, app: App, engine: str, say: Callable[[str], None]) -> None:
+    def __init__(self, app: App, engine: str, say: Callable[[str], None], *, alone: bool = False) -> None:
         self.app, self.engine, self._say = app, engine, say
         self.definitions = Definitions(app, self._broken)
         self.leadership = Leadership(app, engine)
+        self._caretaker = Caretaker(app, engine, say) if alone else None
         self._reign: Reign | None = None
         self._crew: TriggerCrew | None = None
         self._since = app.clock.now()
@@ -98,7 +101,7 @@ class Scheduler:
         reign = Reign(self.app, self.definitions, self.leadership.sure, self._told)
         keeping = asyncio.create_task(self.leadership.keep())
         crew = TriggerCrew(self.app, reign.firing, reign.arrived)
-        serving: asyncio.Task[None] | None = None
+        tasks = [keeping]
         try:
             await reign.prepare()
             await self._report()
@@ -107,12 +110,15 @@ class Scheduler:
             await self._note()
             self._say(f"leading: {len(self.definitions.plans)} scheduled DAGs")
             serving = asyncio.create_task(reign.serve())
+            tasks.append(serving)
+            if self._caretaker is not None:
+                tasks.append(asyncio.create_task(self._caretaker.serve()))
             done, _ = await asyncio.wait({keeping, serving}, return_when=asyncio.FIRST_COMPLETED)
             for each in done:
                 each.result()
         finally:
             self._reign = self._crew = None
-            await _ended([keeping, *([serving] if serving else [])])
+            await _ended(tasks)
             await crew.close()
             if self.leadership.leads:
                 with contextlib.suppress(DaguError, TimeoutError):
@@ -161,7 +167,9 @@ class Scheduler:
 
 
 @asynccontextmanager
-async def candidate(app: App, say: Callable[[str], None] = lambda text: None) -> AsyncIterator[Scheduler]:
+async def candidate(
+    app: App, say: Callable[[str], None] = lambda text: None, *, alone: bool = False
+) -> AsyncIterator[Scheduler]:
     """A scheduler of this process, which lives as long as its engine lock is held."""
     engine = f"s{app.clock.new_token(12)}"
     lock = EngineLock(app.settings.paths.data, engine)
@@ -170,7 +178,7 @@ async def candidate(app: App, say: Callable[[str], None] = lambda text: None) ->
     except OSError as error:
         raise Unavailable(f"cannot write {error.filename}: {error.strerror}") from None
     try:
-        yield Scheduler(app, engine, say)
+        yield Scheduler(app, engine, say, alone=alone)
     finally:
         lock.release()
 

@@ -161,3 +161,23 @@ def test_overlap_in_real_time_cancel_lets_handlers_end_first(home: Home) -> None
         if after.step == "slow":
             assert before.step == "onExit", [entry.step for entry in order]
     assert {run.status.label for run in home.runs(dag="flow")} <= {"aborted", "running", "queued"}
+
+
+def test_a_scheduler_without_runners_takes_over_the_dead_and_keeps_the_past_short(home: Home) -> None:
+    one = home.write("one", "steps: [mark start]")
+    for number in range(3):
+        assert home.cli("start", f"--run-id=r{number}", one).code == 0
+    home.write("one", "histRetentionRuns: 2\nsteps: [mark start]")
+    slow = home.write(
+        "slow", "steps: ['mark start; while [ ! -e $DAG_ROOT/go ]; do sleep 0.05; done', mark end]"
+    )
+    process = home.begin("start", "--run-id=r", slow)
+    within(10, lambda: "slow" in {run.ref.dag for run in home.running()})
+    kill(process)
+    service = home.begin("scheduler", "--no-runners", env=QUIET)
+    within(15, lambda: home.running()[0].recoveries == 1)
+    within(5, lambda: len(home.runs(dag="one")) == 2)
+    assert kill(service, signal.SIGTERM) == 0
+    (home.root / "go").touch()
+    within(10, lambda: home.status("slow") == "succeeded")
+    assert [entry.what for entry in home.ledger.entries() if entry.run == "r"] == ["start", "end"]

@@ -19,12 +19,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dagu_core.app.requests import StartRequest
 from tests.faults.chaos import Home, command_of, kill_everything, left_behind
+from tests.soak import fires
+from tests.soak.fires import instant
 
 TICKS = ("east", "west")
 TICK = 'schedule: "* * * * * *"\noverlapPolicy: allow\nmaxActiveRuns: 50\nsteps: [mark start]\n'
@@ -182,7 +183,7 @@ class Soak:
         late = []
         starts = Counter(e.run for e in entries if e.what == "start" and e.run.startswith("sched-"))
         for name in TICKS:
-            due = {int(_instant(run.ref.run_id)) for run in runs if run.ref.dag == name}
+            due = {int(instant(run.ref.run_id)) for run in runs if run.ref.dag == name}
             lost = [second for second in range(min(due), min(self.last, max(due))) if second not in due]
             if lost:
                 wrong.append(f"instants of {name} that are lost: {lost[:5]} ({len(lost)})")
@@ -190,7 +191,7 @@ class Soak:
             wrong.append("an instant was started twice")
         for entry in entries:
             if entry.what == "start" and entry.run.startswith("sched-"):
-                at = _instant(entry.run)
+                at = instant(entry.run)
                 if not any(0 <= at - dark + 5 < 15 for dark in self.dark):
                     late.append(entry.nanos / 1e9 - at)
         late.sort()
@@ -199,10 +200,6 @@ class Soak:
         if p99 >= self.options.late:
             wrong.append(f"p99 of lateness is {p99:.2f} s")
         return wrong
-
-
-def _instant(run_id: str) -> float:
-    return datetime.strptime(run_id, "sched-%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def _most_at_once(entries: list[Any]) -> int:
@@ -221,6 +218,19 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
+def _soak(options: argparse.Namespace) -> list[str]:
+    print(f"seed {options.seed}: {options.runs} runs in {options.minutes:g} minutes", flush=True)
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        soak = Soak(Home(Path(folder) / "home"), options, random.Random(options.seed))
+        try:
+            soak.prepare()
+            soak.go()
+            soak.settle()
+            return soak.judge()
+        finally:
+            soak.home.end()
+
+
 def main() -> int:
     """Exit code 0 when everything held."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
@@ -230,17 +240,11 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=6, help="seconds between two hurts (default: 6)")
     parser.add_argument("--late", type=float, default=1.0, help="bound of p99 lateness (default: 1 s)")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="repeat a soak")
+    parser.add_argument("--fires", type=int, default=0, help="so many fires instead, see tests/soak/fires.py")
+    parser.add_argument("--schedulers", type=int, default=3, help="schedulers, with --fires (default: 3)")
+    parser.add_argument("--kill-every", type=float, default=20, help="seconds, with --fires (default: 20)")
     options = parser.parse_args()
-    print(f"seed {options.seed}: {options.runs} runs in {options.minutes:g} minutes", flush=True)
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        soak = Soak(Home(Path(folder) / "home"), options, random.Random(options.seed))
-        try:
-            soak.prepare()
-            soak.go()
-            soak.settle()
-            wrong = soak.judge()
-        finally:
-            soak.home.end()
+    wrong = fires.soak(options) if options.fires else _soak(options)
     for each in wrong:
         print(f"WRONG: {each}", file=sys.stderr)
     return int(bool(wrong))

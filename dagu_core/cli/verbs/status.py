@@ -33,7 +33,9 @@ def command(invocation: Invocation, /, dag: str, run_id: str, as_events: bool, i
     """
 
     async def work(app: App) -> tuple[RunView, list[tuple[int, Event]]]:
-        view = await app.history.get(app.dags.name_of(dag), run_id)
+        from dagu_core.app.history import known_dag
+
+        view = await app.history.get(await known_dag(app, dag), run_id)
         return view, await app.history.events(view.summary.ref) if as_events or in_json else []
 
     view, events = invocation.run(work)

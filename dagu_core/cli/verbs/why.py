@@ -36,6 +36,7 @@ def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> 
 
     async def work(app: App) -> tuple[Sequence[Reason], Sequence[Decision]]:
         from dagu_core.app import decisions
+        from dagu_core.app.history import known_dag
 
         name = app.dags.name_of(dag)
         decided = [] if run_id else await decisions.of(app, name, _LATEST)
@@ -43,6 +44,7 @@ def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> 
             return await app.history.why(name, run_id), decided
         except NotFound:
             if not decided:
+                await known_dag(app, dag)
                 raise
             return [], decided
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import dagu_ftp.plugin
+from dagu_core import InvalidDefinition
 from dagu_core.contracts.host import PluginHost
 from dagu_core.model.spec.read import read_definition
+from dagu_core.testing.page_contract import PageContract
+from dagu_ftp.trigger_config import FtpsTriggerConfig, FtpTriggerConfig, SftpTriggerConfig
 
+ROOT = Path(__file__).parents[3]
 HOST = PluginHost.load(discover=False, plugins=[dagu_ftp.plugin])
 
 
 def _problems(entry: str) -> str:
     """What is wrong with an entry."""
     text = f"triggers:\n  - {entry}\nsteps:\n  - command: echo\n"
-    read = read_definition(text, vocabulary=HOST.catalog.vocabulary)
-    return "\n".join(f"{each}" for each in read.problems)
+    try:
+        read_definition(text, vocabulary=HOST.catalog.vocabulary)
+    except InvalidDefinition as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -60,5 +69,14 @@ def test_a_server_that_is_not_checked_is_warned_about() -> None:
         "  - {type: sftp, host: h, watch: b, strict_host_key: false}\n"
         "steps:\n  - command: echo\n"
     )
-    plan = read_definition(text, vocabulary=HOST.catalog.vocabulary).plan
-    assert [(each.code, str(each).partition(":")[0]) for each in HOST.lint(plan)] == []
+    (plan,) = read_definition(text, path="f.yaml", vocabulary=HOST.catalog.vocabulary).plans
+    assert [(each.code, each.place.line, str(each.message)) for each in HOST.lint(plan)] == [
+        ("D331", 2, "trigger ftps a: the certificate of the server is not checked"),
+        ("D331", 3, "trigger sftp b: the host key of the server is not checked"),
+    ]
+
+
+class TestTriggerPage(PageContract):
+    pages = (ROOT / "docs/plugins/ftp-triggers.md",)
+    plugins = (dagu_ftp.plugin,)
+    models = (FtpsTriggerConfig, FtpTriggerConfig, SftpTriggerConfig)

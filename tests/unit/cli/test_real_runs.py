@@ -215,7 +215,7 @@ def test_why(place: Place) -> None:
         ("dequeue nope", 3, "there is no queue 'nope'"),
         ("stop nope", 3, "there is no DAG 'nope'"),
         ("stop flow -r nope", 3, "run flow:nope does not exist"),
-        ("status other", 3, "no run of other is recorded"),
+        ("status other", 3, "there is no DAG 'other'"),
         ("status flow -r nope", 3, "run flow:nope does not exist"),
         ("status flow -r nope --events", 3, "run flow:nope does not exist"),
         ("why flow -r nope", 3, "run flow:nope does not exist"),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
 from pydantic import Field
 
 import dagu_core
@@ -31,8 +32,10 @@ class Bell(Trigger):
     Config = BellConfig
     rung: ClassVar[asyncio.Queue[Fire]]
     begun: ClassVar[list[tuple[bool, Any]]] = []
+    scope: ClassVar[TriggerScope]
 
     async def fires(self, scope: TriggerScope, config: Config, cursor: Any) -> AsyncIterator[Fire]:
+        Bell.scope = scope
         self.begun.append((scope.first, cursor))
         self.health = "listening"
         while True:
@@ -168,6 +171,26 @@ def test_health_is_told_and_a_trigger_that_breaks_begins_again(tmp_path: Path) -
         await until(broken)
         await until(lambda: _settled(len(Bell.begun) == 2))
         await crew.update([])
+        await crew.close()
+
+    run(tmp_path, work)
+
+
+def test_a_trigger_may_ask_for_the_secrets_of_its_dag_and_no_others(tmp_path: Path) -> None:
+    async def work(one: Lab, begin: Callable[[], Awaitable[TriggerCrew]]) -> None:
+        refs = (
+            f"{{name: {name}, provider: file, key: {key}}}"
+            for name, key in (("WORD", "pass"), ("GONE", "no"))
+        )
+        bell(one, f"secrets: [{', '.join(refs)}]\n")
+        crew = await begin()
+        await until(lambda: _settled(len(Bell.begun) == 1))
+        (Bell.scope.folder / "pass").write_text("open-sesame")
+        assert await Bell.scope.secret("WORD") == "open-sesame"
+        with pytest.raises(dagu_core.Invalid, match="GONE"):
+            await Bell.scope.secret("GONE")
+        with pytest.raises(dagu_core.NotFound, match="the DAG has no secret HOME"):
+            await Bell.scope.secret("HOME")
         await crew.close()
 
     run(tmp_path, work)
