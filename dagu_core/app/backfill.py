@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, to_builtins
-from msgspec.structs import fields, replace
+from msgspec.structs import astuple, fields, replace
 from pydantic.alias_generators import to_camel
 
 from dagu_core.app import backfill_results
 from dagu_core.app.accepting import PATIENCE, cause_of
 from dagu_core.app.backfill_results import EXISTS, MADE, REFUSED, SlotResult, request_for
 from dagu_core.app.backfill_slots import FAILED, BackfillRequest, Instant, instants_of
-from dagu_core.app.scheduled import LOW, written
+from dagu_core.app.scheduled import written
 from dagu_core.base.errors import Conflict, Invalid, NotFound
 from dagu_core.engine.new_run import evaluate_params, secrets_of
 from dagu_core.model.plan.plan import Plan, Source
@@ -52,7 +52,7 @@ class Backfill(Struct, frozen=True):
     refused: int = 0
     params: str | None = None
     queue: str = ""
-    priority: int = LOW
+    priority: int | None = None
     zone: str = ""
     #: whether its one run is for the whole stretch of time
     single: bool = False
@@ -226,7 +226,7 @@ class Backfills:
             total=total,
             params=request.params,
             queue=request.queue,
-            priority=LOW if request.priority is None else request.priority,
+            priority=request.priority,
             zone=plan.schedule.timezone or self.app.settings.core.tz,
             single=request.single_run,
             pinned=not request.use_latest,
@@ -235,7 +235,7 @@ class Backfills:
     async def _put(self, one: Backfill, covered: Covered) -> None:
         # What it covers first: a backfill that can be seen is whole.
         value = {
-            "instants": [[each.due, each.start, each.end] for each in covered.instants],
+            "instants": [list(astuple(each)) for each in covered.instants],
             "source": to_builtins(covered.source) if covered.source else None,
         }
         await self.app.store.put(SLOTS, one.id, value)

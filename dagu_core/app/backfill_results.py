@@ -13,7 +13,7 @@ from dagu_core.app.accepting import accept, cause_of
 from dagu_core.app.backfill_slots import FAILED, Instant
 from dagu_core.app.overlap import company_of, deciding
 from dagu_core.app.requests import StartRequest
-from dagu_core.app.scheduled import times
+from dagu_core.app.scheduled import LOW, times
 from dagu_core.app.slot_runs import key_of, runs_at
 from dagu_core.base.errors import AlreadyExists, DaguError, Unavailable
 from dagu_core.contracts.store import RunQuery
@@ -88,7 +88,7 @@ async def of_backfill(app: App, one: Backfill) -> list[RunSummary]:
 
 
 def request_for(one: Backfill, instant: Instant, pinned: Source | None) -> StartRequest:
-    """The request for the run of a slot."""
+    """The request for the run of a slot: what was ordered goes before what the schedule says."""
     trigger = {"type": "backfill", "due": instant.due, "backfill": one.id}
     env = times(one.zone, "backfill", instant.due, instant.start, instant.end)
     return StartRequest(
@@ -96,8 +96,9 @@ def request_for(one: Backfill, instant: Instant, pinned: Source | None) -> Start
         run_id=one.run_id(instant.due),
         name=one.dag,
         params=one.params,
-        queue=one.queue,
-        priority=one.priority,
+        words=() if one.params is not None else tuple(instant.words),
+        queue=one.queue or instant.queue,
+        priority=next((each for each in (one.priority, instant.priority) if each is not None), LOW),
         pinned=pinned,
         trigger=trigger | ({"until": instant.end} if one.single else {}),
         env=env | {"DAG_RUN_BACKFILL_ID": one.id},

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from dagu_core.app.accepting import cause_of
 from dagu_core.app.moments import check_range
+from dagu_core.app.scheduled import words_of
 from dagu_core.app.slot_runs import key_of
 from dagu_core.base.errors import Invalid, UsageError
 from dagu_core.base.zones import zone_named
@@ -59,11 +60,15 @@ class BackfillRequest(Struct, frozen=True):
 
 
 class Instant(Struct, frozen=True):
-    """One run to be: when it would have been due, and what its data interval is."""
+    """One run to be: when it would have been due, and what its data interval is. `queue`, `priority`
+    and `words` (parameters) are what the line of the schedule says."""
 
     due: float
     start: float | None
     end: float
+    queue: str = ""
+    priority: int | None = None
+    words: Sequence[str] = ()
 
 
 async def instants_of(app: App, plan: Plan, request: BackfillRequest) -> list[Instant]:
@@ -114,7 +119,8 @@ def _instants(app: App, plan: Plan, request: BackfillRequest, until: float) -> I
     before = planner.previous_due("start", request.since)
     for slot in planner.slots(request.since - 0.001, until):
         if not slot.skipped:
-            yield Instant(slot.due, before, slot.due)
+            line = slot.entries[0]
+            yield Instant(slot.due, before, slot.due, line.queue, line.priority, words_of(line.params))
             before = slot.due
 
 

@@ -6,6 +6,7 @@ words stands. What those words are is asked once, and again when any of its file
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -102,11 +103,11 @@ class OnDemand:
         if not self._learned or self._file is None or not self._file.parent.is_dir():
             return
         fresh = self._file.with_suffix(f".{os.getpid()}")
-        try:
+        with contextlib.suppress(OSError):
             fresh.write_text(json.dumps({"python": sys.version, "plugins": self._kept}), "utf-8")
             fresh.replace(self._file)
-        except OSError:
-            fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()  # a full disk
 
     def _leave(self, names: Iterable[str]) -> Iterator[tuple[PluginReport, Get]]:
         for name in names:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from dagu_core.base.config import fold
 
-#: keys that decide when and whether a DAG starts, folded
+#: keys that decide when and whether a DAG starts, and those its triggers need, folded
 KEYS = frozenset(
     (
         "name",
@@ -22,6 +22,7 @@ KEYS = frozenset(
         "catchup",
         "triggers",
         "filetrigger",
+        "secrets",
         "skipifsuccessful",
         "maxactiveruns",
         "restartwaitsec",

@@ -49,14 +49,14 @@ def test_a_slow_writer_makes_one_run_that_sees_the_whole_file(tmp_path: Path, se
 def test_with_settle_0_two_looks_have_to_agree(tmp_path: Path, sshd: Server) -> None:
     async def test(d: Driver) -> None:
         await d.start()
-        d.write("a.csv")
-        # Found by one look, told by the next.
-        before = d.looks
-        await d.until(lambda: d.runs)
-        assert d.looks >= before + 1
+        for size in range(1, 5):
+            d.write("a.csv", "x" * size)
+            await d.look(1)
+            assert d.runs == {}
         await d.have(1)
+        assert d.fires[0].env["DAGU_FILE_TRIGGER_SIZE"] == "4"
 
-    watch(test, tmp_path, sshd, pollInterval="300ms")
+    watch(test, tmp_path, sshd, pollInterval="1s")
 
 
 def test_a_file_that_was_moved_into_place_is_told_once(tmp_path: Path, server: Server) -> None:

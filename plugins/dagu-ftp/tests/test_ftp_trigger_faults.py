@@ -10,18 +10,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from .servers import PASSWORD, Server
 from .watching import Driver, watch
 
-YEAR_2023 = 1_700_000_000
-
-
-def _kept(path: Path, at: int) -> None:
-    os.utime(path, (at, at))
+DAY = 86_400
 
 
 @pytest.mark.parametrize("kind", ["vsftpd", "sshd"])
@@ -65,6 +60,26 @@ def test_a_login_that_is_refused_is_not_tried_too_often(tmp_path: Path, vsftpd: 
         await d.until(lambda: d.said)
         assert "refused" in d.said[0] and d.said[0].endswith("the next try is in 60s")
         assert "no-such-password-7" not in d.said[0]
+
+    watch(test, tmp_path, vsftpd, password="${FTP_PASSWORD}")
+
+
+def test_a_server_that_repeats_the_password_does_not_spread_it(tmp_path: Path, vsftpd: Server) -> None:
+    async def repeat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        while line := await reader.readline():
+            word, _, rest = line.decode().strip().partition(" ")
+            writer.write((f"530 not {rest}" if word == "PASS" else "331 go on").encode() + b"\r\n")
+        writer.close()
+
+    async def test(d: Driver) -> None:
+        server = await asyncio.start_server(repeat, "127.0.0.1", 0)
+        d.entry["port"] = server.sockets[0].getsockname()[1]
+        d.secrets["FTP_PASSWORD"] = PASSWORD
+        await d.start(settled=False)
+        await d.until(lambda: d.said)
+        server.close()
+        assert "530 not *******" in d.said[0] and PASSWORD not in d.said[0]
 
     watch(test, tmp_path, vsftpd, password="${FTP_PASSWORD}")
 
@@ -137,16 +152,19 @@ def test_rough_times_may_move_by_a_day(tmp_path: Path, own_vsftpd: Callable[...,
 
     async def test(d: Driver) -> None:
         path = d.write("a.csv", "one")
-        _kept(path, YEAR_2023)
+        os.utime(path, (month_ago, month_ago))
         await d.start()
-        _kept(path, YEAR_2023 + 3600)
+        os.utime(path, (month_ago, month_ago + 3600))
         await d.look(3)
         assert d.runs == {}
-        _kept(path, YEAR_2023 + 3 * 86_400)
+        os.utime(path, (month_ago, month_ago + 3 * DAY))
         await d.have(1)
         path.write_text("longer")
-        _kept(path, YEAR_2023 + 3 * 86_400)
+        os.utime(path, (month_ago, month_ago + 3 * DAY))
         await d.have(2)
+        assert d.events == ["write", "write"]
+
+    month_ago = time.time() // DAY * DAY - 30 * DAY + 3600
 
     watch(test, tmp_path, own_vsftpd(cmds_denied="MDTM"))
 
@@ -193,13 +211,19 @@ def test_names_that_lead_elsewhere_are_told_and_left_out(tmp_path: Path, sshd: S
     watch(test, tmp_path, sshd)
 
 
-def test_nothing_is_logged_for_a_broken_connection(
-    tmp_path: Path, own_sshd: Server, capfd: Any, caplog: Any
+def test_nothing_is_logged_for_a_server_that_talks_nonsense(
+    tmp_path: Path, sshd: Server, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def test(d: Driver) -> None:
-        await d.start()
-        own_sshd.kill()
-        await d.until(lambda: d.said[-1])
+    async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        writer.close()
 
-    watch(test, tmp_path, own_sshd)
+    async def test(d: Driver) -> None:
+        server = await asyncio.start_server(nonsense, "127.0.0.1", 0)
+        d.entry["port"] = server.sockets[0].getsockname()[1]
+        await d.start(settled=False)
+        await d.until(lambda: len(d.said) > 1)
+        server.close()
+
+    watch(test, tmp_path, sshd)
     assert (capfd.readouterr().err, caplog.text) == ("", "")

@@ -38,7 +38,8 @@ class Service:
             "triggers": [entry],
             "steps": [{"command": f'echo "$DAGU_FILE_TRIGGER_NAME" >> {self.home}/out'}],
         }
-        (self.home / "dags/inbox.yaml").write_text(json.dumps(dag))
+        lines = (f"{key}: {json.dumps(value)}\n" for key, value in dag.items())
+        (self.home / "dags/inbox.yaml").write_text("".join(lines))
 
     def start(self) -> subprocess.Popen[bytes]:
         with (self.home / "log").open("ab") as log:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dagu_core.base.clock import awake, boot_id, steady
 from dagu_core.base.errors import Invalid
 from dagu_core.builtins.sqlite_store import SqliteStore
 from dagu_core.builtins.sqlite_store.rows import find_statement
@@ -169,3 +170,24 @@ async def nothing(store: StateStore) -> None:
 
 def void(_: object) -> None:
     """Make an expression a statement."""
+
+
+def test_a_lease_lasts_by_the_clock_of_its_boot(tmp_path: Path) -> None:
+    """Not by the time of day, which somebody sets; and one from before a restart is over."""
+
+    async def work() -> None:
+        stores = [SqliteStore(f"sqlite://{tmp_path}/s.db") for _ in range(2)]
+        first, second = stores
+        for store in stores:
+            await store.open()
+        first._steady, second._steady = lambda: ("boot", 1000.0), lambda: ("boot", 1009.0)
+        assert await first.acquire("k", "me", 10) == 1
+        assert await second.acquire("k", "you", 10) is None
+        second._steady = lambda: ("next boot", 3.0)
+        assert await second.acquire("k", "you", 10) == 2
+        assert await first.acquire("k", "me", 10) == 3
+        for store in stores:
+            await store.close()
+
+    asyncio.run(work())
+    assert steady()[0] == boot_id() and abs(steady()[1] - awake()) < 60

@@ -202,15 +202,20 @@ def test_what_no_run_could_have_is_refused_at_once(
     run(tmp_path, work)
 
 
-def test_queue_and_priority_of_its_runs(tmp_path: Path) -> None:
+def test_queue_priority_and_params_of_its_runs(tmp_path: Path) -> None:
     async def work(one: Lab) -> None:
-        one.write("daily", f"{DAILY}queue: own\n")
+        line = "{expression: '0 9 * * *', queue: of_line, priority: 4, params: {DAY: mon}}"
         loop = BackfillLoop(one.app, sure)
-        for more, expected in (({}, ("own", 3)), ({"queue": "late", "priority": 7}, ("late", 7))):
+        for schedule, more, expected in (
+            ("'0 9 * * *'", {}, ("own", 3, "DAY=sun")),
+            (line, {}, ("of_line", 4, "DAY=mon")),
+            (line, {"queue": "late", "priority": 7, "params": "DAY=tue"}, ("late", 7, "DAY=tue")),
+        ):
+            one.write("daily", f"schedule: [{schedule}]\nqueue: own\nparams: DAY=sun")
             await one.app.backfills.create(week(reprocess="all", **more))
             await loop.step()
             newest = max(await one.runs(), key=lambda each: each.created_at)
-            assert (newest.queue, newest.priority) == expected
+            assert (newest.queue, newest.priority, newest.params_given) == expected
             one.clock.at += 1
 
     run(tmp_path, work)
