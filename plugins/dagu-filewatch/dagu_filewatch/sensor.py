@@ -83,7 +83,7 @@ async def _settled(config: SensorConfig, folder: Path) -> Seen:
         now = time.monotonic()
         if seen != before:
             before, since = seen, now
-        if seen and True:
+        if seen and now >= since + config.settle:
             return seen
         settles = since + config.settle - now if seen else math.inf
         await asyncio.sleep(min(config.poll_interval, max(settles, 0.0)))
