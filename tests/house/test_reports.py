@@ -85,7 +85,7 @@ def test_a_report_tells_nothing_about_a_machine(plugin: Path) -> None:
     outcomes = told.pop("outcomes")
     # Names of tests are left out: a path in the value of a parameter is the same everywhere.
     text = json.dumps([told, *outcomes.values()])
-    places = (str(ROOT), str(Path.home()), tempfile.gettempdir(), socket.gethostname(), "site-packages")
+    places = (str(ROOT), "pytest-of-", "site-packages")
     assert [place for place in places if place in text] == []
     assert list(outcomes) == sorted(outcomes)
 
