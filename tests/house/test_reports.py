@@ -80,7 +80,6 @@ def test_the_report_is_about_these_sources(plugin: Path) -> None:
 
 @plugins
 def test_a_report_tells_nothing_about_a_machine(plugin: Path) -> None:
-    report(plugin)
     told = report(plugin)
     outcomes = told.pop("outcomes")
     # Names of tests are left out: a path in the value of a parameter is the same everywhere.
