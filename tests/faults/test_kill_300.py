@@ -125,8 +125,12 @@ steps:
 EXPECTED = ["a", "b7", "c1", "d", "e", "exit"]
 
 
+#: what the claim of a queued run passes is swept in test_dispatch: a run that is started has none
+OF_A_START = [point for point in POINTS if not point.startswith("claim")]
+
+
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", OF_A_START)
 def test_S07_a_kill_at_every_hit_of_a_fail_point_changes_nothing_in_the_end(home: Home, point: str) -> None:
     dag = home.write("swept", SWEPT)
     verb = ("recover",) if point.startswith("adopt") else ("start", "--run-id=r", dag)
@@ -182,6 +186,6 @@ def test_S07_a_kill_during_the_recovery_changes_nothing_either(home: Home, point
 
 def test_every_fail_point_there_is_stands_somewhere_in_the_code() -> None:
     root = Path(__file__).parents[2] / "dagu_core"
-    text = "\n".join(path.read_text() for path in (root / "engine").glob("*.py"))
+    text = "\n".join(path.read_text() for floor in ("engine", "service") for path in (root / floor).glob("*.py"))
     used = set(re.findall(r'"([a-z]+(?:\.[a-z]+)+)"', text))
     assert set(POINTS) <= used
