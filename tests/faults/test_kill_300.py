@@ -186,6 +186,8 @@ def test_S07_a_kill_during_the_recovery_changes_nothing_either(home: Home, point
 
 def test_every_fail_point_there_is_stands_somewhere_in_the_code() -> None:
     root = Path(__file__).parents[2] / "dagu_core"
-    text = "\n".join(path.read_text() for floor in ("engine", "service") for path in (root / floor).glob("*.py"))
+    text = "\n".join(
+        path.read_text() for floor in ("engine", "service") for path in (root / floor).glob("*.py")
+    )
     used = set(re.findall(r'"([a-z]+(?:\.[a-z]+)+)"', text))
     assert set(POINTS) <= used
