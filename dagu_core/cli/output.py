@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
 import json
 import sys
@@ -37,6 +36,8 @@ def counted(number: int, noun: str) -> str:
 
 def as_csv(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Comma-separated values with a heading line."""
+    import csv
+
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(headings)

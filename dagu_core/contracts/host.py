@@ -121,7 +121,7 @@ class PluginHost:
             executables=chosen.executables,
             prefer=chosen.prefer,
             settings=settings,
-            kept=settings.paths.data / "plugins.json",
+            kept=settings.plugin_index,
         )
 
     @property

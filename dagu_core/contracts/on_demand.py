@@ -23,8 +23,8 @@ from dagu_core.contracts.report import PluginReport
 #: kinds of things that are asked for without any word in a file
 _ALWAYS_NEEDED = {"observer"}
 _WORD = re.compile(r"[^\W_][\w]*")
-#: the key below which a schedule stands in the short form of its kind, without a word of its own
-_SCHEDULE = "schedule"
+#: the kind of clock that plain text below `schedule` means, so that the key is a word of its too
+_PLAIN, _SCHEDULE = "cron", "schedule"
 
 #: characters; looking for words in more takes longer than importing what there is
 _LONG = 1_000_000
@@ -88,7 +88,7 @@ class OnDemand:
             return
         claims = claims_of(offers)
         words = {" ".join(_WORD.findall(word)) for _, word in claims}
-        if any(offer.kind in ("trigger", "schedule filter") for offer in offers):
+        if _PLAIN in words:
             words.add(_SCHEDULE)
         self._known()[entry.name] = {
             "entry": _identity(entry),
@@ -100,10 +100,11 @@ class OnDemand:
 
     def save(self) -> None:
         """Write what was learned; a file that cannot be written only costs time."""
-        if not self._learned or self._file is None or not self._file.parent.is_dir():
+        if not self._learned or self._file is None:
             return
         fresh = self._file.with_suffix(f".{os.getpid()}")
         with contextlib.suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
             fresh.write_text(json.dumps({"python": sys.version, "plugins": self._kept}), "utf-8")
             fresh.replace(self._file)
         with contextlib.suppress(OSError):

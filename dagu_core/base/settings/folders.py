@@ -22,23 +22,25 @@ class Home(Struct, frozen=True):
     config: Path
     state: Path
     user: Path
+    cache: Path
     warnings: tuple[str, ...] = ()
 
 
 def find_home(environ: Mapping[str, str], home: str | None = None) -> Home:
     """`home`, else DAGU_HOME, else the old ~/.dagu if it exists, else XDG."""
     user = Path(environ.get("HOME") or environ.get("USERPROFILE") or Path.home())
+    cache = Path(environ.get("XDG_CACHE_HOME") or user / ".cache") / "dagu"
     if given := home or environ.get("DAGU_HOME"):
         root = absolute(given, user, environ)
-        return Home(root, root, root, user)
+        return Home(root, root, root, user, cache)
     old = user / ".dagu"
     if old.is_dir():
         warning = (
             f"{old} is used because it exists; set DAGU_HOME={old} to keep it, or move it to the XDG folders"
         )
-        return Home(old, old, old, user, (warning,))
+        return Home(old, old, old, user, cache, (warning,))
     state = Path(environ.get("XDG_DATA_HOME") or user / ".local" / "share") / "dagu"
-    return Home(None, user / ".config" / "dagu", state, user)
+    return Home(None, user / ".config" / "dagu", state, user, cache)
 
 
 def absolute(text: str, user: Path, environ: Mapping[str, str]) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +39,7 @@ class ScheduleEntry(Struct, frozen=True):
         """Names the entry by what decides about its instants: the same after a change elsewhere."""
         decisive = [self.action, self.kind, self.config, self.timezone]
         text = json.dumps(decisive, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _short(text)
 
 
 class Exclusion(Struct, frozen=True):
@@ -103,7 +102,7 @@ class TriggerEntry(Struct, frozen=True):
     def fingerprint(self) -> str:
         """Names the entry by what it watches."""
         text = json.dumps([self.kind, self.config], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _short(text)
 
 
 class Schedule(Struct, frozen=True):
@@ -140,3 +139,9 @@ class Schedule(Struct, frozen=True):
 
 #: nothing happens by itself
 NO_SCHEDULE = Schedule()
+
+
+def _short(text: str) -> str:
+    import hashlib  # costs a start 2 ms, and only DAGs with a schedule need it
+
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
