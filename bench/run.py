@@ -23,12 +23,14 @@ def main() -> int:
     tools = find_tools(with_peer=not options.without_peer)
     results: dict[str, dict[str, list[Sample]]] = {}
     failed = False
-    for row in rows:
-        try:
-            results[row.name] = _measure_row(row, tools, options.rounds)
-        except Failed as failure:
-            failed = True
-            print(f"{row.title}: {failure}", file=sys.stderr)
+    # All is kept to the end: while a disk forgets thousands of files, making new ones takes longer.
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        for row in rows:
+            try:
+                results[row.name] = _measure_row(row, tools, options.rounds, Path(folder, row.name))
+            except Failed as failure:
+                failed = True
+                print(f"{row.title}: {failure}", file=sys.stderr)
     print("\n".join(table(results)))
     if not options.dry:
         RESULTS.write_text(page(results, " ".join(["make bench", *_shown_options()]), options.rounds))
@@ -38,19 +40,18 @@ def main() -> int:
     return int(failed or bool(missed))
 
 
-def _measure_row(row: Row, tools: Tools, rounds: int) -> dict[str, list[Sample]]:
+def _measure_row(row: Row, tools: Tools, rounds: int, folder: Path) -> dict[str, list[Sample]]:
     """Each contestant once a round, in turn, so that a slow minute hits all of them."""
     samples: dict[str, list[Sample]] = {name: [] for name in row.contestants}
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        row.make(Path(folder))
-        for number in range(rounds):
-            for name, command in row.contestants.items():
-                if argv := command(tools, Path(folder)):
-                    with tempfile.TemporaryDirectory(prefix="home-", dir=folder) as home:
-                        sample = measure(argv, Path(home))
-                    samples[name].append(sample)
-                    text = f"{row.name}: {name}, round {number + 1}: {sample.seconds:.3f} s"
-                    print(text, file=sys.stderr, flush=True)
+    folder.mkdir()
+    row.make(folder)
+    for number in range(rounds):
+        for name, command in row.contestants.items():
+            if argv := command(tools, folder):
+                sample = measure(argv, Path(tempfile.mkdtemp(prefix="home-", dir=folder)))
+                samples[name].append(sample)
+                text = f"{row.name}: {name}, round {number + 1}: {sample.seconds:.3f} s"
+                print(text, file=sys.stderr, flush=True)
     return samples
 
 

@@ -56,7 +56,7 @@ async def _steps_end(app: App, runner: Runner, summary: RunSummary) -> StopSigna
     work = work_folder(app.settings.paths.data, summary.ref)
     prefix = f"{summary.attempt_id}."
     paths = [path for path in work.glob(f"{prefix}*") if _ATTEMPT.fullmatch(path.name.removeprefix(prefix))]
-    found = [one for path in paths if isinstance(one := await attach(path, str(path)), Supervised)]
+    found = [one for path in paths if isinstance(one := await attach(str(path), str(path)), Supervised)]
     ends = [asyncio.ensure_future(one.wait()) for one in found]
     stop: StopSignal | None = None
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import Path
 
 from msgspec import Struct
 
@@ -32,9 +32,13 @@ def read_excerpt(path: str, *, escape: bool = False) -> Excerpt:
     if not path:
         return Excerpt()
     try:
-        if Path(path).stat().st_size > LIMIT:
+        size = os.stat(path).st_size
+        if size > LIMIT:
             return Excerpt(note="(file too large, >10MB)")
-        data = Path(path).read_bytes()
+        if not size:
+            return Excerpt()
+        with open(path, "rb") as file:
+            data = file.read()
     except OSError:
         return Excerpt()
     return excerpt(data, escape=escape)

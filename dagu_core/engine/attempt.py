@@ -49,8 +49,8 @@ class LiveAttempt(Struct):
     shell_is_own: bool
     env: dict[str, str]
     working_dir: Path
-    scratch_path: Path
-    status_path: Path
+    scratch_path: str
+    status_path: str
     streams: Streams
     grace: float
     stop_signal_name: Callable[[], str]
@@ -108,7 +108,7 @@ class LiveAttempt(Struct):
     @property
     def scratch(self) -> Path:
         make_folder(self.scratch_path)
-        return self.scratch_path
+        return Path(self.scratch_path)
 
     @property
     def stdout(self) -> LogWriter:
@@ -137,9 +137,9 @@ class LiveAttempt(Struct):
                 argv,
                 env={**(self.env if env is None else env), MARK: self._token()},
                 cwd=str(self.working_dir),
-                status=str(self.status_path),
-                stdout=str(self.streams.stdout),
-                stderr=str(self.streams.stderr),
+                status=self.status_path,
+                stdout=self.streams.stdout,
+                stderr=self.streams.stderr,
                 filter=self.streams.filter,
                 after=after,
             )
@@ -163,7 +163,7 @@ class LiveAttempt(Struct):
             return code
         except OSError as error:
             # Not even the few bytes that tell of the start could be written: now the reserve is needed.
-            if error.errno != errno.ENOSPC or not release(self.status_path.parent.parent):
+            if error.errno != errno.ENOSPC or not release(Path(self.status_path).parent.parent):
                 raise
             return await self.spawn(argv, env=env)
 
@@ -228,12 +228,12 @@ class LiveAttempt(Struct):
 
     def _token(self) -> str:
         # A path of this home: a run of the same name and id elsewhere must never be taken for ours.
-        return str(self.status_path)
+        return self.status_path
 
 
-async def stop_what_runs(node: PlannedStep, status: Path, grace: float) -> None:
+async def stop_what_runs(node: PlannedStep, status: str, grace: float) -> None:
     """Stop the process an earlier engine started for an attempt, if it still runs."""
-    found = await attach(status, str(status))
+    found = await attach(status, status)
     if isinstance(found, Supervised):
         await found.stop(int(getattr(signal, node.signal_on_stop or "SIGTERM", signal.SIGTERM)), grace)
 

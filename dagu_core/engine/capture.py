@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from dagu_core.base.errors import Invalid
 from dagu_core.base.masking import Masker
@@ -19,14 +18,14 @@ class OutputTooLarge(Exception):
     """The captured output exceeds the limit of the DAG."""
 
 
-def captured(path: Path, offset: int, limit: int) -> tuple[str, list[str]]:
+def captured(path: str, offset: int, limit: int) -> tuple[str, list[str]]:
     """The output from byte `offset` on, trimmed, and warnings about what had to be changed.
 
     Raises OutputTooLarge beyond `limit` bytes. Bytes that are no UTF-8 become U+FFFD; NUL cannot
     be in a variable and is dropped.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             file.seek(offset)
             data = file.read(limit + 1)
     except FileNotFoundError:
@@ -43,13 +42,13 @@ def captured(path: Path, offset: int, limit: int) -> tuple[str, list[str]]:
     return text.strip(), warnings
 
 
-async def log_matches(path: Path, patterns: Sequence[str], line_limit: int) -> tuple[bool, str]:
+async def log_matches(path: str, patterns: Sequence[str], line_limit: int) -> tuple[bool, str]:
     """Whether any line of the whole log contains one of the texts or matches one `re:PATTERN`, and
     what went wrong ("" = nothing)."""
     regexes = [pattern[3:] for pattern in patterns if pattern.startswith("re:")]
     texts = [pattern.encode() for pattern in patterns if not pattern.startswith("re:")]
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             while batch := file.readlines(_BATCH):
                 lines = [line[:line_limit] for line in batch]
                 if any(text in line for line in lines for text in texts):
@@ -65,10 +64,10 @@ async def log_matches(path: Path, patterns: Sequence[str], line_limit: int) -> t
     return False, ""
 
 
-def error_tail(path: Path, offset: int, masker: Masker | None) -> str:
+def error_tail(path: str, offset: int, masker: Masker | None) -> str:
     """The end of the error stream as text, for error messages."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             end = file.seek(0, 2)
             file.seek(max(offset, end - ERROR_TAIL))
             text = file.read(ERROR_TAIL).decode("utf-8", "replace").replace("\0", "").strip()

@@ -74,8 +74,8 @@ async def carry_out(
     """
     state = bench.run.steps[node.index]
     streams = Streams(
-        stdout=Path(logs[0]),
-        stderr=Path(logs[1]),
+        stdout=logs[0],
+        stderr=logs[1],
         offset=state.offset,
         wants_output=node.output is not None or bool(node.output_rules),
         limit=bench.plan.max_output_size,
@@ -83,7 +83,7 @@ async def carry_out(
         masker=bench.context.masker,
         secrets=bench.context.known,
         filter_lock=(lock := bench.files.filter_lock(node.index, number)),
-        scarce=lock.exists() if again else may_not_fit(bench.files.run_dir, bench.log_limit),
+        scarce=os.path.exists(lock) if again else may_not_fit(bench.files.run_dir, bench.log_limit),
     )
     error_offset = 0 if again else size_of(streams.stderr)
     conditions: tuple[ConditionResult, ...] = ()
@@ -233,7 +233,9 @@ def _has_begun(bench: Workbench, node: PlannedStep, number: int) -> bool:
     """Whether an earlier engine got beyond the preconditions of the attempt, as far as can be told."""
     if (part := bench.catalog.executors.get(node.executor)) is None or not part.reattaches:
         return True
-    return bench.files.status(node.index, number).exists() or bool(bench.run.steps[node.index].children)
+    return os.path.exists(bench.files.status(node.index, number)) or bool(
+        bench.run.steps[node.index].children
+    )
 
 
 async def _run(

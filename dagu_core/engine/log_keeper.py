@@ -10,12 +10,12 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 from msgspec import Struct
 
 from dagu_core.engine.filter import REMOVED
-from dagu_core.engine.logs import open_log, size_of
+from dagu_core.engine.kernel import open_log
+from dagu_core.engine.logs import size_of
 
 #: seconds between two looks
 EVERY = 0.5
@@ -34,7 +34,7 @@ class _Log(Struct):
     `size` what it had at the last look. `source` is open once the file was removed, `dropped`
     counts the bytes that were cut and `tail` holds the last of them."""
 
-    path: Path
+    path: str
     descriptor: int
     floor: int
     size: int = 0
@@ -110,9 +110,7 @@ class LogKeeper:
     """Keeps the logs of one process. `pid` tells its main process (0 = not known yet), `limit` how
     many bytes of each log stay; `filtered` = a filter writes them, and makes them anew itself."""
 
-    def __init__(
-        self, paths: tuple[Path, Path], pid: Callable[[], int], limit: int, *, filtered: bool
-    ) -> None:
+    def __init__(self, paths: tuple[str, str], pid: Callable[[], int], limit: int, *, filtered: bool) -> None:
         out, err = paths
         named = [(out, 1)] if out == err else [(out, 1), (err, 2)]
         self._logs = [_Log(path, number, max(limit, size_of(path))) for path, number in named]
@@ -139,11 +137,11 @@ class LogKeeper:
         for log in self._logs:
             # A log that cannot be kept (a full disk) is no reason to disturb its step.
             with contextlib.suppress(OSError):
-                if not self._filtered or log.path.exists():
+                if not self._filtered or os.path.exists(log.path):
                     log.look(pid)
 
 
-def _removed_file(pid: int, descriptor: int, path: Path) -> int:
+def _removed_file(pid: int, descriptor: int, path: str) -> int:
     """The file the process still writes to, opened; -1 when it cannot be found (not Linux, or the
     process has put something else in its place)."""
     link = f"/proc/{pid}/fd/{descriptor}"

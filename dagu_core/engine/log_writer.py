@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
+from dagu_core.engine.kernel import open_log
 from dagu_core.engine.log_keeper import TAIL, cut_mark
-from dagu_core.engine.logs import FILE_MODE, open_log, size_of
+from dagu_core.engine.logs import FILE_MODE, size_of
 from dagu_core.engine.streams import Streams
 
 
@@ -19,7 +19,7 @@ class LogWriter:
 
     def __init__(self, streams: Streams, *, errors: bool = False) -> None:
         path, extra = (streams.stderr, streams.extra_err) if errors else (streams.stdout, streams.extra_out)
-        self._paths = [path, Path(extra)] if extra else [path]
+        self._paths = [path, extra] if extra else [path]
         self._masker = streams.masker
         self._mask = streams.masker.stream() if streams.masker else None
         self._capture = None if errors else streams.capture
@@ -60,7 +60,7 @@ class LogWriter:
             self._dropped += len(rest)
             self._tail = (self._tail + rest)[-TAIL:]
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: str, data: bytes) -> None:
         if not data:
             return
         descriptor = open_log(path)

@@ -48,40 +48,37 @@ class RunFiles(Struct, frozen=True):
             return f"{self.step_dir}/{stem}.log", f"{self.step_dir}/{stem}.log"
         return f"{self.step_dir}/{stem}.out", f"{self.step_dir}/{stem}.err"
 
-    def status(self, index: int, number: int) -> Path:
+    # Text, not paths: thousands of them are made in a run, and handed to the kernel as they are.
+
+    def status(self, index: int, number: int) -> str:
         """The status file of one attempt of a step, in this attempt of the run."""
-        return self.work / f"{self.attempt}.{index}.{number}"
+        return f"{self.work}/{self.attempt}.{index}.{number}"
 
-    def filter_lock(self, index: int, number: int) -> Path:
+    def filter_lock(self, index: int, number: int) -> str:
         """The file a filter of one attempt holds locked."""
-        return self.work / f"{self.attempt}.{index}.{number}.filter"
+        return f"{self.work}/{self.attempt}.{index}.{number}.filter"
 
-    def scratch(self, index: int, number: int) -> Path:
+    def scratch(self, index: int, number: int) -> str:
         """The private folder of one attempt of a step; not created yet."""
-        return self.work / f"{self.attempt}.{index}.{number}.d"
+        return f"{self.work}/{self.attempt}.{index}.{number}.d"
 
     def forget(self, index: int, number: int) -> None:
         """Remove the working files of an attempt whose end is on record."""
         lock = self.filter_lock(index, number)
-        for path in (self.status(index, number), lock, lock.with_suffix(".captured")):
+        for path in (self.status(index, number), lock, captured_beside(lock)):
             with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+                os.unlink(path)
         shutil.rmtree(self.scratch(index, number), ignore_errors=True)
 
 
-def make_folder(folder: Path) -> None:
+def captured_beside(lock: str) -> str:
+    """Where the filter that holds `lock` puts what it captures."""
+    return f"{lock.removesuffix('.filter')}.captured"
+
+
+def make_folder(folder: str | Path) -> None:
     """Create a folder and its parents with the house's mode, whatever the umask."""
     kernel.make_folder(str(folder))
-
-
-def open_log(path: Path) -> int:
-    """Open a log for appending; recreates its folder when somebody removed it."""
-    flags = os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
-    try:
-        return os.open(path, flags, FILE_MODE)
-    except FileNotFoundError:
-        make_folder(path.parent)
-        return os.open(path, flags, FILE_MODE)
 
 
 def run_files(

@@ -39,7 +39,7 @@ class Supervised(Struct):
     """A running supervised process: one of ours (`started`), or one an earlier engine ordered
     (`pid`), which is watched from the outside."""
 
-    status: Path
+    status: str
     token: str
     started: Started | None = None
     pid: int = 0
@@ -175,7 +175,7 @@ def _leads(pid: int) -> bool:
         return False
 
 
-async def attach(status: Path, token: str, *, detach: bool = False) -> Story | Supervised:
+async def attach(status: str, token: str, *, detach: bool = False) -> Story | Supervised:
     """The process an earlier engine ordered: running (take it over), or what became of it.
 
     Waits the instant in which the process is being started and has no pid yet.
@@ -189,10 +189,9 @@ async def attach(status: Path, token: str, *, detach: bool = False) -> Story | S
         await asyncio.sleep(_POLL)
 
 
-def marked_processes(mark: bytes, status: Path | None = None) -> list[int]:
+def marked_processes(mark: bytes, status: str | None = None) -> list[int]:
     """Pids of living processes whose environment holds exactly `mark` (NAME=value), or which keep
     the status file where the supervisor put it: a program may have cleared its environment."""
-    kept = str(status)
     found = []
     with contextlib.suppress(OSError):
         for entry in os.scandir("/proc"):
@@ -201,7 +200,7 @@ def marked_processes(mark: bytes, status: Path | None = None) -> list[int]:
             with contextlib.suppress(OSError):
                 environ = Path(f"/proc/{entry.name}/environ").read_bytes()
                 if mark in environ.split(b"\0") or (
-                    status is not None and os.readlink(f"/proc/{entry.name}/fd/{STATUS_FD}") == kept
+                    status is not None and os.readlink(f"/proc/{entry.name}/fd/{STATUS_FD}") == status
                 ):
                     found.append(int(entry.name))
     return found

@@ -93,7 +93,7 @@ async def step_scope(
     visibility: Visibility,
     *,
     cwd: Path,
-    spill: Path,
+    spill: str,
     status: str = "",
     logs: tuple[str, str] = ("", ""),
 ) -> StepScope:
@@ -126,7 +126,7 @@ async def step_scope(
 
 
 def _outputs(
-    node: PlannedStep, run: Run, context: RunContext, visibility: Visibility, spill: Path
+    node: PlannedStep, run: Run, context: RunContext, visibility: Visibility, spill: str
 ) -> tuple[dict[str, str], dict[str, int]]:
     values: dict[str, str] = {}
     too_large: dict[str, int] = {}
@@ -140,7 +140,7 @@ def _outputs(
         if size + len(name) + 2 > ENV_LIMIT:
             too_large[name] = size
             make_folder(spill)
-            path = spill / name
+            path = Path(spill, name)
             path.write_bytes(value.encode("utf-8", "replace"))
             path.chmod(FILE_MODE)
             values[f"{name}_FILE"] = str(path)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 
 from dagu_core.base.masking import Masker
 from dagu_core.engine.kernel import is_held
+from dagu_core.engine.logs import captured_beside
 from dagu_core.engine.supervision import boot
 
 
@@ -21,8 +21,8 @@ class Streams(Struct):
     `filter_lock` is held by the filter; `scarce` = the disk of the logs may get full, and then a
     step must not be told that it cannot write."""
 
-    stdout: Path
-    stderr: Path
+    stdout: str
+    stderr: str
     offset: int = 0
     extra_out: str = ""
     extra_err: str = ""
@@ -31,7 +31,7 @@ class Streams(Struct):
     log_limit: int = 1 << 30
     masker: Masker | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
-    filter_lock: Path = Path()
+    filter_lock: str = ""
     scarce: bool = False
 
     @property
@@ -39,10 +39,10 @@ class Streams(Struct):
         return self.stdout == self.stderr
 
     @property
-    def capture(self) -> Path | None:
+    def capture(self) -> str | None:
         """Where the captured bytes are when they are not simply the log's."""
         if self.wants_output and (self.secrets or self.merged):
-            return self.filter_lock.with_suffix(".captured")
+            return captured_beside(self.filter_lock)
         return None
 
     @property
@@ -53,20 +53,20 @@ class Streams(Struct):
         if not (self.secrets or self.extra_out or self.extra_err or capture or self.scarce):
             return None
         streams = [
-            self._stream(self.stdout, self.extra_out, str(capture) if capture else ""),
+            self._stream(self.stdout, self.extra_out, capture or ""),
             self._stream(self.stderr, self.extra_err, ""),
         ]
         return {
             "boot": boot("dagu_core.engine.filter"),
-            "lock": str(self.filter_lock),
+            "lock": self.filter_lock,
             "orders": {"streams": streams, "secrets": dict(self.secrets), "limit": self.limit},
         }
 
     @staticmethod
-    def _stream(log: Path, extra: str, capture: str) -> dict[str, Any]:
-        return {"sinks": [str(log), extra] if extra else [str(log)], "capture": capture}
+    def _stream(log: str, extra: str, capture: str) -> dict[str, Any]:
+        return {"sinks": [log, extra] if extra else [log], "capture": capture}
 
     async def drained(self) -> None:
         """Wait until a filter of an earlier engine has written everything."""
-        while is_held(str(self.filter_lock)):
+        while is_held(self.filter_lock):
             await asyncio.sleep(0.02)

@@ -74,10 +74,10 @@ def test_P21_the_pid_of_a_stranger_is_neither_awaited_nor_signalled(tmp_path: Pa
         locked.write_text(f"starting\nstarted {stranger.pid}\n")
 
         async def test() -> None:
-            story = await attach(unlocked, "sleepy:r/0.1")
+            story = await attach(str(unlocked), "sleepy:r/0.1")
             assert isinstance(story, Story) and story.fate is Fate.LOST
-            await Supervised(unlocked, "sleepy:r/0.1", pid=stranger.pid).kill()
-            found = await attach(locked, "sleepy:r/0.1")
+            await Supervised(str(unlocked), "sleepy:r/0.1", pid=stranger.pid).kill()
+            found = await attach(str(locked), "sleepy:r/0.1")
             assert isinstance(found, Supervised)
             found.signal(signal.SIGKILL)
             waiting = asyncio.ensure_future(found.wait())
