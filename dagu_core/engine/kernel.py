@@ -46,6 +46,28 @@ def open_log(path: str) -> int:
         return os.open(path, _APPEND, 0o600)
 
 
+def make_files(*paths: str) -> tuple[str, ...]:
+    """Make those of the files that are missing; the ones that were made."""
+    made = []
+    for path in dict.fromkeys(paths):
+        try:
+            os.close(os.open(path, _APPEND | os.O_EXCL, 0o600))
+            made.append(path)
+        except OSError:
+            pass  # there already; or whoever opens it for good tells what is wrong
+    return tuple(made)
+
+
+def remove_empty(paths: tuple[str, ...]) -> None:
+    """Remove files that nobody has written to."""
+    for path in paths:
+        try:
+            if not os.stat(path).st_size:
+                os.unlink(path)
+        except OSError:
+            pass
+
+
 def free_space(path: str) -> int:
     """The bytes this process may still write to the disk of a file or folder. Raises OSError."""
     disk = os.statvfs(path)

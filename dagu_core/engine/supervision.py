@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from dagu_core.engine.kernel import become_subreaper
+from dagu_core.engine.kernel import become_subreaper, make_files, remove_empty
 from dagu_core.engine.status_file import read_story
 
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -38,7 +38,7 @@ class Started(Struct):
     """A process on its way: `pid` and `ended` come when the supervisor tells.
 
     `begun` tells of one that was ordered to begin after another: True = it has, False = it never
-    will.
+    will; `made` are the files that were made for it.
     """
 
     number: int
@@ -47,6 +47,7 @@ class Started(Struct):
     ended: asyncio.Future[Ending]
     filtered: asyncio.Future[None] | None = None
     begun: asyncio.Future[bool] | None = None
+    made: tuple[str, ...] = ()
 
 
 class Supervision:
@@ -140,6 +141,9 @@ class Supervision:
         if after is not None:
             order["after"] = after.number
             started.begun = loop.create_future()
+            if filter is None:
+                # Made here and now, beside the step at work, they need no time between two steps.
+                started.made = make_files(status, stdout, stderr)
         self._running[self._next] = started
         data = marshal.dumps(order)
         self._send(len(data).to_bytes(4, "little") + data)
@@ -208,6 +212,8 @@ class Supervision:
             case ("dropped", number):
                 _set(started.begun, False)
                 del self._running[number]
+                if all(other.status != started.status for other in self._running.values()):
+                    remove_empty(started.made)
             case ("filtered", number):
                 _set(started.filtered, None)
                 if started.ended.done():

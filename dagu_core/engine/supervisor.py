@@ -252,9 +252,6 @@ class Supervisor:
                 order, status = self.steps.pop(pid)
                 ended = os.waitstatus_to_exitcode(code)
                 ended = 128 - ended if ended < 0 else ended
-                if order["filter"] is None:
-                    for log in {order["stdout"], order["stderr"]}:
-                        tell_of_full_disk(log)
                 try:  # noqa: SIM105 - contextlib is not worth its import here
                     os.write(status, b"exited %d\n" % ended)
                 except OSError:
@@ -262,6 +259,9 @@ class Supervisor:
                 os.close(status)
                 self.running.discard(order["id"])
                 next_one = self.follow(order, ended == 0)
+                if order["filter"] is None:
+                    for log in {order["stdout"], order["stderr"]}:
+                        tell_of_full_disk(log)
                 cpu = usage.ru_utime + usage.ru_stime
                 self.tell(("exited", order["id"], ended, cpu, usage.ru_maxrss, next_one))
                 self.make_ready(next_one)
