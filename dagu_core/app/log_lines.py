@@ -36,6 +36,9 @@ _PLAIN = re.compile(r"[!#-<>-~]+")
 
 Line = tuple[str, str, dict[str, Any]]  # level, message, facts
 
+#: the event that was told last, the format, its line
+_last: tuple[Event | None, str, str] = (None, "", "")
+
 _VERDICTS = {
     StepStatus.FAILED: ("ERROR", "Step failed"),
     StepStatus.RETRYING: ("WARN", "Step failed and will be tried again"),
@@ -50,15 +53,20 @@ def log_line(event: Event, view: RunView, format: str = "text") -> str:
     `view` is the run after the commit that holds the event. `format` is `text` (key=value) or
     `json`, one object a line.
     """
+    global _last
+    if _last[0] is event and _last[1] == format:
+        return _last[2]  # the run's log and whoever watches are told one after the other
     write = _json if format == "json" else _text
     ref = view.summary.ref
     who = {"name": ref.dag, "run-id": ref.run_id, "attempt-id": view.summary.attempt_id, "dag": ref.dag}
-    return "\n".join(
+    lines = "\n".join(
         [
             write({"time": milliseconds(event.at), "level": level, "msg": message} | who | facts)
             for level, message, facts in _lines(event, view)
         ]
     )
+    _last = (event, format, lines)
+    return lines
 
 
 def warning_line(message: str, at: float, format: str = "text") -> str:
