@@ -20,8 +20,8 @@ def say(text: str = "") -> None:
 def tell(text: str = "") -> None:
     """Print a line on stderr; control characters are spelled out, as `\\x1b`."""
     with contextlib.suppress(OSError):  # nobody listens any more
+        # a line at a time, whatever it is connected to: there is nothing to flush
         sys.stderr.write(printable(text, escape=True) + "\n")
-        sys.stderr.flush()
 
 
 def as_json(value: Any) -> str:

@@ -103,7 +103,7 @@ class Line:
     """The places of one run: of what is at work, and of what follows it."""
 
     #: how many steps are made ready; the engine may fall behind by so many
-    DEPTH = 32
+    DEPTH = 64
     #: seconds in which ends of steps are gathered
     GATHERING = 0.01
     #: seconds the supervisor has to say whether it has begun a step

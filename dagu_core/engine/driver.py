@@ -91,8 +91,7 @@ class Driver:
         try:
             if self.run.active:
                 # A run that kills its engine must count that before anything of it is touched.
-                for event in await self._commit():
-                    self.watch(self.run, event)
+                self.watch(self.run, await self._commit())
             async with asyncio.TaskGroup() as group:
                 for index in sorted(self.run.active):
                     node = self.plan.nodes[index]
@@ -130,8 +129,7 @@ class Driver:
         if committed and not self.run.is_over:
             # What was begun gets going first: telling about it can wait for that.
             await asyncio.sleep(0)
-        for event in committed:
-            self.watch(self.run, event)
+        self.watch(self.run, committed)
         if not self.run.is_over:
             await self._next_events(decision.wake_at)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from dagu_core.model.run.events import Event
@@ -9,9 +10,9 @@ from dagu_core.model.run.run import Run
 
 
 class Watch(Protocol):
-    """Hears every committed event; `close` ends it."""
+    """Hears the events of every commit; `close` ends it."""
 
-    def __call__(self, run: Run, event: Event) -> None: ...
+    def __call__(self, run: Run, events: Iterable[Event]) -> None: ...
     def close(self) -> None: ...
 
 

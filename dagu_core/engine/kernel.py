@@ -7,8 +7,11 @@ its files.
 from __future__ import annotations
 
 import fcntl
+import marshal
 import os
+import signal
 import sys
+from typing import Any
 
 #: bytes in which systems hand out the space of a disk
 _BLOCK = 4096
@@ -66,6 +69,32 @@ def remove_empty(paths: tuple[str, ...]) -> None:
                 os.unlink(path)
         except OSError:
             pass
+
+
+def packed(message: Any) -> bytes:
+    """A message for the pipe between engine and supervisor: `marshal` data behind its length."""
+    data = marshal.dumps(message)
+    return len(data).to_bytes(4, "little") + data
+
+
+def unpacked(buffer: bytearray) -> list[Any]:
+    """Take the messages that are whole off the front of what was read."""
+    messages, at = [], 0
+    while len(buffer) >= at + 4:
+        end = at + 4 + int.from_bytes(buffer[at : at + 4], "little")
+        if len(buffer) < end:
+            break
+        messages.append(marshal.loads(buffer[at + 4 : end]))
+        at = end
+    del buffer[:at]
+    return messages
+
+
+def ignore_signals() -> list[int]:
+    """Ignore what asks a process to end; every signal this process ignores then."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    return [one for one in signal.valid_signals() if signal.getsignal(one) == signal.SIG_IGN]
 
 
 def free_space(path: str) -> int:

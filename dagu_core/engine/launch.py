@@ -72,7 +72,7 @@ async def start(runner: Runner, launch: Launch) -> Run:
     await runner.store.create(Change(summary, {}, [begun], durable=launch.parent is None), launch.plan.source)
     fail_point("store.create.after")
     log = RunLog(files.log, runner.describe, runner.tell)
-    log(run, begun)
+    log(run, [begun])
     log.close()
     notes: list[Event] = [Noted(now, code, sentence) for code, sentence in launch.notes]
     return await _drive(runner, launch, run, Values(params, secrets, env, cwd), files, notes)

@@ -185,7 +185,7 @@ class Runner:
             driver.post(event)
         elif run.summary.log:
             log = RunLog(Path(run.summary.log), self.describe, lambda run, event: None)
-            log(run, event)
+            log(run, [event])
             log.close()
 
     def listen_to_signals(self, *, hangup: bool = True) -> None:

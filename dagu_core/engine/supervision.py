@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import marshal
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from dagu_core.engine.kernel import become_subreaper, make_files, remove_empty
+from dagu_core.engine.kernel import become_subreaper, make_files, packed, remove_empty, unpacked
 from dagu_core.engine.status_file import read_story
 
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -145,14 +144,12 @@ class Supervision:
                 # Made here and now, beside the step at work, they need no time between two steps.
                 started.made = make_files(status, stdout, stderr)
         self._running[self._next] = started
-        data = marshal.dumps(order)
-        self._send(len(data).to_bytes(4, "little") + data)
+        self._send(packed(order))
         return started
 
     def revoke(self, started: Started) -> None:
         """Take back an order that may not have begun yet; `begun` tells whether it had."""
-        data = marshal.dumps({"revoke": started.number})
-        self._send(len(data).to_bytes(4, "little") + data)
+        self._send(packed({"revoke": started.number}))
 
     def _send(self, data: bytes) -> None:
         """Write without blocking the loop: the supervisor may be busy telling us things."""
@@ -185,16 +182,9 @@ class Supervision:
         if not data:
             self._replace()
             return
-        answers = self._answers
-        answers += data
-        at = 0
-        while len(answers) - at >= 4:
-            size = int.from_bytes(answers[at : at + 4], "little")
-            if len(answers) - at < 4 + size:
-                break
-            self._hear(marshal.loads(answers[at + 4 : at + 4 + size]))
-            at += 4 + size
-        del answers[:at]
+        self._answers += data
+        for message in unpacked(self._answers):
+            self._hear(message)
 
     def _hear(self, message: tuple[Any, ...]) -> None:
         started = self._running.get(message[1])

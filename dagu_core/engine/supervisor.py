@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import marshal
 import os
 import select
 import signal
 from time import monotonic
 from typing import Any
 
-from dagu_core.engine.kernel import become_subreaper, is_held, is_removed, open_log, tell_of_full_disk
+from dagu_core.engine import kernel
 
 #: the descriptor the status file has inside a step and everything below it
 STATUS_FD = 9
 #: milliseconds after which the engine is told the pid of a step
 UNTOLD_MS = 20
+#: how long (ms) and how many ends of steps are held back that another one follows: each wakes the engine
+HELD_MS, HELD = 10, 6
 #: seconds of silence after which nothing is begun ahead of the engine
 SILENCE = 0.25
 
@@ -44,6 +45,7 @@ class Supervisor:
         self.steps: dict[int, tuple[dict[str, Any], int]] = {}
         # What follows whom: the order, and its files once the one before it runs.
         self.line: dict[int, tuple[dict[str, Any], list[int] | None]] = {}
+        self.lined_up: set[int] = set()
         self.running: set[int] = set()
         self.filters: dict[int, int] = {}
         self.engine_lives = True
@@ -53,26 +55,28 @@ class Supervisor:
         # By us, by Python, or by whoever started the engine; a step expects the default of all.
         self.ignored: list[int] = []
         self.tell_at = 0.0
+        self.held: list[bytes] = []
         self.orders = bytearray()
 
     def serve(self) -> None:
         """Work until the engine is gone and every step has ended."""
         # Before the first step: what it leaves behind must find us ready.
-        become_subreaper()
+        kernel.become_subreaper()
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_read, False)
         os.set_blocking(wake_write, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
-            # Whoever stops the engine means the engine; it tells the steps itself.
-            signal.signal(number, signal.SIG_IGN)
-        self.ignored = [one for one in signal.valid_signals() if signal.getsignal(one) == signal.SIG_IGN]
+        # Whoever stops the engine means the engine; it tells the steps itself.
+        self.ignored = kernel.ignore_signals()
         poll = select.poll()
         poll.register(wake_read, select.POLLIN)
         poll.register(0, select.POLLIN)
         while self.engine_lives or self.steps or self.filters:
-            for descriptor, _ in poll.poll(UNTOLD_MS if self.untold else None):
+            ready = poll.poll(HELD_MS if self.held else UNTOLD_MS if self.untold else None)
+            if not ready:
+                self.send()
+            for descriptor, _ in ready:
                 if descriptor == wake_read:
                     os.read(wake_read, 4096)
                     self.reap()
@@ -92,12 +96,7 @@ class Supervisor:
             return False
         self.orders += data
         self.heard_at = monotonic()
-        while len(self.orders) >= 4:
-            size = int.from_bytes(self.orders[:4], "little")
-            if len(self.orders) < 4 + size:
-                break
-            order = marshal.loads(self.orders[4 : 4 + size])
-            del self.orders[: 4 + size]
+        for order in kernel.unpacked(self.orders):
             if "revoke" in order:
                 for before, (waiting, _) in list(self.line.items()):
                     if waiting["id"] == order["revoke"]:
@@ -114,12 +113,14 @@ class Supervisor:
     def line_up(self, order: dict[str, Any]) -> None:
         """Keep an order until the step before it has ended well."""
         before = order["after"]
+        self.lined_up.add(order["id"])
         if before in self.running:
             self.line[before] = (order, None)
             self.make_ready(before)
-        elif any(waiting["id"] == before for waiting, _ in self.line.values()):
+        elif before in self.lined_up:
             self.line[before] = (order, None)
         else:
+            self.lined_up.discard(order["id"])
             self.tell(("dropped", order["id"]))
 
     def make_ready(self, before: int) -> None:
@@ -139,6 +140,7 @@ class Supervisor:
             for descriptor in opened or ():
                 os.close(descriptor)
             before = order["id"]
+            self.lined_up.discard(before)
             self.tell(("dropped", before))
 
     def follow(self, ended: dict[str, Any], well: bool) -> int:
@@ -152,10 +154,12 @@ class Supervisor:
             return 0
         order, opened = found
         silent = not self.engine_lives or monotonic() - self.heard_at > SILENCE
-        if opened is None or not well or silent or is_held(ended["status"]) or any(map(is_removed, opened)):
+        left = kernel.is_held(ended["status"])
+        if opened is None or not well or silent or left or any(map(kernel.is_removed, opened)):
             self.drop(ended["id"])
             return 0
         del self.line[ended["id"]]
+        self.lined_up.discard(order["id"])
         try:
             self.start(order, opened)
         except OSError as error:
@@ -183,9 +187,9 @@ class Supervisor:
             if os.fstat(status).st_size:
                 raise FileExistsError(errno.EEXIST, "started already", order["status"])
             if order["filter"] is None:
-                opened.append(open_log(order["stdout"]))
+                opened.append(kernel.open_log(order["stdout"]))
                 if order["stderr"] != order["stdout"]:
-                    opened.append(open_log(order["stderr"]))
+                    opened.append(kernel.open_log(order["stderr"]))
         except BaseException:
             for descriptor in opened:
                 os.close(descriptor)
@@ -261,23 +265,30 @@ class Supervisor:
                 next_one = self.follow(order, ended == 0)
                 if order["filter"] is None:
                     for log in {order["stdout"], order["stderr"]}:
-                        tell_of_full_disk(log)
-                cpu = usage.ru_utime + usage.ru_stime
-                self.tell(("exited", order["id"], ended, cpu, usage.ru_maxrss, next_one))
+                        kernel.tell_of_full_disk(log)
+                used = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+                self.tell(("exited", order["id"], ended, *used, next_one), now=not next_one)
                 self.make_ready(next_one)
 
     def tell_starts(self) -> None:
-        """Tell the pids of the steps that have been at work for a while."""
+        """Tell the pids of those that have been at work for a while."""
         for pid, order in self.untold.items():
             self.tell(("started", order, pid))
         self.untold.clear()
 
-    def tell(self, message: tuple[Any, ...]) -> None:
-        """Send one message; a dead engine is no reason to stop."""
-        if self.engine_lives:
-            data = marshal.dumps(message)
+    def tell(self, message: tuple[Any, ...], now: bool = True) -> None:
+        """Send one message, in its turn: `now`, or with others that come soon."""
+        self.held.append(kernel.packed(message))
+        if now or len(self.held) >= HELD:
+            self.send()
+
+    def send(self) -> None:
+        """Send what is held back; a dead engine is no reason to stop."""
+        data = b"".join(self.held)
+        self.held.clear()
+        if data and self.engine_lives:
             try:
-                os.write(1, len(data).to_bytes(4, "little") + data)
+                os.write(1, data)
             except OSError:
                 self.engine_lives = False
 
