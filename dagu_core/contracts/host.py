@@ -121,7 +121,7 @@ class PluginHost:
             executables=chosen.executables,
             prefer=chosen.prefer,
             settings=settings,
-            kept=settings.plugin_index,
+            kept=settings.paths.plugin_index,
         )
 
     @property

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from zlib import crc32
 
 from msgspec import Struct
 
@@ -53,7 +54,11 @@ def absolute(text: str, user: Path, environ: Mapping[str, str]) -> Path:
 
 
 class Paths(Struct, frozen=True):
-    """Absolute places. Nothing is created here; `work` holds the scratch folders of runs."""
+    """Absolute places. Nothing is created here; `work` holds the scratch folders of runs.
+
+    `plugin_index` remembers what the plugins bring that are installed beside this Python: one file
+    for all homes, so that a home that is new need not import them all.
+    """
 
     dags: Path
     logs: Path
@@ -70,6 +75,7 @@ class Paths(Struct, frozen=True):
     api_keys: Path
     webhooks: Path
     work: Path
+    plugin_index: Path
 
     @classmethod
     def of(cls, given: PathSettings, home: Home, environ: Mapping[str, str]) -> Paths:
@@ -96,4 +102,5 @@ class Paths(Struct, frozen=True):
             api_keys=place(given.api_keys, data / "apikeys"),
             webhooks=place(given.webhooks, data / "webhooks"),
             work=data / "work",
+            plugin_index=home.cache / f"plugins-{crc32(sys.prefix.encode()):08x}.json",
         )

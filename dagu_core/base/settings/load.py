@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
-from zlib import crc32
 
 from pydantic import ValidationError
 
@@ -117,12 +115,6 @@ class Settings:
     def plugin_folder(self) -> Path:
         """Where plugins that are single files are: `plugins` beside the configuration file."""
         return self._home.config / "plugins"
-
-    @property
-    def plugin_index(self) -> Path:
-        """The file that remembers what the plugins bring that are installed beside this Python; one
-        for all homes, so that a home that is new need not import them all."""
-        return self._home.cache / f"plugins-{crc32(sys.prefix.encode()):08x}.json"
 
     @property
     def config_folder(self) -> Path:
