@@ -53,10 +53,8 @@ class PluginHost:
         self._on_demand = OnDemand(kept)
         self._prefer: Mapping[str, str] = {}
         self._settings: Settings | None = None
-        #: word -> why nobody brings it, though somebody would
-        self._refused: dict[str, str] = {}
-        #: what is wrong with the preferences of the settings
-        self.warnings: tuple[str, ...] = ()
+        self._refused: dict[str, str] = {}  #: word -> why nobody brings it, though somebody would
+        self.warnings: tuple[str, ...] = ()  #: what is wrong with the preferences of the settings
         self.catalog = Catalog.of((), more=self.complete)
 
     @classmethod
@@ -131,7 +129,7 @@ class PluginHost:
         return tuple(self._reports.values())
 
     def offers_of(self, name: str) -> tuple[Offer, ...]:
-        """What a loaded plugin offers; nothing for one that is not loaded."""
+        """What a plugin offers; nothing for one that is not loaded."""
         return self._offers.get(name, ())
 
     @property
@@ -222,10 +220,12 @@ class PluginHost:
         self._on_demand.save()
 
     def _meet(self, report: PluginReport, path: Path) -> None:
-        # One whose answer is kept is loaded at once, others wait until they are needed.
+        """Load an executable whose answer is kept; others wait until they are needed."""
+        for opener, load in self._on_demand.wake_openers():
+            self.add(opener, load)
         try:
-            calls = [call for _, call in self._implementations("dagu_open_executable")]
-            answers = (call(path=path, settings=self._settings) for call in calls)
+            calls = self._implementations("dagu_open_executable")
+            answers = (call(path=path, settings=self._settings) for _, call in calls)
             foreign: ForeignPlugin | None = next(filter(None, answers), None)
             if foreign is None:
                 raise PluginError("no plugin can run it: pip install dagu-process")

@@ -15,6 +15,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from dagu_core.base.config import fold
 from dagu_core.contracts.discovery import EntryPoint
 from dagu_core.contracts.offers import Claim, Offer, claims_of
@@ -32,6 +34,17 @@ _LONG = 1_000_000
 Get = Callable[[], object]
 
 
+class _Sleeper(Struct):
+    """A plugin that was not imported: what it claims, the words that wake it, whether it can open
+    executables."""
+
+    report: PluginReport
+    get: Get
+    words: frozenset[str]
+    claims: tuple[Claim, ...]
+    opens: bool
+
+
 class OnDemand:
     """The plugins that sleep until a file needs them, and the file that says what they bring."""
 
@@ -39,7 +52,7 @@ class OnDemand:
         self._file = file
         self._kept: dict[str, Any] | None = None
         self._learned = False
-        self._sleeping: dict[str, tuple[PluginReport, Get, frozenset[str], tuple[Claim, ...]]] = {}
+        self._sleeping: dict[str, _Sleeper] = {}
 
     @property
     def sleeps(self) -> bool:
@@ -49,7 +62,7 @@ class OnDemand:
     @property
     def claims(self) -> list[Claim]:
         """What the sleeping plugins claim."""
-        return [claim for *_, claims in self._sleeping.values() for claim in claims]
+        return [claim for sleeper in self._sleeping.values() for claim in sleeper.claims]
 
     def put(self, report: PluginReport, entry: EntryPoint, get: Get) -> bool:
         """Let a plugin sleep; False when what it brings is not known, or not known any more."""
@@ -58,7 +71,8 @@ class OnDemand:
             if known is None or known["entry"] != _identity(entry) or not _unchanged(known["files"]):
                 return False
             claims = tuple((space, word) for space, word in known["claims"])
-            self._sleeping[entry.name] = (report, get, frozenset(known["words"]), claims)
+            words, opens = frozenset(known["words"]), bool(known["opens"])
+            self._sleeping[entry.name] = _Sleeper(report, get, words, claims, opens)
         except (TypeError, ValueError, KeyError):
             return False  # a file that is damaged is written anew
         return True
@@ -72,10 +86,14 @@ class OnDemand:
         there = set(map(fold, _WORD.findall(text)))
         needed = [
             name
-            for name, (*_, words, _) in self._sleeping.items()
-            if any(there.issuperset(word.split()) for word in words)
+            for name, sleeper in self._sleeping.items()
+            if any(there.issuperset(word.split()) for word in sleeper.words)
         ]
         return self._leave(needed)
+
+    def wake_openers(self) -> Iterator[tuple[PluginReport, Get]]:
+        """Those that can open executables."""
+        return self._leave([name for name, sleeper in self._sleeping.items() if sleeper.opens])
 
     def wake_all(self) -> Iterator[tuple[PluginReport, Get]]:
         """All of them."""
@@ -95,6 +113,7 @@ class OnDemand:
             "files": modules,
             "claims": claims,
             "words": sorted(words),
+            "opens": hasattr(plugin, "dagu_open_executable"),
         }
         self._learned = True
 
@@ -112,8 +131,8 @@ class OnDemand:
 
     def _leave(self, names: Iterable[str]) -> Iterator[tuple[PluginReport, Get]]:
         for name in names:
-            report, get, *_ = self._sleeping.pop(name)
-            yield report, get
+            sleeper = self._sleeping.pop(name)
+            yield sleeper.report, sleeper.get
 
     def _known(self) -> dict[str, Any]:
         if self._kept is None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dagu_core import ForeignPlugin, Settings
 
 DAGU_API = 1
+DAGU_ON_DEMAND = True
 
 
 @hookimpl

@@ -146,6 +146,26 @@ def test_a_damaged_memory_costs_nothing_but_time(
     assert json.loads(file.read_text())["plugins"]["one"]["words"] == ["ones"]
 
 
+def test_one_that_opens_executables_wakes_when_there_is_one(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = install("one", "ones")
+    opener = "\n@hookimpl\ndef dagu_open_executable(path, settings):\n    raise RuntimeError('woken')\n"
+    module.write_text(module.read_text() + opener)
+    install("two", "twos")
+
+    def start(*executables: str) -> PluginHost:
+        forget()
+        return PluginHost.load(builtins=(), kept=tmp_path / "plugins.json", executables=executables)
+
+    start()
+    start()
+    assert imported() == set()
+    host = start(str(tmp_path / "tool"))
+    assert imported() == {"one"}
+    assert "woken" in {report.name: report.reason for report in host.reports}["tool"]
+
+
 def test_a_huge_text_wakes_all(install: Install, load: Callable[[], PluginHost]) -> None:
     install("one", "ones")
     load()
