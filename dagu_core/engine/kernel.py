@@ -71,6 +71,12 @@ def remove_empty(paths: tuple[str, ...]) -> None:
             pass
 
 
+def close(descriptors: list[int]) -> None:
+    """Close them all."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
 def packed(message: Any) -> bytes:
     """A message for the pipe between engine and supervisor: `marshal` data behind its length."""
     data = marshal.dumps(message)

@@ -61,11 +61,13 @@ class Supervision:
         self._running: dict[int, Started] = {}
         self._adopted: set[asyncio.Task[None]] = set()
         self._backlog = bytearray()
+        self._env: Mapping[str, str] = {}
 
     def start_supervisor(self) -> None:
         """Start the supervisor process now (it boots while we read files)."""
         orders_read, self._out = os.pipe()
         self._in, answers_write = os.pipe()
+        self._env = {}
         self._pid = os.posix_spawn(
             sys.executable,
             [sys.executable, "-I", "-S", "-c", boot("dagu_core.engine.supervisor")],
@@ -126,11 +128,14 @@ class Supervision:
         started = Started(self._next, status, loop.create_future(), loop.create_future())
         if filter is not None:
             started.filtered = loop.create_future()
+        # Steps of a run differ in a few variables: the others need not be sent a thousand times.
+        same = self._env.keys() <= env.keys()
         order = {
             "id": self._next,
             "argv": [program, *argv[1:]],
             "argv0": [argv[0]],
-            "env": dict(env),
+            "env": {k: v for k, v in env.items() if self._env.get(k) != v} if same else dict(env),
+            "same": same,
             "cwd": cwd,
             "status": status,
             "stdout": stdout,
@@ -143,6 +148,7 @@ class Supervision:
             if filter is None:
                 # Made here and now, beside the step at work, they need no time between two steps.
                 started.made = make_files(status, stdout, stderr)
+        self._env = dict(env)
         self._running[self._next] = started
         self._send(packed(order))
         return started

@@ -33,9 +33,9 @@ SILENCE = 0.25
 class Supervisor:
     """Reads orders from descriptor 0, tells what happened on descriptor 1.
 
-    Messages are `marshal` data behind a 4-byte length. An order is a dict, see `prepare`; one with
-    `after` begins the moment the step of that id has ended well, and {"revoke": id} takes it back.
-    Answers are tuples: ("started", id, pid), ("exited", id, code, cpu_seconds, max_rss_kib, id of
+    An order is a dict, see `prepare`; one with `after` begins the moment the step of that id has
+    ended well, and {"revoke": id} takes it back. With `same`, `env` is what differs from the order
+    before. Answers are tuples: ("started", id, pid), ("exited", id, code, cpu_seconds, max_rss_kib, id of
     the order that began with it, or 0), ("dropped", id) for one that never will, ("filtered", id),
     ("refused", id, errno, text, file).
     """
@@ -57,6 +57,7 @@ class Supervisor:
         self.tell_at = 0.0
         self.held: list[bytes] = []
         self.orders = bytearray()
+        self.env: dict[str, str] = {}
 
     def serve(self) -> None:
         """Work until the engine is gone and every step has ended."""
@@ -97,6 +98,8 @@ class Supervisor:
         self.orders += data
         self.heard_at = monotonic()
         for order in kernel.unpacked(self.orders):
+            if "env" in order:
+                self.env = order["env"] = {**(self.env if order["same"] else {}), **order["env"]}
             if "revoke" in order:
                 for before, (waiting, _) in list(self.line.items()):
                     if waiting["id"] == order["revoke"]:
@@ -137,8 +140,7 @@ class Supervisor:
         """Forget the order that follows `before`, and all that follow it."""
         while (found := self.line.pop(before, None)) is not None:
             order, opened = found
-            for descriptor in opened or ():
-                os.close(descriptor)
+            kernel.close(opened or [])
             before = order["id"]
             self.lined_up.discard(before)
             self.tell(("dropped", before))
@@ -191,8 +193,7 @@ class Supervisor:
                 if order["stderr"] != order["stdout"]:
                     opened.append(kernel.open_log(order["stderr"]))
         except BaseException:
-            for descriptor in opened:
-                os.close(descriptor)
+            kernel.close(opened)
             raise
         return opened
 
@@ -237,8 +238,7 @@ class Supervisor:
             os.ftruncate(status, 0)
             raise
         finally:
-            for descriptor in opened:
-                os.close(descriptor)
+            kernel.close(opened)
 
     def reap(self) -> None:
         """Collect every child that has ended: steps, filters, and what steps left behind."""

@@ -24,10 +24,10 @@ class Desk:
         self.folder = folder
         self.supervision = Supervision()
 
-    def start(self, name: str, *argv: str, **changed: str) -> Started:
+    def start(self, name: str, *argv: str, env: dict[str, str] | None = None, **changed: str) -> Started:
         paths = {kind: str(self.folder / f"{name}.{kind}") for kind in ("status", "stdout", "stderr")}
         order = {"cwd": str(self.folder), **paths, **changed}
-        return self.supervision.start(argv, env={"PATH": os.environ["PATH"]}, **order)
+        return self.supervision.start(argv, env={"PATH": os.environ["PATH"], **(env or {})}, **order)
 
     def status(self, name: str) -> Path:
         return self.folder / f"{name}.status"
@@ -48,6 +48,42 @@ def at_desk(folder: Path, test: Test) -> None:
             desk.supervision.close()
 
     asyncio.run(main())
+
+
+def test_every_step_has_its_own_variables_and_none_of_the_one_before(tmp_path: Path) -> None:
+    envs = [{"A": "1", "B": "2"}, {"A": "1", "B": "3"}, {"A": "1"}, {"C": ""}, {}, {"A": "1", "C": "ä\n"}]
+
+    async def test(desk: Desk) -> None:
+        for number, env in enumerate(envs):
+            if number == 3:
+                os.kill(await desk.supervisor(), signal.SIGKILL)
+            names = "ABC"
+            script = "; ".join(f'printf "%s|" "${{{name}-none}}"' for name in names)
+            # one that the dead supervisor did not read any more is ordered again, as `spawn` does
+            while (await desk.start(f"s{number}", "sh", "-c", script, env=env).ended).exit_code is None:
+                pass
+            expected = "".join(env.get(name, "none") + "|" for name in names)
+            assert (desk.folder / f"s{number}.stdout").read_text() == expected
+
+    at_desk(tmp_path, test)
+
+
+def test_files_made_for_a_step_that_never_begins_are_removed(tmp_path: Path) -> None:
+    async def test(desk: Desk) -> None:
+        first = desk.start("first", "sh", "-c", "exit 3")
+        second = desk.supervision.start(
+            ["true"],
+            env={"PATH": os.environ["PATH"]},
+            cwd=str(tmp_path),
+            **{kind: str(tmp_path / f"second.{kind}") for kind in ("status", "stdout", "stderr")},
+            after=first,
+        )
+        assert (tmp_path / "second.stdout").exists() and second.begun is not None
+        assert await second.begun is False
+        await asyncio.sleep(0)
+        assert not list(tmp_path.glob("second.*")) and (await first.ended).exit_code == 3
+
+    at_desk(tmp_path, test)
 
 
 @pytest.mark.parametrize(
