@@ -85,7 +85,8 @@ async def carry_out(
         filter_lock=(lock := bench.files.filter_lock(node.index, number)),
         scarce=os.path.exists(lock) if again else may_not_fit(bench.files.run_dir, bench.log_limit),
     )
-    error_offset = 0 if again else size_of(streams.stderr)
+    # The first attempt begins the log, whoever has begun the attempt: a dead engine may have.
+    error_offset = 0 if again or number == 1 else size_of(streams.stderr)
     conditions: tuple[ConditionResult, ...] = ()
     attempt: LiveAttempt | None = None
     values: StepScope | None = None

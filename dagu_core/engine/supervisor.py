@@ -256,6 +256,9 @@ class Supervisor:
                 order, status = self.steps.pop(pid)
                 ended = os.waitstatus_to_exitcode(code)
                 ended = 128 - ended if ended < 0 else ended
+                if order["filter"] is None:
+                    for log in {order["stdout"], order["stderr"]}:
+                        kernel.tell_of_full_disk(log)
                 try:  # noqa: SIM105 - contextlib is not worth its import here
                     os.write(status, b"exited %d\n" % ended)
                 except OSError:
@@ -263,9 +266,6 @@ class Supervisor:
                 os.close(status)
                 self.running.discard(order["id"])
                 next_one = self.follow(order, ended == 0)
-                if order["filter"] is None:
-                    for log in {order["stdout"], order["stderr"]}:
-                        kernel.tell_of_full_disk(log)
                 used = (usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
                 self.tell(("exited", order["id"], ended, *used, next_one), now=not next_one)
                 self.make_ready(next_one)

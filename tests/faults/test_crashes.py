@@ -90,6 +90,28 @@ def test_P01_a_step_that_failed_meanwhile_fails_with_its_own_words(home: Home, v
     assert home.ledger.steps().count("two") == (2 if verb == "retry" else 1)
 
 
+def test_P01_a_step_begun_ahead_of_its_record_fails_with_its_own_words(home: Home) -> None:
+    """The supervisor has begun the second step, the engine dies before that is on record."""
+    text = """
+        name: sleepy
+        steps:
+          - {name: one, command: mark start; mark end}
+          - {name: two, depends: one,
+             command: "mark start; while [ ! -e $DAG_ROOT/go ]; do sleep 0.05; done; echo alas >&2; exit 3"}
+    """
+    crash = {"DAGU_FAILPOINTS": "store.commit.before=kill9@2"}
+    engine = home.begin("start", "--run-id=r", home.write("sleepy", text), env=crash)
+    assert engine.wait(20) == -signal.SIGKILL
+    assert "two" not in home.stored("sleepy").steps
+    within(10, lambda: "two" in home.ledger.steps())
+    go(home)
+    within(5, lambda: not home.orphans())
+    assert home.cli("recover").code == 1
+    two = home.stored("sleepy").steps["two"]
+    assert (two.attempts, two.exit_code, two.error.splitlines()[-1]) == (1, 3, "alas")
+    assert home.ledger.steps() == ["one", "two"]
+
+
 def test_P02_looking_at_a_lost_run_changes_nothing(home: Home) -> None:
     crash_in_second_step(home)
     before = home.stored("sleepy")

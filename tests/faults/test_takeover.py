@@ -227,7 +227,7 @@ def test_P04_a_retry_that_crashes_is_taken_over_as_a_retry(home: Home, point: st
         steps:
           - {name: a, command: mark start; mark end}
           - {name: b, command: "mark start; [ -e $DAG_ROOT/go ] && mark end", depends: a}
-          - {name: c, command: mark start; mark end, depends: b}
+          - {name: c, command: mark start; sleep 0.2; mark end, depends: b}
     """
     assert home.cli("start", "--run-id=r", home.write("again", text)).code == 1
     (home.root / "go").touch()
