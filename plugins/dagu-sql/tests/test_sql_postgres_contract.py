@@ -77,7 +77,7 @@ def test_a_stop_cancels_on_the_server_and_rolls_back(
         target=lambda: seen.append(until(lambda: postgres.ask(f"{BUSY} AND state = 'active'")))
     )
     watching.start()
-    result = postgres.start(sql, stop_after=1.5, transaction=transaction)
+    result = postgres.start(sql, stop_after=4.0, transaction=transaction)
     watching.join()
     assert seen and seen[0], "the statement never ran"
     assert (result.status, result.left) == ("aborted", ())
