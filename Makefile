@@ -32,8 +32,9 @@ $(READY): pyproject.toml requirements-dev.txt constraints.txt $(wildcard plugins
 	  "$$python" -m venv $(VENV) || { rm -rf $(VENV); \
 	    echo "The module venv does not work here (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }; fi
 	@echo "Installing the project and its tools"
-	@# One build tool for all projects of the workspace, instead of an isolated copy of it for each.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv_build
+	@# One build tool for all projects of the workspace, instead of an isolated copy of it for each; and the
+	@# one pyftpdlib wants, which from Python 3.12 on does not come with a virtual environment any more.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv_build setuptools
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-build-isolation -c constraints.txt -r requirements-dev.txt
 	@touch $@
