@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dagu_core.base.masking import Masker
     from dagu_core.base.places import InvalidDefinition, Place, Problem
     from dagu_core.base.settings import Settings, SettingsItem, SettingsSection, parse_duration, setting
+    from dagu_core.builtins.sqlite_store import SqliteStore
     from dagu_core.contracts.aside import in_thread
     from dagu_core.contracts.blocking import BlockingAttempt, BlockingExecutor
     from dagu_core.contracts.command import Command
@@ -75,6 +76,7 @@ _HOMES = {
     "base.masking": "Masker",
     "base.places": "InvalidDefinition Place Problem",
     "base.settings": "Settings SettingsItem SettingsSection parse_duration setting",
+    "builtins.sqlite_store": "SqliteStore",
     "contracts.aside": "in_thread",
     "contracts.blocking": "BlockingAttempt BlockingExecutor",
     "contracts.command": "Command",
@@ -167,6 +169,7 @@ __all__ = [
     "Shell",
     "Signal",
     "Source",
+    "SqliteStore",
     "StateStore",
     "StepRun",
     "StepSettled",

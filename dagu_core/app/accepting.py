@@ -51,12 +51,16 @@ class Hold(Struct, frozen=True):
 
 class Cause(Struct, frozen=True):
     """What made a run begin, as its record tells it: for the instant `due`, or for the stretch of time
-    from there `until` another one."""
+    from there `until` another one; `fire` is the key of the fire of a trigger."""
 
     type: str = ""
     due: float | None = None
     until: float | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fire(self) -> str:
+        return str(self.data.get("fire", ""))
 
 
 async def accept(

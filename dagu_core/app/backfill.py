@@ -17,6 +17,7 @@ from dagu_core.app.accepting import PATIENCE, cause_of
 from dagu_core.app.backfill_results import EXISTS, MADE, REFUSED, SlotResult, request_for
 from dagu_core.app.backfill_slots import FAILED, BackfillRequest, Instant, instants_of
 from dagu_core.app.scheduled import written
+from dagu_core.app.services import wake_schedulers
 from dagu_core.base.errors import Conflict, Invalid, NotFound
 from dagu_core.engine.new_run import evaluate_params, secrets_of
 from dagu_core.model.plan.plan import Plan, Source
@@ -97,7 +98,7 @@ class Backfills:
         created. Raises NotFound, InvalidDefinition, Invalid, UsageError."""
         plan = self.app.dags.read(request.dag).plans[0]
         if request.queue:
-            self.app.queues.check(request.queue)
+            self.app.runs.check_asked(request.queue, plan)
         return plan, await instants_of(self.app, plan, request)
 
     async def create(self, request: BackfillRequest) -> Backfill:
@@ -186,7 +187,9 @@ class Backfills:
 
     async def resume(self, id: str) -> Backfill:
         """Go on. Raises Conflict when it is over."""
-        return await self.change(id, lambda one: replace(one, state="running"))
+        one = await self.change(id, lambda one: replace(one, state="running"))
+        await wake_schedulers(self.app)
+        return one
 
     async def cancel(self, id: str, *, stop_running: bool = False) -> Backfill:
         """Make no further runs; `stop_running` stops those that were made. Raises Conflict when it is
@@ -240,6 +243,7 @@ class Backfills:
         }
         await self.app.store.put(SLOTS, one.id, value)
         await self.app.store.put(NAMESPACE, one.id, to_builtins(one), expected=0)
+        await wake_schedulers(self.app)
 
 
 def shape(one: Backfill, progress: Mapping[str, int] | None = None) -> dict[str, Any]:

@@ -55,6 +55,8 @@ async def settle(app: App, one: Backfill, number: int, instant: Instant, pinned:
         result = SlotResult(instant.due, REFUSED, reason=str(error).split("\n", 1)[0][:500])
         detail = f"backfill {one.id}: {result.reason}"
         await decisions.record(app, one.dag, "refused", error.code, detail, due=instant.due)
+    if result.outcome == MADE and instant.warning:
+        await decisions.tally(app, one.dag, "warned", "filtered", f"backfill {one.id}: {instant.warning}")
     if result.outcome != MADE:
         await app.store.put(NAMESPACE, _key(one, number), to_builtins(result))
     return result.outcome

@@ -61,7 +61,8 @@ class BackfillRequest(Struct, frozen=True):
 
 class Instant(Struct, frozen=True):
     """One run to be: when it would have been due, and what its data interval is. `queue`, `priority`
-    and `words` (parameters) are what the line of the schedule says."""
+    and `words` (parameters) are what the line of the schedule says, `warning` is what its calendar
+    does not know."""
 
     due: float
     start: float | None
@@ -69,6 +70,7 @@ class Instant(Struct, frozen=True):
     queue: str = ""
     priority: int | None = None
     words: Sequence[str] = ()
+    warning: str = ""
 
 
 async def instants_of(app: App, plan: Plan, request: BackfillRequest) -> list[Instant]:
@@ -120,7 +122,8 @@ def _instants(app: App, plan: Plan, request: BackfillRequest, until: float) -> I
     for slot in planner.slots(request.since - 0.001, until):
         if not slot.skipped:
             line = slot.entries[0]
-            yield Instant(slot.due, before, slot.due, line.queue, line.priority, words_of(line.params))
+            words, warning = words_of(line.params), slot.warning
+            yield Instant(slot.due, before, slot.due, line.queue, line.priority, words, warning)
             before = slot.due
 
 

@@ -140,6 +140,16 @@ class Dags:
             if entry.name.endswith(SUFFIXES) and _is_definition(Path(entry.path))
         )
 
+    def dangling(self) -> dict[str, str]:
+        """The links of the DAGs folder that look like definitions and lead nowhere: name of the file ->
+        where it leads."""
+        try:
+            names = sorted(name for name in os.listdir(self.folder) if name.endswith(SUFFIXES))
+        except OSError:
+            return {}
+        found = {name: target_of(self.folder / name) for name in names}
+        return {name: target for name, target in found.items() if target}
+
     def plan_of(self, source: Source, *, name: str = "", as_child: bool = False) -> Plan:
         """The plan of a stored source, read once. Raises InvalidDefinition."""
         key = (definition_key(source), as_child, name)
@@ -184,6 +194,14 @@ class Dags:
         raise NotFound(
             f"DAG {target} not found", hint=f"looked for {', '.join(str(path) for path in candidates)}"
         )
+
+
+def target_of(path: Path) -> str:
+    """Where a link leads, when there is nothing; "" for everything else."""
+    try:
+        return "" if path.exists() else os.readlink(path)
+    except OSError:
+        return ""  # no link, or gone
 
 
 def _is_definition(path: Path) -> bool:

@@ -32,7 +32,8 @@ async def examine(
     """Look at everything; a store that does not open is a finding like the others."""
     treatment = treatment or Treatment()
     found = [*places.folders(settings), *places.disks(settings)]
-    found += [*machine.zone(settings), *machine.limits(), *machine.plugins(host)]
+    found += [*machine.settings(settings, host), *machine.zone(settings), *machine.limits()]
+    found += machine.plugins(host)
     try:
         async with App.open(settings, host=host, clock=clock) as app:
             for look in LOOKS:

@@ -49,7 +49,9 @@ class Launches:
         else:
             definition = app.dags.read(request.dag, name=request.name)
         plan = definition.plans[0]
-        if request.queue:
+        if request.queue and not request.trigger:
+            self.check_asked(request.queue, plan)
+        elif request.queue:
             app.queues.check(request.queue)
         elif plan.queue and app.settings.queues.strict:
             self._check_own_queue(plan)
@@ -72,6 +74,13 @@ class Launches:
             priority=DEFAULT_PRIORITY if request.priority is None else request.priority,
             notes=[_note(problem, plan.source.path) for problem in definition.warnings],
         )
+
+    def check_asked(self, queue: str, plan: Plan) -> None:
+        """Raise UsageError when nobody may send a run of the DAG to that queue."""
+        self.app.queues.check(queue)
+        if plan.disable_queue:
+            hint = "leave --queue out, or take `disableQueue` out of the file"
+            raise UsageError(f"DAG {plan.name} says `disableQueue: true`, which rules --queue out", hint=hint)
 
     def _check_own_queue(self, plan: Plan) -> None:
         """Raise Invalid when the file names a queue there is none of: that is not the caller's doing."""
@@ -114,7 +123,7 @@ class Launches:
     def standing(self, launch: Launch, line: Standing) -> Launch:
         """The launch in another queue, or with another priority. Raises Invalid."""
         if line.queue:
-            self.app.queues.check(line.queue)
+            self.check_asked(line.queue, launch.plan)
             extra = {**launch.extra, QUEUE_OVERRIDDEN: "true"}
             launch = replace(launch, queue=line.queue, extra=extra)
         return launch if line.priority is None else replace(launch, priority=line.priority)

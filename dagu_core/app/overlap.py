@@ -14,6 +14,7 @@ from msgspec import Struct
 from dagu_core.app import decisions
 from dagu_core.app.accepting import Hold, accept, ask_to_stop, cause_of, end_waiting, is_held
 from dagu_core.app.requests import StartRequest
+from dagu_core.app.services import wake_schedulers
 from dagu_core.base.errors import AlreadyExists, AlreadyRunning, Conflict
 from dagu_core.contracts.store import RunQuery
 from dagu_core.model.plan.plan import Plan
@@ -106,6 +107,8 @@ async def enqueue_obeying(app: App, request: StartRequest, plan: Plan) -> RunRef
     arrival = await arrive(app, request, plan, await _company_by_hand(app, plan), due=app.clock.now())
     if arrival.outcome == "exists":
         raise AlreadyExists(f"run {arrival.ref} already exists")
+    if arrival.outcome == "held":
+        await wake_schedulers(app)
     if arrival.outcome in ("skipped", "dropped"):
         raise AlreadyRunning(f"{arrival.detail}, and `overlap.includeManual` is set")
     return arrival.ref
@@ -187,8 +190,11 @@ class _Meeting(Struct, frozen=True):
         causes = {cause_of(one).type for one in self.active}
         return "catchup" in causes or causes == {"backfill"}
 
-    async def _without(self, ref: RunRef, outcome: Outcome, reason: str, detail: str) -> Arrival:
-        await decisions.record(self.app, ref.dag, outcome, reason, detail, due=self.due)
+    async def _without(
+        self, ref: RunRef, outcome: Literal["skipped", "dropped"], reason: str, detail: str
+    ) -> Arrival:
+        fire = str(self.request.trigger.get("fire", ""))
+        await decisions.record(self.app, ref.dag, outcome, reason, detail, due=self.due, fire=fire)
         return Arrival(outcome, ref, detail)
 
     async def _supersede(self, one: RunSummary, by: RunRef) -> None:
@@ -199,7 +205,9 @@ class _Meeting(Struct, frozen=True):
         with contextlib.suppress(Conflict):  # it began meanwhile
             await end_waiting(self.app, one, "superseded")
             detail = f"run {one.ref} was waiting; {by} takes its place"
-            await decisions.record(self.app, one.ref.dag, "superseded", "overlap", detail, due=cause.due)
+            await decisions.record(
+                self.app, one.ref.dag, "superseded", "overlap", detail, due=cause.due, fire=cause.fire
+            )
 
 
 @asynccontextmanager

@@ -22,6 +22,8 @@ class _Kind(Struct, frozen=True):
     title: str
     example: str
     base_type: str = ""
+    #: what a single file imports besides
+    also: str = ""
 
 
 KINDS = {
@@ -57,6 +59,13 @@ KINDS = {
         "secrets: [{{name: TOKEN, provider: {name}, key: values#TOKEN}}]\nsteps: ['echo \"$TOKEN\"']",
     ),
     "observer": _Kind("Observer", "dagu_register_observers", "The observer {name}", "steps: [echo watched]"),
+    "store": _Kind(
+        "StateStore",
+        "dagu_register_stores",
+        "The store {name}",
+        "# config.yaml says `store: {name}:///some/folder`\nsteps: [echo kept]",
+        also=", StateStore",
+    ),
 }
 
 
@@ -88,7 +97,7 @@ def new_package(kind: str, name: str, folder: Path) -> list[Path]:
 
 def new_file(kind: str, name: str, folder: Path) -> Path:
     """Write a plugin of one file into `folder`. Raises like `new_package`."""
-    values = {**_values(kind, name), "and_hookimpl": ", hookimpl"}
+    values = {**_values(kind, name), "and_hookimpl": f"{KINDS[kind].also}, hookimpl"}
     if kind != "executor":
         values["typing"] = ""  # the template has what it needs
     file = folder / f"{values['module'].removeprefix('dagu_')}.py"

@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from dagu_core.app.plugin_report import shipped
+from dagu_core.app.plugin_report import core_version, shipped
 from dagu_core.base.config import Config, fold
 from dagu_core.base.errors import NotFound
-from dagu_core.contracts.catalog import OWNERS
+from dagu_core.contracts.catalog import NOTATIONS, OWNERS, PLANNED
 from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.offers import Offer
 from dagu_core.contracts.report import PluginReport
@@ -28,24 +28,42 @@ class Bringer(Struct, frozen=True):
 
 
 def who_brings(host: PluginHost, word: str) -> list[Bringer]:
-    """The plugins, loaded or not, that bring a word of the language. Raises NotFound."""
-    wanted = fold(word.replace("-", "_"))
-    found = [
-        Bringer(word, kind, report.provider, report.state)
+    """The plugins, loaded or not, that bring a word of the language, or who will. Raises NotFound."""
+    wanted = _plain(word)
+    other = NOTATIONS.get(wanted)
+    found = dict.fromkeys(
+        Bringer(
+            word, kind, _provider(report), report.state, "" if _plain(each) == wanted else f"{kind} `{each}`"
+        )
         for report in host.reports
         for offer in host.offers_of(report.name)
         for kind, each in _words(offer)
-        if fold(each.replace("-", "_")) == wanted
-    ]
-    owner = next((package for each, package in OWNERS.items() if fold(each) == wanted), "")
-    if found or not owner:
-        if not found:
-            raise NotFound(f"no plugin we know of brings `{word}`", hint="`dagu plugins` lists what is here")
-        return found
+        if _plain(each) == wanted or (kind, each) == other
+    )
+    if found:
+        return list(found)
+    owner = next((package for each, package in OWNERS.items() if _plain(each) == wanted), "")
     for report in host.reports:
-        if owner in (report.package, report.name) and report.state != "loaded":
+        its = owner not in ("", "dagu") and owner in (report.package, report.name)
+        if its and report.state != "loaded":
             return [Bringer(word, "", report.provider, report.state, report.reason)]
-    return [Bringer(word, "", owner, "not installed", f"pip install {owner}")]
+    if (outlook := PLANNED.get(wanted)) is not None:
+        return [Bringer(word, "", owner, "not built yet", outlook)]
+    if owner:
+        return [Bringer(word, "", owner, "not installed", f"pip install {owner}")]
+    if kinds := list(_of_the_core(wanted)):
+        return [Bringer(word, kind, f"dagu {core_version()}", "loaded") for kind in kinds]
+    if (reason := host.catalog.refused.get(fold(word))) is not None:
+        return [Bringer(word, "", "-", "left out", reason)]
+    raise NotFound(f"no plugin we know of brings `{word}`", hint="`dagu plugins` lists what is here")
+
+
+def _plain(word: str) -> str:
+    return fold(word.replace("-", "_"))
+
+
+def _provider(report: PluginReport) -> str:
+    return f"dagu {core_version()}" if report.package == "dagu" else report.provider
 
 
 def _words(offer: Offer) -> Iterator[tuple[str, str]]:
@@ -53,6 +71,21 @@ def _words(offer: Offer) -> Iterator[tuple[str, str]]:
         yield offer.kind, word
     for word in getattr(offer.thing, "step_fields", None) or ():
         yield f"step key of {offer.kind}", word
+
+
+def _of_the_core(wanted: str) -> Iterator[str]:
+    """What a word is that needs no plugin."""
+    from dagu_core.base.settings.load import OUR_SECTIONS
+    from dagu_core.base.settings.section import declarations
+    from dagu_core.model.spec.dag import DagSpec
+    from dagu_core.model.spec.step import StepSpec
+
+    for kind, model in (("DAG key", DagSpec), ("step key", StepSpec)):
+        if wanted in map(_plain, (*model.model_fields, *model.spellings)):
+            yield kind
+    sections = {item.key.partition(".")[0] for model in OUR_SECTIONS for item in declarations(model)}
+    if wanted in map(_plain, sections):
+        yield "setting"
 
 
 def page_of(host: PluginHost, report: PluginReport) -> str:

@@ -68,7 +68,9 @@ class Queues(QueueRules):
         view = await self._view(name, state, orders)
         waiting = await self.waiting(name)
         blocked = await self._what_blocks(view) if waiting else ""
-        return view, [Place(number, one, self._reason(one, blocked)) for number, one in enumerate(waiting, 1)]
+        held = await self._who_lets_go() if any(map(is_held, waiting)) else ""
+        places = enumerate(waiting, 1)
+        return view, [Place(number, one, _reason(one, blocked, held)) for number, one in places]
 
     async def why(self, summary: RunSummary) -> str:
         """Why a queued run waits, and where it stands."""
@@ -227,10 +229,20 @@ class Queues(QueueRules):
             return runners[0].blocked
         return "a runner takes it as soon as those before it are gone"
 
-    def _reason(self, summary: RunSummary, blocked: str) -> str:
-        if (hold := hold_of(summary)) is not None:
-            return f"held back ({hold.why}) until fewer than {hold.limit} runs of {hold.line} are active"
+    async def _who_lets_go(self) -> str:
+        """What is to be said of runs that are held besides: only a scheduler lets them go."""
+        if await services(self.app, "scheduler"):
+            return ""
+        return ", and no scheduler is there to let it go: start `dagu scheduler`"
+
+
+def _reason(summary: RunSummary, blocked: str, held: str) -> str:
+    if (hold := hold_of(summary)) is None:
         return blocked
+    few = "no run" if hold.limit == 1 else f"fewer than {hold.limit} runs"
+    return (
+        f"held back ({hold.why}) until {few} of {hold.line} {'is' if hold.limit == 1 else 'are'} active{held}"
+    )
 
 
 def _beside(summary: RunSummary, other: RunSummary | None, distance: float) -> RunSummary:

@@ -57,7 +57,13 @@ def fire_request(app: App, plan: Plan, entry: TriggerEntry, run_id: str, fire: F
         words=words_of(fire.params),
         queue=entry.queue,
         priority=entry.priority,
-        trigger={"type": entry.kind, "due": fire.due, "entry": entry.text, "info": dict(fire.info)},
+        trigger={
+            "type": entry.kind,
+            "due": fire.due,
+            "entry": entry.text,
+            "fire": fire.key,
+            "info": dict(fire.info),
+        },
         env=times(zone, entry.kind, fire.due) | dict(fire.env),
     )
 

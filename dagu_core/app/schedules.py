@@ -51,7 +51,8 @@ class Preview(Struct, frozen=True):
 
 
 class Scheduled(Struct, frozen=True):
-    """A DAG file that is scheduled, or that cannot be read (`problem`)."""
+    """A DAG file that is scheduled, or that cannot be read (`problem`). Nothing comes `next` of a DAG
+    that is suspended."""
 
     name: str
     path: Path
@@ -109,6 +110,18 @@ class Schedules:
         suspension = self.suspension(plan.source.path)
         return Preview(plan, self.zone_of(plan), found[:count], len(found) > count, suspension)
 
+    def obstacle(self, ref: str) -> str:
+        """Why nothing can come of the schedule of a DAG here, "" when it can, or has none."""
+        try:
+            plan = self.app.dags.read(ref).plans[0]
+        except DaguError:
+            return ""  # that is told by whoever reads it for its own sake
+        try:
+            self.planner(plan)
+        except DaguError as error:
+            return _sentence(error)
+        return ""
+
     async def scheduled(self) -> list[Scheduled]:
         """The files of the DAGs folder that are scheduled or cannot be read, by name."""
         from dagu_core.app.triggers import triggers_of
@@ -132,9 +145,10 @@ class Schedules:
                 continue
             one = Scheduled(plan.name, path, plan, suspension=self.suspension(str(path)))
             try:
-                yield replace(one, next=self._planner_from(plan, seen, now).next(now))
+                coming = self._planner_from(plan, seen, now).next(now)
+                yield one if one.suspension is not None else replace(one, next=coming)
             except DaguError as error:
-                yield replace(one, problem=f"{error}; {error.hint}" if error.hint else str(error))
+                yield replace(one, problem=_sentence(error))
 
     def is_suspended(self, path: str) -> bool:
         """Whether the schedules of the DAG of a file are off."""
@@ -210,3 +224,7 @@ class Schedules:
             if isinstance(pair.value, dict):
                 found |= {dag: known for dag, known in pair.value.items() if isinstance(known, dict)}
         return found
+
+
+def _sentence(error: DaguError) -> str:
+    return f"{error}; {error.hint}" if error.hint else str(error)

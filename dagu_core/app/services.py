@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 NAMESPACE = "services"
 #: seconds a note is believed without being renewed, and between two renewals
-BELIEVED, RENEWED = 30.0, 10.0
+BELIEVED, RENEWED = 40.0, 15.0
 
 
 class Service(Struct, frozen=True):
@@ -63,3 +63,11 @@ async def wake_runners(app: App) -> int:
     data = app.settings.paths.data
     local = [one for one in await services(app, "runner") if one.host == host_name()]
     return sum(poke(data, one.engine) for one in local)
+
+
+async def wake_schedulers(app: App) -> int:
+    """Tell the schedulers of this host that there is a held run, or a backfill to go on with; how many
+    of them hear it."""
+    data = app.settings.paths.data
+    local = [one for one in await services(app, "scheduler") if one.host == host_name()]
+    return sum(poke(data, one.engine) for one in local if one.details.get("listens"))

@@ -39,7 +39,8 @@ def check_dag_name(name: str) -> str:
 def check_queue_name(name: str) -> str:
     """Return `name` when it is a legal name of a queue; raise UsageError otherwise."""
     if not DAG_NAME.fullmatch(name) or name in {".", ".."}:
-        raise UsageError(f"queue name {name[:80]!r} must be 1 to 40 letters, digits, `_`, `.` and `-`")
+        message = f"queue name {name[:80]!r} must be 1 to 40 letters, digits, `_`, `.` and `-`"
+        raise UsageError(message, hint="a name such as `nightly-2`")
     return name
 
 

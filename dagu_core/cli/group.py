@@ -27,6 +27,7 @@ VERBS: Mapping[str, str] = {
     "status": "Show how a run stands.",
     "history": "List past runs.",
     "why": "Tell why steps were skipped, wait or never started.",
+    "events": "List the starts that were not made, and why.",
     "dry": "Show what a run would do, without doing it.",
     "validate": "Check a DAG file and list all its problems.",
     "schedule": "Show what starts by itself and when; suspend and resume it.",

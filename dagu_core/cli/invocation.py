@@ -35,13 +35,15 @@ class Invocation(Struct, dict=True):
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings, read once. Home and time zone reach child processes by the environment."""
+        """The settings, read once. Home, file and time zone reach runners and plugins by the environment."""
         from dagu_core.base.settings import Settings
 
         flags = {"plugins.safeMode": True} if self.safe_mode else {}
         settings = Settings.load(environ=dict(os.environ), config=self.config, home=self.home, flags=flags)
         if self.home and settings.home:
             os.environ["DAGU_HOME"] = str(settings.home)
+        if self.config:
+            os.environ["DAGU_CONFIG"] = str(Path(self.config).expanduser().absolute())
         if (zone := settings.core.tz) and os.environ.get("TZ") != zone:
             os.environ["TZ"] = zone
             if hasattr(time, "tzset"):
@@ -63,12 +65,12 @@ class Invocation(Struct, dict=True):
     @cached_property
     def has_plugins(self) -> bool:
         """Whether anything was installed beside the built-in parts; told without loading it."""
-        from dagu_core.contracts.discovery import installed, single_files
+        from dagu_core.contracts.discovery import dropped_in, installed
 
         # Only a look: reading the settings would cost the help more than all the rest of it.
         home = Path(self.home or os.environ.get("DAGU_HOME") or "~/.dagu")
         places = [home.expanduser(), Path("~/.config/dagu").expanduser()]
-        files = (file for place in places for file in single_files(place / "plugins"))
+        files = (file for place in places for file in dropped_in(place / "plugins"))
         return "host" in self.__dict__ or bool(installed()) or any(files)
 
     @cached_property

@@ -28,30 +28,67 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+def _outlook(capability: str, package: str) -> str:
+    if not capability:
+        return "it is not on the roadmap; a plugin can bring it, see `dagu plugin new`"
+    return f"planned: {capability}" + ("" if package == "dagu" else f", with the package {package}")
+
+
 _OUR_PACKAGES = {
-    "dagu-docker": ("docker", "container", "registryAuths", "build"),
-    "dagu-k8s": ("k8s", "kubernetes"),
+    "dagu-docker": ("docker", "container", "registryAuths"),
     "dagu-ssh": ("ssh",),
     "dagu-http": ("http", "webhook", "webhooks"),
-    "dagu-mail": ("mail", "smtp", "mailOn", "errorMail", "infoMail", "waitMail", "mailOnError"),
+    "dagu-mail": ("mail", "smtp", "mailOn", "errorMail", "infoMail", "waitMail"),
     "dagu-jq": ("jq",),
     "dagu-archive": ("archive",),
     "dagu-sql": ("sql", "postgres", "sqlite", "mysql", "database"),
     "dagu-ftp": ("ftp", "ftps", "sftp"),
-    "dagu-blob": ("s3", "gcs", "azblob"),
-    "dagu-locks": ("lock", "locks", "semaphore", "rate", "rates", "rateLimit"),
-    "dagu-resources": ("resources", "quota", "limits"),
-    "dagu-otel": ("otel",),
     "dagu-cron": ("cron",),
-    "dagu-filewatch": ("watch", "fileWatch", "file", "fileTrigger", "fileSensor"),
+    "dagu-filewatch": ("file", "fileTrigger", "fileSensor"),
     "dagu-sun": ("sun", "sunrise", "sunset"),
-    "dagu-calendar": ("calendar", "calendars", "holidays"),
-    "dagu-secrets": ("vault", "aws", "gcp", "azure", "awsSecretsManager", "secretRefs"),
-    "dagu-templates": ("template",),
+    "dagu-calendar": ("calendar",),
 }
+#: what is not there yet: capability of the roadmap ("" = none), package that will have it, words
+NOT_YET = (
+    ("Kubernetes native execution", "dagu-k8s", ("k8s", "kubernetes")),
+    ("External storage", "dagu-blob", ("s3", "gcs", "azblob", "artifacts")),
+    ("Distributed locks", "dagu-locks", ("lock", "locks", "semaphore", "coord")),
+    ("Rate limiting", "dagu-locks", ("rate", "rates", "rateLimit")),
+    ("Resource limits", "dagu-resources", ("resources", "limits")),
+    ("Resource quotas", "dagu-resources", ("quota",)),
+    ("OpenTelemetry", "dagu-otel", ("otel",)),
+    (
+        "Secrets management",
+        "dagu-secrets",
+        ("vault", "aws", "gcp", "azure", "awsSecretsManager", "secretRefs"),
+    ),
+    ("Go template support", "dagu-templates", ("template", "variables")),
+    ("Matrix runs", "dagu", ("matrix", "matrixOptions")),
+    ("Human-in-the-loop", "dagu", ("hitl", "approval", "human")),
+    ("Variables store", "dagu", ("profile",)),
+    ("Inter DAG-run state management", "dagu", ("state",)),
+    ("Debug mode", "dagu", ("breakpoint",)),
+    ("Authorization", "dagu-rbac", ("access",)),
+    ("", "dagu", ("gha", "githubAction", "github-action", "redis", "router")),
+)
+#: the same for stores, whose words are schemes of URLs
+_DATABASES = ("Database backend support", "dagu-db", ("postgres", "postgresql", "mysql", "mariadb"))
 
 #: words of the language that a package of ours brings (any spelling means the same) -> the package
-OWNERS: Mapping[str, str] = {word: package for package, words in _OUR_PACKAGES.items() for word in words}
+OWNERS: Mapping[str, str] = {word: package for package, words in _OUR_PACKAGES.items() for word in words} | {
+    word: package for _, package, words in NOT_YET for word in words
+}
+#: spelling-free words that nothing brings yet -> what is known about when
+PLANNED: Mapping[str, str] = {
+    fold(word): _outlook(capability, package) for capability, package, words in NOT_YET for word in words
+}
+#: other notations of parts: spelling-free word -> (kind, word of the part)
+NOTATIONS: Mapping[str, tuple[str, str]] = {
+    "filetrigger": ("trigger", "file"),
+    "sunrise": ("trigger", "sun"),
+    "sunset": ("trigger", "sun"),
+}
 
 
 class Catalog(Struct, frozen=True, dict=True):
@@ -160,6 +197,7 @@ class Catalog(Struct, frozen=True, dict=True):
             triggers=triggers,
             check_secret=self._check_secret,
             owners={word: package for word, package in OWNERS.items() if word not in taken},
+            planned=PLANNED,
             broken=self.broken,
             refused=self.refused,
             more=self._whole,
@@ -198,17 +236,18 @@ class Catalog(Struct, frozen=True, dict=True):
     def _get(self, kind: Mapping[str, T], word: str, noun: str) -> T:
         if (found := kind.get(word)) is not None:
             return found
-        package = (
-            "dagu-db"
-            if noun == "state store"
-            else next((p for known, p in OWNERS.items() if fold(known) == fold(word)), "")
-        )
+        if noun == "state store":
+            package = _DATABASES[1] if word.partition("+")[0] in _DATABASES[2] else ""
+            outlook = _outlook(*_DATABASES[:2])
+        else:
+            package = next((p for known, p in OWNERS.items() if fold(known) == fold(word)), "")
+            outlook = PLANNED.get(fold(word), "")
         if fold(word) in self.refused:
             hint = self.refused[fold(word)]
         elif package in self.broken:
             hint = f"the plugin {package} is installed but did not load: {self.broken[package]}"
         elif package:
-            hint = f"install it with: pip install {package}"
+            hint = outlook or f"install it with: pip install {package}"
         else:
             hint = f"known: {', '.join(sorted(kind))}"
         raise NotFound(f"there is no {noun} `{word}`", hint=hint)

@@ -6,17 +6,22 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from dagu_core.base.errors import PluginError
 
+if TYPE_CHECKING:
+    from dagu_core.base.settings import Settings
+
 GROUP = "dagu.plugins"
+#: the file that makes a folder a plugin in any language
+MANIFEST = "plugin.yaml"
 #: the modules of our own that come through the same door
 BUILTINS = (
     "dagu_core.builtins.shell",
@@ -30,7 +35,7 @@ _INFO = (".dist-info", ".egg-info")
 
 class EntryPoint(Struct, frozen=True):
     """A plugin's line in the metadata of an installed package; `is_file`: a plugin that is one
-    file, `is_program`: an executable; `target` and `package` name it."""
+    file, `is_program`: an executable, or the manifest that names one; `target` and `package` say which."""
 
     name: str
     target: str
@@ -67,14 +72,20 @@ def installed(group: str = GROUP, path: Sequence[str] | None = None) -> list[Ent
     return sorted(found, key=lambda each: (each.name, each.package))
 
 
-def single_files(folder: Path) -> list[EntryPoint]:
-    """The plugins of one file each in `folder`, by name; none when there is no such folder."""
+def dropped_in(folder: Path) -> list[EntryPoint]:
+    """The plugins somebody put into `folder`, by name: single files, and folders with a MANIFEST, which
+    names an executable; none when there is no such folder."""
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
+        places = [folder / name for name in sorted(os.listdir(folder)) if not name.startswith(("_", "."))]
     except OSError:
         return []
-    files = [folder / name for name in names if not name.startswith(("_", "."))]
-    return [EntryPoint(file.stem, str(file), str(file), "", is_file=True) for file in files]
+    return [
+        EntryPoint(each.stem, str(each), str(each), "", is_file=True)
+        if each.suffix == ".py"
+        else EntryPoint(each.name, str(each / MANIFEST), str(each), "", is_program=True)
+        for each in places
+        if each.suffix == ".py" or (each / MANIFEST).exists()
+    ]
 
 
 def programs(paths: Sequence[str]) -> list[EntryPoint]:
@@ -83,16 +94,30 @@ def programs(paths: Sequence[str]) -> list[EntryPoint]:
     return [EntryPoint(file.stem, str(file), str(file), "", is_program=True) for file in files]
 
 
-def left_out(entry: EntryPoint, unwanted: Set[str], wanted: Set[str], safe: bool) -> str:
-    """Why the settings keep a plugin from being loaded, "" when they do not."""
-    names = {entry.name, entry.package}
-    if safe:
-        return "safe mode: built-in parts only"
-    if names & unwanted:
-        return "plugins.disabled in the settings"
-    if wanted and not names & wanted:
-        return "not in plugins.allow of the settings"
-    return ""
+class Choice(Struct, frozen=True):
+    """Which plugins are wanted: `disabled` and a non-empty `allow` name plugins or packages, and with
+    `safe` nothing but the built-in parts is. `settings` know where that was said."""
+
+    disabled: frozenset[str] = frozenset()
+    allow: frozenset[str] = frozenset()
+    safe: bool = False
+    settings: Settings | None = None
+
+    def against(self, name: str, package: str = "") -> str:
+        """What disables a plugin, and where that stands; "" when nothing does. Without a `package` it
+        is a built-in part, which stays unless it is named."""
+        names = {name, package or name}
+        if names & self.disabled:
+            return f"plugins.disabled in {self._source('plugins.disabled')}"
+        if package and self.safe:
+            return f"safe mode ({self._source('plugins.safeMode')})"
+        if package and self.allow and not names & self.allow:
+            return f"plugins.allow in {self._source('plugins.allow')}, where it is not named"
+        return ""
+
+    def _source(self, key: str) -> str:
+        source = self.settings.source_of(key) if self.settings is not None else ""
+        return "--safe-mode" if source.startswith("flag ") else source or "the settings"
 
 
 class Importer:

@@ -17,12 +17,12 @@ from dagu_core.contracts import hook_calls, hookspecs
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.discovery import (
     BUILTINS,
+    Choice,
     EntryPoint,
     Importer,
+    dropped_in,
     installed,
-    left_out,
     programs,
-    single_files,
 )
 from dagu_core.contracts.offers import Offer, claims_of, offers_of
 from dagu_core.contracts.on_demand import OnDemand
@@ -85,20 +85,20 @@ class PluginHost:
         """
         host = cls(trace=trace, import_limit=import_limit, kept=kept)
         host._settings, host._prefer = settings, prefer or {}
-        unwanted, wanted = frozenset(disabled), frozenset(allow)
+        choice = Choice(frozenset(disabled), frozenset(allow), safe, settings)
         for target in builtins:
             name = target.rpartition(".")[2]
             report = PluginReport(name, "dagu", "", "loaded")
-            if name in unwanted:
-                host._report(report, "disabled", "plugins.disabled in the settings")
+            if reason := choice.against(name):
+                host._report(report, "disabled", reason)
                 continue
             host._builtins.add(name)
             host.add(report, partial(import_module, target))
         for plugin in plugins:
             name = getattr(plugin, "__name__", type(plugin).__name__)
             host.add(PluginReport(name, "", "", "loaded"), partial(hook_calls.itself, plugin))
-        found = installed() + (single_files(folder) if folder else []) if discover else []
-        host._discover(found + programs(executables), unwanted, wanted, safe)
+        found = installed() + (dropped_in(folder) if folder else []) if discover else []
+        host._discover(found + programs(executables), choice)
         if host._waiting and host._waiting.has_any_of(host._prefer.values()):
             host._ask()
         host._settle()
@@ -197,14 +197,14 @@ class PluginHost:
             self._reports[name] = replace(self._reports[name], reason=reason)
         return findings
 
-    def _discover(
-        self, found: list[EntryPoint], unwanted: frozenset[str], wanted: frozenset[str], safe: bool
-    ) -> None:
+    def _discover(self, found: list[EntryPoint], choice: Choice) -> None:
         load = self._importer
         for entry in found:
             report = PluginReport(entry.name, entry.package, entry.version, "loaded")
-            if reason := left_out(entry, unwanted, wanted, safe):
+            if reason := choice.against(entry.name, entry.package):
                 self._report(report, "disabled", reason)
+                why = f"{report.provider} is disabled by {reason}"
+                self._refused |= dict.fromkeys(self._on_demand.recall(entry), why)
             elif rivals := [each.package for each in found if each.name == entry.name and each != entry]:
                 both = ", ".join(sorted({entry.package, *rivals}))
                 twin = replace(report, name=f"{entry.name} ({entry.package})")

@@ -77,6 +77,18 @@ class OnDemand:
             return False  # a file that is damaged is written anew
         return True
 
+    def recall(self, entry: EntryPoint) -> frozenset[str]:
+        """The words, spelling-free, a plugin brought when it was last imported; none that have a package
+        of ours, which is told by its name."""
+        from dagu_core.contracts.catalog import OWNERS
+
+        known = self._known().get(entry.name)
+        try:
+            words = known["claims"] if known is not None and known["entry"] == _identity(entry) else []
+            return frozenset(word for _, word in words) - set(map(fold, OWNERS))
+        except (TypeError, ValueError, KeyError):
+            return frozenset()
+
     def wake(self, text: str) -> Iterator[tuple[PluginReport, Get]]:
         """The plugins a text may need; they sleep no longer."""
         if not self._sleeping:

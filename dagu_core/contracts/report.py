@@ -70,11 +70,11 @@ def made_for(plugin: object) -> str:
 
 
 def reasons_of(reports: Iterable[PluginReport]) -> dict[str, str]:
-    """Names and packages of the plugins that did not load -> why."""
+    """Names and packages of the plugins that are here and not loaded -> why."""
     return {
-        word: report.reason
+        word: report.reason if report.state == "failed" else f"disabled by {report.reason}"
         for report in reports
-        if report.state == "failed"
+        if report.state != "loaded"
         for word in (report.name, report.package)
         if word not in {"", "dagu"}
     }

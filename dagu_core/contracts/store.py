@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from msgspec import Struct, field
@@ -101,6 +102,12 @@ class StateStore(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Flush and disconnect; a second call is a no-op."""
+
+    @property
+    def written_file(self) -> Path | None:
+        """A file of this machine that every commit of whomever writes to, once the store is open: who
+        waits for news watches it. None when there is none."""
+        return None
 
     # -- runs -----------------------------------------------------------------------------------
 

@@ -77,12 +77,14 @@ class ClockTrigger(Part, ABC):
 class Verdict(Struct, frozen=True):
     """What a filter says about an instant: let it pass, drop it, or move it to `at`.
 
-    The `reason` is shown with what happens; with `allow` it is what is worth knowing.
+    The `reason` is shown with what happens; with `allow` it is what is worth knowing. A `warning`
+    says why it may be wrong to start at all: it is shown as well, and kept once the start is made.
     """
 
     kind: Literal["allow", "skip", "shift"] = "allow"
     reason: str = ""
     at: float = 0.0
+    warning: str = ""
 
 
 class ScheduleFilter(Part, ABC):
@@ -145,8 +147,20 @@ class Trigger(Part, ABC):
     One instance serves one entry of one DAG, in the leading scheduler only.
     """
 
-    #: how it fares, for people: "" = well
-    health: str = ""
+    _health = ""
+    #: called when `health` has changed; set by whoever tells people of it
+    on_health: Callable[[], object] | None = None
+
+    @property
+    def health(self) -> str:
+        """How it fares, for people: "" = well. To be set whenever that changes."""
+        return self._health
+
+    @health.setter
+    def health(self, value: str) -> None:
+        changed, self._health = value != self._health, value
+        if changed and self.on_health is not None:
+            self.on_health()
 
     @abstractmethod
     def fires(self, scope: TriggerScope, config: Config, cursor: Any) -> AsyncIterator[Fire]:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from dagu_core.base.errors import AlreadyExists, Conflict, DaguError
 from dagu_core.base.masking import names_below
-from dagu_core.base.names import priority_of
+from dagu_core.base.names import check_queue_name, priority_of
 from dagu_core.contracts.store import StoredRun
 from dagu_core.engine.new_run import Launch
 from dagu_core.engine.queue_turn import carry_out_in_turn, create_queued
@@ -66,7 +66,8 @@ class ChildRun(Struct, frozen=True):
         context, call, parent = self.driver.bench.context, self.attempt.call, self.driver.run
         queue = self.child.plan.queue
         if call is not None and call.queue:
-            queue = await expand(call.queue, self.attempt.values.scope, self.attempt.substitution)
+            text = await expand(call.queue, self.attempt.values.scope, self.attempt.substitution)
+            queue = check_queue_name(text.strip()) if text.strip() else queue
         priority = parent.summary.priority
         if call is not None and call.priority:
             text = await expand(call.priority, self.attempt.values.scope, self.attempt.substitution)

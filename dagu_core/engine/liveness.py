@@ -91,13 +91,13 @@ def poke(data: Path, engine: str) -> bool:
 
 def dead_engines(data: Path) -> list[str]:
     """The engines of this host that died, or left runs behind, and were not swept away yet."""
-    names = [path.stem for path in (data / "engines").glob("*.lock")]
+    names = [path.stem for path in locks_folder(data).glob("*.lock")]
     return [name for name in names if living_pid(data, name) is None]
 
 
 def forget_dead(data: Path, keep: Collection[str] = ()) -> None:
     """Remove the lock files of dead engines; those in `keep` still tell when they died."""
-    for path in (data / "engines").glob("*.lock"):
+    for path in locks_folder(data).glob("*.lock"):
         if path.stem in keep:
             continue
         with contextlib.suppress(OSError):
@@ -109,5 +109,10 @@ def forget_dead(data: Path, keep: Collection[str] = ()) -> None:
                 os.close(descriptor)
 
 
+def locks_folder(data: Path) -> Path:
+    """Where the locks are: a file in it is closed when its engine ends, however it ends."""
+    return data / "engines"
+
+
 def _path(data: Path, engine: str) -> Path:
-    return data / "engines" / f"{engine}.lock"
+    return locks_folder(data) / f"{engine}.lock"

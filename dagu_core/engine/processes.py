@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from msgspec import Struct, field
@@ -139,9 +140,11 @@ class Supervised(Struct):
         """SIGKILL until nothing of the attempt is left (a fork may race with one pass)."""
         for _ in range(50):
             self.signal(signal.SIGKILL)
-            if not self.lives() and not self.members():
-                return
+            killed = monotonic()
+            # Whoever kills others meanwhile looks with us, once for all.
             await asyncio.sleep(_POLL)
+            if not self.members(since=killed) and not self.lives():
+                return
 
     def lives(self) -> bool:
         """Whether anything of the attempt (that kept its descriptors, or its group) lives."""
@@ -154,7 +157,7 @@ class Supervised(Struct):
             os.killpg(group, 0)
         except (ProcessLookupError, PermissionError):
             return False
-        return bool(self.members()) or not _HAS_PROC
+        return bool(self.members(since=monotonic())) or not _HAS_PROC
 
     def main_pid(self) -> int:
         """The main process, which leads the group; 0 = not known (yet)."""
@@ -162,10 +165,10 @@ class Supervised(Struct):
             return self.started.pid.result()
         return self.pid
 
-    def members(self) -> list[int]:
+    def members(self, since: float = 0.0) -> list[int]:
         """Living processes of the attempt, whatever group or session they are in. A pid alone proves
-        nothing: it may belong to a stranger by now."""
-        return marked_processes(f"{MARK}={self.token}".encode(), self.status)
+        nothing: it may belong to a stranger by now. `since`: see `marked_processes`."""
+        return marked_processes(self.token, self.status, since)
 
 
 def _leads(pid: int) -> bool:
@@ -189,21 +192,51 @@ async def attach(status: str, token: str, *, detach: bool = False) -> Story | Su
         await asyncio.sleep(_POLL)
 
 
-def marked_processes(mark: bytes, status: str | None = None) -> list[int]:
-    """Pids of living processes whose environment holds exactly `mark` (NAME=value), or which keep
-    the status file where the supervisor put it: a program may have cleared its environment."""
-    found = []
+class _Look(Struct, frozen=True):
+    """The marked processes that lived `at` (monotonic seconds), by their mark and by the status file
+    they keep where the supervisor put it: a program may have cleared its environment. It is good
+    `until` then, longer where looking takes long."""
+
+    at: float
+    until: float
+    by_mark: dict[bytes, list[int]]
+    by_status: dict[str, list[int]]
+
+
+_last = _Look(float("-inf"), float("-inf"), {}, {})
+
+
+def marked_processes(token: str, status: str, since: float = 0.0) -> list[int]:
+    """Pids of living processes whose environment has the mark `token`, or which keep the file `status`.
+
+    A thousand steps that end together share one look at all processes, which is a moment old at
+    most, and not older than `since` (monotonic seconds).
+    """
+    global _last
+    if _last.at < since or _last.until < monotonic():
+        _last = _look()
+    found = [*_last.by_mark.get(os.fsencode(token), ()), *_last.by_status.get(status, ())]
+    return list(dict.fromkeys(found))
+
+
+def _look() -> _Look:
+    at = monotonic()
+    by_mark: dict[bytes, list[int]] = {}
+    by_status: dict[str, list[int]] = {}
+    prefix = f"{MARK}=".encode()
     with contextlib.suppress(OSError):
         for entry in os.scandir("/proc"):
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
                 continue
             with contextlib.suppress(OSError):
                 environ = Path(f"/proc/{entry.name}/environ").read_bytes()
-                if mark in environ.split(b"\0") or (
-                    status is not None and os.readlink(f"/proc/{entry.name}/fd/{STATUS_FD}") == status
-                ):
-                    found.append(int(entry.name))
-    return found
+                for variable in environ.split(b"\0") if prefix in environ else ():
+                    if variable.startswith(prefix):
+                        by_mark.setdefault(variable.removeprefix(prefix), []).append(int(entry.name))
+                status = os.readlink(f"/proc/{entry.name}/fd/{STATUS_FD}")
+                by_status.setdefault(status, []).append(int(entry.name))
+    now = monotonic()
+    return _Look(at, now + _POLL + 3 * (now - at), by_mark, by_status)
 
 
 async def _gone(pid: int) -> None:

@@ -94,6 +94,7 @@ class Runner:
         self.engine = self.engine or f"e{self.clock.new_token(12)}"
         self._lock = EngineLock(self.places.data, self.engine)
         self._poked, self.woken, self.waits = asyncio.Event(), asyncio.Event(), Waits()
+        self._busy = asyncio.Event()
         self._hear_pokes()
         try:
             self._lock.hold()
@@ -154,6 +155,7 @@ class Runner:
     async def host_run(self, driver: Driver, first: list[Event]) -> Run:
         """Drive to the end, then remove the run's working files."""
         self._drivers[driver.run.ref] = driver
+        self._busy.set()
         if self._interrupts:
             # The signal came before there was anybody to stop.
             first = [*first, *self._stop_for(driver)]
@@ -247,10 +249,13 @@ class Runner:
 
     async def _poll_signals(self) -> None:
         while True:
+            await self._busy.wait()  # who has no run is asked nothing
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SIGNAL_POLL):
-                    await self._poked_event()
+                    await self._poked.wait()
+            self._poked.clear()
             if not self._drivers:
+                self._busy.clear()
                 continue
             with contextlib.suppress(DaguError):
                 # A store that is away for a moment is noticed by the next commit, not here.
@@ -258,10 +263,6 @@ class Runner:
                 for ref, found in waiting.items():
                     for one in found:
                         self._deliver(ref, one)
-
-    async def _poked_event(self) -> None:
-        await self._poked.wait()
-        self._poked.clear()
 
     def _deliver(self, ref: RunRef, one: StopSignal) -> None:
         if (driver := self._drivers.get(ref)) is not None:

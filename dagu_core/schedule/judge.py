@@ -33,10 +33,11 @@ class Candidate(Struct, frozen=True, order=True):
     skipped: str = ""
     note: str = ""
     clear: bool = False
+    warning: str = ""
 
     def dropped(self, reason: str) -> Candidate:
         """The same, with nothing to be done."""
-        return replace(self, target=self.source, skipped=reason, clear=False)
+        return replace(self, target=self.source, skipped=reason, clear=False, warning="")
 
 
 class Filter(Struct, frozen=True):
@@ -126,17 +127,23 @@ class Judge:
             return candidate.dropped(_by(each.key, str(error)))
         if verdict.kind == "skip":
             return candidate.dropped(verdict.reason or each.key)
+        if verdict.warning:
+            note, warning = (_and(told, verdict.warning) for told in (candidate.note, candidate.warning))
+            candidate = replace(candidate, note=note, warning=warning)
         if verdict.kind == "shift" and verdict.at != candidate.target:
             return self._moved(candidate, verdict.at, f"shifted: {verdict.reason or each.key}")
         if verdict.reason:
-            return replace(candidate, note=f"{candidate.note}; {verdict.reason}".removeprefix("; "))
+            return replace(candidate, note=_and(candidate.note, verdict.reason))
         return candidate
 
     def _moved(self, candidate: Candidate, target: float, why: str) -> Candidate:
         due = datetime.fromtimestamp(candidate.source, self._scope.zone)
-        note = f"{why} ({due:%Y-%m-%d %H:%M:%S})"
-        note = f"{candidate.note}; {note}" if candidate.note else note
+        note = _and(candidate.note, f"{why} ({due:%Y-%m-%d %H:%M:%S})")
         return replace(candidate, target=target, note=note, clear=False)
+
+
+def _and(told: str, more: str) -> str:
+    return f"{told}; {more}" if told else more
 
 
 def _by(key: str, sentence: str) -> str:

@@ -159,7 +159,7 @@ class Planner:
                 yield slot
 
     def _slot(self, group: list[Candidate]) -> Slot:
-        first, skipped, note = group[0], group[0].skipped, group[0].note
+        first, skipped, note, warning = group[0], group[0].skipped, group[0].note, group[0].warning
         entries: tuple[ScheduleEntry, ...]
         if len(group) == 1:
             entries = (first.lane.entry,)
@@ -169,9 +169,10 @@ class Planner:
             entries = tuple({each.index: each.lane.entry for each in fires}.values())
             skipped = first.skipped and "; ".join(dict.fromkeys([each.skipped for each in fires]))
             note = "; ".join(dict.fromkeys([each.note for each in fires if each.note]))
+            warning = "; ".join(dict.fromkeys([each.warning for each in fires if each.warning]))
         due = first.target
         at = due if skipped or not self._jitter else due + self._delay(first.lane, due)
-        return Slot(due, at, first.lane.entry.action, entries, skipped, note)
+        return Slot(due, at, first.lane.entry.action, entries, skipped, note, warning)
 
     def _delay(self, lane: Lane, due: float) -> float:
         """The same for the same DAG, entry and instant, spread evenly over the jitter."""

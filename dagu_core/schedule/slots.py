@@ -13,7 +13,8 @@ class Slot(Struct, frozen=True):
     `due` is the instant the entries name (after an exclusion or a calendar moved it); with the
     action it tells the slot from all others of its DAG. `at` is when it is to be done: `due`, or
     later by the jitter. `entries` are all that name the instant: they make one start, and the
-    first decides about params and queue. `skipped` = nothing happens, and why.
+    first decides about params and queue. `skipped` = nothing happens, and why; `warning` = what is
+    doubtful about a start that is made.
     """
 
     due: float
@@ -22,3 +23,4 @@ class Slot(Struct, frozen=True):
     entries: tuple[ScheduleEntry, ...]
     skipped: str = ""
     note: str = ""
+    warning: str = ""

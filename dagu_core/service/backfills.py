@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -14,35 +15,42 @@ from dagu_core.app.backfill import Backfill, Covered
 from dagu_core.app.backfill_results import MADE
 from dagu_core.app.overlap import active_runs
 from dagu_core.app.services import wake_runners
-from dagu_core.base.errors import Conflict, LostOwnership, NotFound, Unavailable
+from dagu_core.base.errors import Conflict, NotFound
+from dagu_core.service.beat import BEAT, heard
+from dagu_core.service.holding import patience
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
 
-#: seconds between two looks, when there is something to do and when there is not
-BUSY, IDLE = 0.2, 1.0
+#: seconds between two looks while a backfill goes on, at least and at most
+LOOK, SLOW_LOOK = 0.2, 1.0
+#: a look comes after this part of the time since a run was made
+_QUIET = 50
 #: slots of one backfill that are settled before the next one has its turn
 _AT_ONCE = 100
 
 
 class BackfillLoop:
-    """At work in the leading scheduler; `sure` raises LostOwnership when it may lead no longer."""
+    """At work in the leading scheduler; `sure` raises LostOwnership when it may lead no longer. `news`
+    is to be set when there is a backfill to go on with."""
 
     def __init__(self, app: App, sure: Callable[[], Awaitable[None]]) -> None:
         self.app, self.sure = app, sure
+        self.news = asyncio.Event()
         self._covered: dict[str, Covered] = {}
+        self._made = time.monotonic()
 
     async def serve(self) -> None:
         """Go on with all backfills, for ever. Raises LostOwnership."""
         while True:
-            busy = False
-            try:
-                busy = await self.step()
-            except LostOwnership:
-                raise
-            except Unavailable:
-                pass  # a store that is away for a moment is asked again
-            await asyncio.sleep(BUSY if busy else IDLE)
+            if self.news.is_set():
+                self._made = time.monotonic()
+                self.news.clear()
+            goes_on = True
+            with patience():
+                goes_on = await self.step()
+            quiet = (time.monotonic() - self._made) / _QUIET
+            await heard(self.news, min(SLOW_LOOK, max(LOOK, quiet)) if goes_on else BEAT)
 
     async def step(self) -> bool:
         """Make the runs there is room for; whether any backfill goes on."""
@@ -73,6 +81,7 @@ class BackfillLoop:
             one = await self.app.backfills.change(one.id, _counted(one.settled, outcome))
             room, patience, makes = room - (outcome == MADE), patience - 1, makes or outcome == MADE
         if makes:
+            self._made = time.monotonic()
             await wake_runners(self.app)
 
 

@@ -4,6 +4,7 @@ taken over, and the past is kept within its limits."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import subprocess
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from dagu_core.app import recovery
 from dagu_core.app.services import services
-from dagu_core.engine.liveness import dead_engines, host_name
+from dagu_core.engine.liveness import dead_engines, host_name, locks_folder
+from dagu_core.service.beat import BEAT
+from dagu_core.service.folder_watch import FolderWatch
 from dagu_core.service.holding import patience
 from dagu_core.service.housekeeping import Housekeeping
 
@@ -22,9 +25,9 @@ if TYPE_CHECKING:
     from dagu_core.app.app import App
     from dagu_core.model.run.run import RunRef
 
-#: seconds: runners that are starting get so long to do it themselves, between two looks, and before a
-#: run that stays dead is tried once more
-FIRST, LOOK, AGAIN = 4.0, 2.0, 60.0
+#: seconds: runners that are starting get so long to do it themselves; between two looks, while there
+#: are dead engines and for deaths nobody told of; and before a run that stays dead is tried once more
+FIRST, LOOK, SLOW_LOOK, AGAIN = 4.0, 2.0, BEAT, 60.0
 
 
 class Caretaker:
@@ -38,12 +41,15 @@ class Caretaker:
     async def serve(self) -> None:
         """Take care, for ever. What was begun goes on when this is cancelled."""
         house = asyncio.create_task(Housekeeping(self._engine).serve(self._app))
+        folder = locks_folder(self._app.settings.paths.data)
         try:
             await asyncio.sleep(FIRST)
-            while True:
-                with patience():
-                    await self.look()
-                await asyncio.sleep(LOOK)
+            async with contextlib.aclosing(FolderWatch([folder], every=SLOW_LOOK).changes()) as changes:
+                async for _ in changes:
+                    while dead_engines(self._app.settings.paths.data):
+                        with patience():
+                            await self.look()
+                        await asyncio.sleep(LOOK)
         finally:
             house.cancel()
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from dagu_core.app import decisions
 from dagu_core.app.accepting import is_held
 from dagu_core.app.overlap import Arrival, Turn, active_runs
 from dagu_core.app.scheduled import LOW, request_of, written
@@ -22,6 +21,7 @@ from dagu_core.service.timetable import Missed
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
+    from dagu_core.app.decisions import Kind
 
 #: missed starts are counted so far; there is no use in knowing more precisely
 _COUNTED = 10_000
@@ -67,12 +67,12 @@ class CatchingUp:
             return
         await self._firing.sure()
         if rule.mode == "none":
-            await self._tell(plan.name, "missed", "fires.missed", gap.count, gap.first, gap.last)
+            await self._tell(plan.name, "missed", gap.count, gap.first, gap.last)
             return
         if len(gap.kept) < gap.count:
             left = gap.count - len(gap.kept)
-            kind, reason = ("missed", "fires.missed") if rule.mode == "latest" else ("truncated", "catchup")
-            await self._tell(plan.name, kind, reason, left, gap.dropped[0], gap.dropped[-1])
+            kind: Kind = "missed" if rule.mode == "latest" else "truncated"
+            await self._tell(plan.name, kind, left, gap.dropped[0], gap.dropped[-1])
         await self._bring(missed, list(gap.kept))
 
     async def _gap(self, missed: Missed, rule: CatchUp) -> Gap:
@@ -101,7 +101,7 @@ class CatchingUp:
         if overlap.explicit and overlap.policy == "skip" and await self._others_are_active(line.plan.name):
             for slot, _ in slots:
                 detail = "a run of the DAG is active (overlapPolicy: skip)"
-                await decisions.record(self.app, plan.name, "dropped", "overlap", detail, due=slot.due)
+                await self._firing.decide(plan.name, "dropped", "overlap", detail, slot.due)
             return
         last = slots[-1][0].due
         for slot, previous in slots:
@@ -114,24 +114,23 @@ class CatchingUp:
             order = last - slot.due if rule.reverse else slot.due
             await self._firing.sure()
             try:
-                arrival: Arrival = await self._firing.start(plan, request, order, turn)
+                arrival: Arrival = await self._firing.start(plan, request, order, turn, slot.warning)
             except (LostOwnership, Unavailable):
                 raise
             except DaguError as error:
-                await decisions.record(
-                    self.app, plan.name, "refused", error.code, first_line(error), due=slot.due
-                )
+                await self._firing.decide(plan.name, "refused", error.code, first_line(error), slot.due)
                 continue
             self.room -= arrival.outcome != "exists"
 
     async def _others_are_active(self, dag: str) -> bool:
         return any(not is_held(one) for one in await active_runs(self.app, [dag]))
 
-    async def _tell(self, dag: str, kind: str, reason: str, count: int, first: float, last: float) -> None:
+    async def _tell(self, dag: str, kind: Kind, count: int, first: float, last: float) -> None:
         number = f"at least {count}" if count >= _COUNTED else str(count)
         zone = self.app.settings.core.tz
         what = "start was" if count == 1 else "starts were"
         detail = f"{number} {what} missed, from {written(first, zone)} to {written(last, zone)}"
         if kind == "truncated":
             detail += " (over the limit of catch-up)"
-        await decisions.record(self.app, dag, kind, reason, detail, due=last)
+        reason = "fires.missed" if kind == "missed" else "catchup"
+        await self._firing.decide(dag, kind, reason, detail, last)

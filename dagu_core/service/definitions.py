@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dagu_core.app.dags import SUFFIXES
+from dagu_core.app.dags import SUFFIXES, target_of
 from dagu_core.base.errors import DaguError
 from dagu_core.model.plan.plan import Plan, Source
 from dagu_core.service.light_reading import STARTING, cut, keys_of
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dagu_core.app.app import App
 
 Stamp = tuple[int, int, int]
+#: that of a link which leads nowhere
+_NOWHERE = (-1, 0, 0)
 
 
 class Reading(Struct, frozen=True):
@@ -94,6 +96,11 @@ class Definitions:
 
     def _read(self, path: Path, stamp: Stamp, known: Reading | None, *, whole: bool) -> Reading:
         """Read a file; `whole`: somebody has just written it, and is told of everything."""
+        if stamp == _NOWHERE:
+            problem = f"{path}: the link leads nowhere, to {target_of(path)}"
+            if known is None or known.problem != problem:
+                self._say(path.stem, problem)
+            return Reading(stamp, None, problem)
         try:
             if (plan := self._light_plan(path)) is not None and whole:
                 self._dags.check(self._dags.text_of(path), path=str(path), base=self._base_text)
@@ -158,5 +165,5 @@ def _stamp(path: Path) -> Stamp | None:
     try:
         found = path.stat()
     except OSError:
-        return None
+        return _NOWHERE if target_of(path) else None
     return (found.st_mtime_ns, found.st_size, found.st_ino) if stat.S_ISREG(found.st_mode) else None

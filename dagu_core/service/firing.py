@@ -25,6 +25,7 @@ from dagu_core.service.timetable import Due
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
+    from dagu_core.app.decisions import Decision, Kind
 
 #: gaps are noted under these keys
 _GAPS = "gap/"
@@ -34,7 +35,8 @@ _OWN = frozenset({"schedule", "catchup", "backfill"})
 
 class Firing:
     """Carries out what is due. `plans` tells all DAGs there are, `sure` raises LostOwnership when
-    somebody else may lead by now, `arrived` hears of every run that came to be."""
+    somebody else may lead by now, `arrived` hears of every run that came to be, `decided` of what
+    is kept beside."""
 
     def __init__(
         self,
@@ -42,8 +44,10 @@ class Firing:
         plans: Callable[[], Sequence[Plan]],
         sure: Callable[[], Awaitable[None]],
         arrived: Callable[[Arrival], None],
+        decided: Callable[[Decision], None] = lambda decision: None,
     ) -> None:
-        self.app, self._plans, self.sure, self._arrived = app, plans, sure, arrived
+        self.app, self._plans, self.sure = app, plans, sure
+        self._arrived, self._decided = arrived, decided
         self._suspended: set[str] = set()
         #: DAGs whose suspension counts as a gap once it ends, and since when nothing was done
         self.gaps: dict[str, float] = {}
@@ -60,12 +64,12 @@ class Firing:
             if plan.name not in self._suspended:
                 self._suspended.add(plan.name)
                 detail = "suspended: nothing of its schedule is done until it is resumed"
-                await self._record(plan, "skipped", "suspended", detail, slot.due)
+                await self.decide(plan.name, "skipped", "suspended", detail, slot.due)
             return
         self._suspended.discard(plan.name)
         await self.sure()
         if slot.skipped:
-            await self._record(plan, "skipped", "filtered", slot.skipped, slot.due)
+            await self.decide(plan.name, "skipped", "filtered", slot.skipped, slot.due)
             return
         run_id = run_id_of(slot)
         try:
@@ -80,11 +84,11 @@ class Firing:
                     previous = due.line.planner.previous_due("start", slot.due)
                 if not await self._is_needless(plan, slot, previous):
                     request = request_of(self.app, plan, slot, run_id, type="schedule", previous=previous)
-                    await self.start(plan, request, slot.due)
+                    await self.start(plan, request, slot.due, warning=slot.warning)
         except (LostOwnership, Unavailable):
             raise
         except DaguError as error:
-            await self._record(plan, "refused", error.code, first_line(error), slot.due)
+            await self.decide(plan.name, "refused", error.code, first_line(error), slot.due)
 
     async def load_gaps(self) -> None:
         """Read the gaps that the last leader has noted."""
@@ -101,11 +105,21 @@ class Firing:
             await self.app.store.put(NAMESPACE, _GAPS + plan.name, slot.at)
             self.gaps[plan.name] = slot.at
 
-    async def start(self, plan: Plan, request: StartRequest, due: float, turn: Turn | None = None) -> Arrival:
-        """Bring a start before the overlap policy of its DAG."""
+    async def start(
+        self, plan: Plan, request: StartRequest, due: float, turn: Turn | None = None, warning: str = ""
+    ) -> Arrival:
+        """Bring a start before the overlap policy of its DAG; the `warning` is kept if it is made."""
         arrival = await arrive(self.app, request, plan, self.company(plan), due=due, turn=turn)
         self._arrived(arrival)
+        if warning and arrival.outcome in ("queued", "held"):
+            self._decided(await decisions.tally(self.app, plan.name, "warned", "filtered", warning))
         return arrival
+
+    async def decide(
+        self, dag: str, kind: Kind, reason: str, detail: str, due: float | None = None, fire: str = ""
+    ) -> None:
+        """Keep a decision, and tell of it."""
+        self._decided(await decisions.record(self.app, dag, kind, reason, detail, due=due, fire=fire))
 
     def is_suspended(self, plan: Plan) -> bool:
         """Whether somebody has suspended the schedules of the DAG."""
@@ -116,21 +130,24 @@ class Firing:
         others = self._plans() if plan.schedule.overlap.group else ()
         return company_of(plan, others, self.app.settings.environ)
 
-    async def stop(self, plan: Plan, due: float, before: float) -> None:
+    async def stop(self, plan: Plan, due: float, before: float, fire: str = "") -> None:
         """Ask the runs to stop that began before `before`: what is younger was started by somebody
         who knew better."""
         running = await self._running(plan, before)
         for one in running:
             await ask_to_stop(self.app, one, "schedule")
         if not running:
-            await self._record(plan, "skipped", "not_running", "nothing to stop: no run is running", due)
+            detail = "nothing to stop: no run is running"
+            await self.decide(plan.name, "skipped", "not_running", detail, due, fire)
 
-    async def restart(self, plan: Plan, request: StartRequest, due: float, before: float) -> None:
+    async def restart(
+        self, plan: Plan, request: StartRequest, due: float, before: float, fire: str = ""
+    ) -> None:
         """Stop what runs, and run the same again once it has ended, after `restartWaitSec`."""
         running = await self._running(plan, before)
         if not running:
             detail = "nothing to restart: no run is running"
-            await self._record(plan, "skipped", "not_running", detail, due)
+            await self.decide(plan.name, "skipped", "not_running", detail, due, fire)
             return
         request = replace(request, dag=plan.name, from_run_id=running[-1].ref.run_id)
         hold = Hold(self.company(plan).line, (plan.name,), 1, due, "restart", plan.restart_wait)
@@ -152,12 +169,9 @@ class Firing:
         for one in await self.app.store.find(query):
             if cause_of(one).type not in _OWN:
                 detail = f"run {one.ref} has succeeded since the previous start (skipIfSuccessful)"
-                await self._record(plan, "skipped", "successful", detail, slot.due)
+                await self.decide(plan.name, "skipped", "successful", detail, slot.due)
                 return True
         return False
-
-    async def _record(self, plan: Plan, kind: str, reason: str, detail: str, due: float) -> None:
-        await decisions.record(self.app, plan.name, kind, reason, detail, due=due)
 
 
 def first_line(error: DaguError) -> str:

@@ -3,46 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import os
 import struct
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Any
+
+from dagu_core.service import inotify
+from dagu_core.service.beat import BEAT, wake_at
 
 #: seconds: changes that come so close together are told at once; between two looks without inotify;
 #: between two looks beside it, for folders whose changes the kernel does not see
-SETTLE, LOOK, SLOW_LOOK = 0.05, 1.0, 60.0
+SETTLE, LOOK, SLOW_LOOK = 0.05, 1.0, 4 * BEAT
 _EVENT = struct.Struct("iIII")
-# CLOSE_WRITE, MOVED_FROM, MOVED_TO, CREATE, DELETE, DELETE_SELF, MOVE_SELF, ATTRIB
-_MASK = 0x8 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800 | 0x4
-_LOST = 0x4000 | 0x8000 | 0x400 | 0x800  # Q_OVERFLOW, IGNORED, DELETE_SELF, MOVE_SELF
-_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
+_WRITTEN = inotify.CLOSE_WRITE | inotify.ATTRIB
+_THERE = inotify.MOVED_FROM | inotify.MOVED_TO | inotify.CREATE | inotify.DELETE
+_GONE = inotify.DELETE_SELF | inotify.MOVE_SELF
+#: something came to be in it, told once
+_CAME = inotify.MOVED_TO | inotify.CREATE | inotify.ONESHOT
+_LOST = _GONE | inotify.OVERFLOW | inotify.IGNORED
 
 
 class FolderWatch:
-    """Watches folders, not what lies below them. A folder that is missing is looked for."""
+    """Watches folders, not what lies below them. A folder that is missing is watched as soon as it is
+    there. Every so many seconds the folders count as changed."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], *, every: float = SLOW_LOOK) -> None:
         self._folders = list(dict.fromkeys(folders))
+        self._every = every
         self._woken = asyncio.Event()
         self._changed: set[Path] = set()
         self._everything = False
-        self._descriptor = _inotify()
-        self._watched: dict[int, Path] = {}
+        self._descriptor = inotify.begin()
+        #: the folders by the number the kernel has for them; a link makes two of one
+        self._watched: dict[int, list[Path]] = {}
 
-    async def changes(self) -> AsyncIterator[set[Path] | None]:
-        """Yield the paths that changed, or None: look at everything. For ever."""
+    async def changes(self) -> AsyncGenerator[set[Path] | None, None]:
+        """Yield the paths that changed, or None: look at everything, first of all. For ever."""
         loop = asyncio.get_running_loop()
         if self._descriptor >= 0:
             loop.add_reader(self._descriptor, self._read)
+        self._everything = True
+        self._woken.set()
         try:
             while True:
-                whole = self._watch()
+                told = self._watch()
                 try:
-                    async with asyncio.timeout(SLOW_LOOK if whole else LOOK):
+                    async with asyncio.timeout_at(wake_at(self._every if told else min(self._every, LOOK))):
                         await self._woken.wait()
                 except TimeoutError:
                     yield None
@@ -51,7 +58,8 @@ class FolderWatch:
                 self._woken.clear()
                 changed, everything = self._changed, self._everything
                 self._changed, self._everything = set(), False
-                yield None if everything else changed
+                if everything or changed:
+                    yield None if everything else changed
         finally:
             if self._descriptor >= 0:
                 loop.remove_reader(self._descriptor)
@@ -59,18 +67,26 @@ class FolderWatch:
                 self._descriptor = -1
 
     def _watch(self) -> bool:
-        """Watch the folders that are not watched yet; whether all are."""
+        """Watch the folders that are not watched yet; whether the kernel tells of all, or of the coming
+        of those that are missing."""
         if self._descriptor < 0:
             return False
-        for folder in self._folders:
-            if folder not in self._watched.values():
-                number = _libc.inotify_add_watch(self._descriptor, os.fsencode(folder), _MASK)
-                if number >= 0:
-                    # What came before nobody has told us.
-                    self._watched[number] = folder
-                    self._everything = True
-                    self._woken.set()
-        return len(self._watched) == len(self._folders)
+        known = [each for folders in self._watched.values() for each in folders]
+        for folder in (each for each in self._folders if each not in known):
+            if (number := inotify.watch(self._descriptor, folder, _WRITTEN | _THERE | _GONE)) >= 0:
+                # What came before nobody has told us.
+                self._watched.setdefault(number, []).append(folder)
+                known.append(folder)
+                self._everything = True
+                self._woken.set()
+        return all(folder in known or self._watch_above(folder, known) for folder in self._folders)
+
+    def _watch_above(self, folder: Path, known: Sequence[Path]) -> bool:
+        """Have it told when something comes to be in the nearest folder above that is there."""
+        for above in folder.parents:
+            if above in known or inotify.watch(self._descriptor, above, _CAME) >= 0:
+                return not folder.exists()  # it came meanwhile, or we may not look into it
+        return False
 
     def _read(self) -> None:
         try:
@@ -84,20 +100,10 @@ class FolderWatch:
             number, mask, _, length = _EVENT.unpack_from(data, at)
             name = data[at + _EVENT.size : at + _EVENT.size + length].rstrip(b"\0")
             at += _EVENT.size + length
-            folder = self._watched.get(number)
-            if mask & _LOST:
+            folders = self._watched.get(number, [])
+            if mask & _LOST and (folders or number < 0):
                 self._everything = True
                 self._watched.pop(number, None)
-            elif folder is not None and name:
-                self._changed.add(folder / os.fsdecode(name))
+            elif name:
+                self._changed |= {folder / os.fsdecode(name) for folder in folders}
         self._woken.set()
-
-
-def _inotify() -> int:
-    """A new inotify descriptor, -1 when there is none to be had."""
-    if not sys.platform.startswith("linux"):
-        return -1
-    return int(_libc.inotify_init1(_FLAGS))
-
-
-_libc: Any = ctypes.CDLL(None, use_errno=True) if sys.platform.startswith("linux") else None

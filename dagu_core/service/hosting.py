@@ -14,8 +14,10 @@ from dagu_core.app.services import RENEWED, register, unregister, wake_runners
 from dagu_core.base.errors import Conflict, DaguError, LostOwnership, Unavailable
 from dagu_core.base.failpoints import fail_point
 from dagu_core.engine.launch import resume
-from dagu_core.engine.liveness import dead_engines, living_pid
+from dagu_core.engine.liveness import dead_engines, living_pid, locks_folder
+from dagu_core.service.beat import BEAT, rest, wake_at
 from dagu_core.service.housekeeping import Housekeeping
+from dagu_core.service.store_news import StoreNews
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from dagu_core.engine.runner import Runner
     from dagu_core.model.run.run import Run, RunRef
 
-#: seconds between two looks at the queues when nobody pokes us: other hosts cannot
+#: seconds between two looks at the queues where nobody tells that something was written to the store,
+#: and between two looks that are made because of that alone
 LOOK = 1.0
 
 
@@ -42,6 +45,8 @@ class Hosting:
         self._hopeless: set[RunRef] = set()
         #: why nothing is begun at the moment, "" = nothing hinders us
         self._blocked = ""
+        #: set when somebody has written to the store, or ended
+        self._stirred = asyncio.Event()
 
     async def serve(self) -> None:
         """Work until `stopping` is set, then let what still runs come to its end, for the grace
@@ -49,19 +54,18 @@ class Hosting:
         notes = asyncio.create_task(self._keep_note())
         house = asyncio.create_task(Housekeeping(self.runner.engine).serve(self.app))
         stop = asyncio.create_task(self.stopping.wait())
+        data = self.app.settings.paths.data
         try:
-            while not self.stopping.is_set():
-                self.runner.woken.clear()
-                if living_pid(self.app.settings.paths.data, self.runner.engine) is None:
-                    # Without its lock a living engine counts as dead; the pool starts another one.
-                    sys.stderr.write("the data folder was removed under this runner: it starts anew\n")
-                    break
-                with contextlib.suppress(Unavailable):
-                    # A store that is away for a moment comes back; then we go on.
-                    await self._recover()
-                    if await self._has_room():
-                        await self._claim()
-                await self._sleep(stop)
+            with StoreNews(self.app.store.written_file, locks_folder(data), self._stirred) as news:
+                while not self.stopping.is_set():
+                    self.runner.woken.clear()
+                    self._stirred.clear()
+                    told = news.arm()
+                    if living_pid(data, self.runner.engine) is None:
+                        # Without its lock a living engine counts as dead; the pool starts another one.
+                        sys.stderr.write("the data folder was removed under this runner: it starts anew\n")
+                        break
+                    await self._sleep(stop, BEAT if await self._look() and told else LOOK)
             await self._drain()
         finally:
             for task in (stop, notes, house):
@@ -69,12 +73,28 @@ class Hosting:
             with contextlib.suppress(DaguError):
                 await unregister(self.app, "runner", self.runner.engine)
 
-    async def _sleep(self, stop: asyncio.Task[bool]) -> None:
-        woken = asyncio.create_task(self.runner.woken.wait())
+    async def _look(self) -> bool:
+        """Do what there is to do; whether that can be left until somebody tells of more."""
         try:
-            await asyncio.wait({woken, stop}, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
+            settled = await self._recover()
+            if await self._has_room():
+                await self._claim()
+            return settled and not self._blocked
+        except Unavailable:
+            return False  # a store that is away for a moment comes back; then we go on
+
+    async def _sleep(self, stop: asyncio.Task[bool], most: float) -> None:
+        """Sleep until somebody pokes us or the store was written to, but no longer than `most`."""
+        loop = asyncio.get_running_loop()
+        again, until = loop.time() + LOOK, wake_at(most)
+        woken, stirred = (asyncio.create_task(each.wait()) for each in (self.runner.woken, self._stirred))
+        try:
+            await _first({woken, stirred, stop}, until)
+            if stirred.done():
+                await _first({woken, stop}, again)
         finally:
             woken.cancel()
+            stirred.cancel()
 
     async def _has_room(self) -> bool:
         """Whether the disk takes another run; what changes is told at once, and noted for all who ask
@@ -106,10 +126,10 @@ class Hosting:
             for stored in taken:
                 self._host(stored.summary.ref, self._carry_out(stored))
 
-    async def _recover(self) -> None:
-        """Take over what dead engines of this host left behind."""
+    async def _recover(self) -> bool:
+        """Take over what dead engines of this host left behind; whether there is nothing of them."""
         if not dead_engines(self.app.settings.paths.data):
-            return
+            return True
         await self.app.queues.release_left()
         dead = await recovery.dead_roots(self.app)
         for ref in dead:
@@ -117,6 +137,7 @@ class Hosting:
                 self._host(ref, self._take_over(ref))
         if not dead:
             await recovery.tidy_up(self.app)
+        return False
 
     def _host(self, ref: RunRef, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name=f"run {ref}")
@@ -172,9 +193,15 @@ class Hosting:
     async def _keep_note(self) -> None:
         while True:
             await self._leave_note()
-            await asyncio.sleep(RENEWED)
+            await rest(RENEWED)
 
     async def _leave_note(self) -> None:
         facts = {"runs": len(self._runs), "most": self.most, "blocked": self._blocked}
         with contextlib.suppress(DaguError):
             await register(self.app, "runner", self.runner.engine, self._since, **facts)
+
+
+async def _first(tasks: set[asyncio.Task[bool]], until: float) -> None:
+    """Wait for the first of these tasks, but no longer than to a time of the loop."""
+    seconds = max(0.0, until - asyncio.get_running_loop().time())
+    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

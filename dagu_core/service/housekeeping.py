@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from dagu_core.base.errors import DaguError, NotFound
 from dagu_core.base.settings import HistorySettings
 from dagu_core.contracts.store import RunQuery, definition_key
 from dagu_core.model.plan.plan import Source
+from dagu_core.service.beat import rest
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -40,7 +40,7 @@ class Housekeeping:
                 done = await self.pass_in_turn(app)
             except DaguError as error:
                 sys.stderr.write(f"housekeeping: {error}\n")
-            await asyncio.sleep(TRY if done is None else EVERY)
+            await rest(TRY if done is None else EVERY)
 
     async def pass_in_turn(self, app: App) -> int | None:
         """One pass, if nobody has done one lately; None = it is not time. Raises Unavailable."""

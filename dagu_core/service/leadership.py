@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from dagu_core.app.services import NAMESPACE
 from dagu_core.base.clock import awake
 from dagu_core.base.errors import LostOwnership, Unavailable
-from dagu_core.engine.liveness import host_name, living_pid
+from dagu_core.engine.liveness import host_name, living_pid, locks_folder
+from dagu_core.service.beat import BEAT, rest
+from dagu_core.service.folder_watch import FolderWatch
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
 
 KEY = "scheduler"
-#: seconds: life of the lease, between two renewals, between two looks of a stand-by, between two
-#: looks at who else there is
-TTL, RENEW, LOOK, WHO = 15.0, 5.0, 0.2, 1.0
+#: seconds: life of the lease, between two renewals of a leader with nothing to do, between two tries
+#: of a stand-by, which hears of a death on its host besides
+TTL, RENEW, TRY = 17.0, BEAT, 2.0
 #: a lease younger than this is ours for sure; an older one is renewed before anything is written
-_SURE = TTL - 5.0
+_SURE = 5.0
 
 
 class Leadership:
@@ -28,6 +31,7 @@ class Leadership:
         self.app, self.engine = app, engine
         self.fence: int | None = None
         self._renewed = 0.0
+        self._renewing = asyncio.Lock()
 
     @property
     def leads(self) -> bool:
@@ -37,53 +41,48 @@ class Leadership:
     async def win(self) -> None:
         """Wait until this process leads. A leader of this host that died is noticed at once; one
         that is frozen, or on another host, when its lease has run out."""
-        others: list[str] = []
-        looked = tried = -TTL
-        while True:
-            now = awake()
-            if now - looked >= WHO:
-                others, looked = await self._others(), now
-            dead = [one for one in others if living_pid(self.app.settings.paths.data, one) is None]
-            if dead or now - tried >= WHO:
-                for one in dead:
-                    await self.app.store.release(KEY, one)
-                    await self.app.store.remove(NAMESPACE, f"scheduler/{one}")
-                others = [one for one in others if one not in dead]
-                tried = now
-                if await self._acquire():
-                    return
-            await asyncio.sleep(LOOK)
+        others = await self._bury()
+        if await self._acquire():
+            return
+        locks = FolderWatch([locks_folder(self.app.settings.paths.data)], every=TRY).changes()
+        async with contextlib.aclosing(locks):
+            async for changed in locks:
+                if changed is None or any(path.stem in others for path in changed):
+                    others = await self._bury()
+                    if await self._acquire():
+                        return
 
     async def try_once(self) -> bool:
         """Lead if nobody else does, or whoever did is dead; whether this process leads now."""
-        for one in await self._others():
-            if living_pid(self.app.settings.paths.data, one) is None:
-                await self.app.store.release(KEY, one)
+        await self._bury()
         return await self._acquire()
 
     async def sure(self) -> None:
         """Go on only while nobody else can lead. Raises LostOwnership."""
-        if self.fence is not None and awake() - self._renewed < _SURE:
-            return
-        await self.renew()
+        async with self._renewing:  # of many who ask at once the first one renews
+            if self.fence is None or awake() - self._renewed >= _SURE:
+                await self.renew()
 
     async def renew(self) -> None:
         """Prolong the lease. Raises LostOwnership when somebody else has led, or leads."""
         fence = self.fence
-        if fence is None or not await self._acquire() or self.fence != fence:
+        # One that ran out and that nobody else has had begins anew with the very next fence.
+        if fence is None or not await self._acquire() or self.fence not in (fence, fence + 1):
             await self.give_up()
             raise LostOwnership("another scheduler leads")
 
     async def keep(self) -> None:
         """Renew for ever. Raises LostOwnership."""
+        pause = RENEW
         while True:
-            await asyncio.sleep(RENEW)
+            await rest(pause)
+            pause = RENEW
             try:
                 await self.renew()
             except LostOwnership:
                 raise
             except Unavailable:
-                continue  # a store that is away for a moment; nothing is written meanwhile
+                pause = TRY  # a store that is away for a moment; nothing is written meanwhile
 
     async def give_up(self) -> None:
         """Let somebody else lead; a no-op for whoever does not."""
@@ -96,11 +95,16 @@ class Leadership:
         self._renewed = began
         return self.fence is not None
 
-    async def _others(self) -> list[str]:
-        """The candidates of this host that have left a note, dead ones included."""
-        found = []
+    async def _bury(self) -> set[str]:
+        """Take from the dead candidates of this host what they led with; those that live."""
+        living = set()
         for key, pair in await self.app.store.scan(NAMESPACE, "scheduler/"):
             engine = key.partition("/")[2]
-            if engine != self.engine and pair.value.get("host") == host_name():
-                found.append(engine)
-        return found
+            if engine == self.engine or pair.value.get("host") != host_name():
+                continue
+            if living_pid(self.app.settings.paths.data, engine) is not None:
+                living.add(engine)
+                continue
+            await self.app.store.release(KEY, engine)
+            await self.app.store.remove(NAMESPACE, key)
+        return living

@@ -57,6 +57,3 @@ def _listen(stop: asyncio.Event) -> None:
         with contextlib.suppress(NotImplementedError, AttributeError):
             number = getattr(signal, name)
             loop.add_signal_handler(number, told, number)
-    with contextlib.suppress(NotImplementedError, AttributeError):
-        # Somebody may take us for a runner.
-        loop.add_signal_handler(signal.SIGUSR1, lambda: None)

@@ -7,23 +7,25 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
-from dagu_core.app import decisions
+from dagu_core.app.decisions import Decision
 from dagu_core.app.overlap import Arrival
 from dagu_core.app.services import wake_runners
-from dagu_core.base.errors import LostOwnership, Unavailable
+from dagu_core.base.errors import DaguError, LostOwnership, Unavailable
 from dagu_core.model.plan.plan import Plan
 from dagu_core.service.backfills import BackfillLoop
+from dagu_core.service.beat import BEAT, heard
 from dagu_core.service.catching_up import CatchingUp
+from dagu_core.service.clock_watch import ClockWatch
 from dagu_core.service.definitions import Changes, Definitions
 from dagu_core.service.firing import Firing
-from dagu_core.service.holding import Holding, heard, patience
+from dagu_core.service.holding import Holding, patience
 from dagu_core.service.marks import Marks
 from dagu_core.service.timetable import Due, Missed, Timetable, line_of
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
 
-#: seconds between two looks at the clock, which somebody may set; and between two marks
+#: seconds between two looks at the clock, where nobody tells that it was set; and between two marks
 LOOK, MARK = 1.0, 0.5
 #: a clock that went back by more than this is planned anew
 _BACK = 60.0
@@ -44,17 +46,21 @@ class Reign:
         say: Callable[[str, str], None],
     ) -> None:
         self.app, self.definitions, self.sure, self._say = app, definitions, sure, say
-        self.firing = Firing(app, lambda: list(definitions.plans.values()), sure, self.arrived)
+        self.firing = Firing(app, lambda: list(definitions.plans.values()), sure, self.arrived, self._decided)
         self.timetable = Timetable()
-        self.arrivals: list[Arrival] = []
+        #: what came of a single pass, in order; one that serves keeps nothing
+        self.outcomes: list[Arrival | Decision] = []
+        self._is_serving = False
         self._holding = Holding(app, sure, self.arrived)
+        self._backfills = BackfillLoop(app, sure)
         self._catching_up = CatchingUp(app, self.firing)
         self._work: dict[str, asyncio.Task[None]] = {}
         self._open: dict[int, float] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._news, self._queued = asyncio.Event(), asyncio.Event()
         self._looked = 0.0
-        self._touched = False
+        #: set when there is something to keep or to tell
+        self._touched = asyncio.Event()
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # -- the table -------------------------------------------------------------------------------------
@@ -71,6 +77,12 @@ class Reign:
             self._put(plan, self.marks.passed)
             if number % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
+
+    @property
+    def scheduled(self) -> int:
+        """How many DAGs something can come of."""
+        plans = self.definitions.plans.items()
+        return sum(name in self.timetable.lines or bool(plan.schedule.triggers) for name, plan in plans)
 
     async def change(self, changes: Changes) -> None:
         """Files have changed: plan the DAGs anew that are due at other times, from now on."""
@@ -90,6 +102,12 @@ class Reign:
             else:
                 self._put(plans[name], now)
         self._news.set()
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Somebody has held a run, made a backfill, resumed a DAG, or says there may be something."""
+        for event in (self._holding.news, self._backfills.news, self._touched):
+            event.set()
 
     def _put(self, plan: Plan, after: float) -> None:
         seen = self.marks.seen(plan.name)
@@ -99,7 +117,8 @@ class Reign:
             )
         except Exception as error:  # its plugin is missing, or broken; the other DAGs go on
             self.timetable.remove(plan.name)
-            self.timetable.broken[plan.name] = str(error)
+            hint = error.hint if isinstance(error, DaguError) else ""
+            self.timetable.broken[plan.name] = f"{error}; {hint}" if hint else str(error)
 
     def _set_back(self, now: float) -> None:
         """The clock was set back to `now`: go on from there. What was done is told by the runs' ids."""
@@ -112,8 +131,8 @@ class Reign:
 
     async def serve(self) -> None:
         """Do what is due when it is due, for ever. Raises LostOwnership."""
-        backfills = BackfillLoop(self.app, self.sure)
-        loops = (self._keep_time, self._wake, self._holding.serve, self._keep_marks, backfills.serve)
+        self._is_serving = True
+        loops = (self._keep_time, self._wake, self._holding.serve, self._keep_marks, self._backfills.serve)
         tasks = [asyncio.create_task(each()) for each in loops]
         waits: list[asyncio.Future[None]] = [*tasks, self._over]
         try:
@@ -139,12 +158,20 @@ class Reign:
 
     async def mark(self) -> None:
         """Keep up to when everything was handled."""
-        if self._touched:
-            self._touched = False
-            await self.sure()
-            await self.marks.pass_(min(self._open.values(), default=self._looked + 0.001) - 0.001)
+        if self._touched.is_set():
+            self._touched.clear()
+            try:
+                await self.sure()
+                await self.marks.pass_(min(self._open.values(), default=self._looked + 0.001) - 0.001)
+            except Unavailable:
+                self._touched.set()
+                raise
 
     async def _keep_time(self) -> None:
+        with ClockWatch(self._news) as watch:
+            await self._do_in_time(BEAT if watch.tells else LOOK)
+
+    async def _do_in_time(self, most: float) -> None:
         before, counted = self.app.clock.now(), time.monotonic()
         while True:
             self._news.clear()
@@ -156,7 +183,7 @@ class Reign:
                 await asyncio.sleep(0)
                 continue
             at = self.timetable.next_at()
-            wait = LOOK if at is None else min(LOOK, max(0.0, at - self.app.clock.now()))
+            wait = most if at is None else min(most, max(0.0, at - self.app.clock.now()))
             await heard(self._news, wait)
 
     def _take(self, now: float) -> bool:
@@ -164,13 +191,15 @@ class Reign:
         taken = list(self.timetable.pop(now, _BREATH))
         for each in taken:
             self._begin(each)
+        if self.timetable.broken:
+            self._touched.set()
         if (at := self.timetable.next_at()) is not None and at <= now:
             return False
         self._looked = max(self._looked, now)
         return True
 
     def _begin(self, each: Due | Missed) -> None:
-        self._touched = True
+        self._touched.set()
         name, token = each.line.plan.name, id(each)
         self._open[token] = each.slot.at if isinstance(each, Due) else each.after
         task = asyncio.create_task(self._handle(each, self._work.get(name)))
@@ -184,6 +213,7 @@ class Reign:
             return
         if (error := task.exception()) is None:
             del self._open[token]
+            self._touched.set()
         elif isinstance(error, Exception):
             self.abandon(error)
 
@@ -211,34 +241,39 @@ class Reign:
     # -- what follows ----------------------------------------------------------------------------------
 
     def arrived(self, arrival: Arrival) -> None:
-        self.arrivals.append(arrival)
+        if not self._is_serving:
+            self.outcomes.append(arrival)
         if arrival.outcome == "held":
             self._holding.news.set()
         elif arrival.outcome in ("queued", "exists"):
             self._queued.set()
 
+    def _decided(self, decision: Decision) -> None:
+        if not self._is_serving:
+            self.outcomes.append(decision)
+
     async def _wake(self) -> None:
         while True:
             await self._queued.wait()
             self._queued.clear()
-            self.arrivals.clear()
             with patience():
                 await wake_runners(self.app)
             await asyncio.sleep(0.01)
 
     async def _keep_marks(self) -> None:
         while True:
-            await asyncio.sleep(MARK)
             with patience():
                 await self.mark()
                 await self._close_gaps()
                 await self._tell_broken()
+            if await heard(self._touched, BEAT):
+                await asyncio.sleep(MARK)
 
     async def _tell_broken(self) -> None:
         while self.timetable.broken:
             dag, problem = self.timetable.broken.popitem()
             self._say(dag, problem)
-            await decisions.record(self.app, dag, "refused", "schedule", problem)
+            await self.firing.decide(dag, "refused", "schedule", problem)
 
     def abandon(self, error: Exception) -> None:
         """End this period of leadership: what it knows may not be what there is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from dagu_core.app import decisions
 from dagu_core.app.services import RENEWED, register, unregister
 from dagu_core.base.errors import Conflict, DaguError, LostOwnership, Unavailable
 from dagu_core.engine.liveness import EngineLock
+from dagu_core.service.beat import rest
 from dagu_core.service.caretaker import Caretaker
 from dagu_core.service.definitions import Changes, Definitions
 from dagu_core.service.folder_watch import FolderWatch
@@ -39,6 +41,9 @@ class Scheduler:
         self._reign: Reign | None = None
         self._crew: TriggerCrew | None = None
         self._since = app.clock.now()
+        #: set when somebody pokes this process
+        self.woken = asyncio.Event()
+        self._listens = False
         self._reports: list[tuple[str, str]] = []
 
     def health(self) -> dict[str, Any]:
@@ -47,7 +52,7 @@ class Scheduler:
             "status": "healthy",
             "leader": self._reign is not None,
             "engine": self.engine,
-            "dags": len(self.definitions.plans),
+            "dags": self._reign.scheduled if self._reign is not None else len(self.definitions.plans),
             "problems": self.definitions.problems,
         }
 
@@ -55,7 +60,7 @@ class Scheduler:
         """Lead whenever possible, until `stop` is set; then let go of everything."""
         await self._note()
         await asyncio.to_thread(self.definitions.refresh)
-        tasks = [asyncio.create_task(self._keep_note()), asyncio.create_task(self._watch())]
+        tasks = [asyncio.create_task(each()) for each in (self._keep_note, self._watch, self._hear)]
         work = asyncio.create_task(self._lead_for_ever())
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -108,7 +113,7 @@ class Scheduler:
             await crew.update(self.definitions.plans.values())
             self._reign, self._crew = reign, crew
             await self._note()
-            self._say(f"leading: {len(self.definitions.plans)} scheduled DAGs")
+            self._say(f"leading: {reign.scheduled} scheduled DAGs")
             serving = asyncio.create_task(reign.serve())
             tasks.append(serving)
             if self._caretaker is not None:
@@ -126,10 +131,14 @@ class Scheduler:
                         await reign.mark()
 
     async def _watch(self) -> None:
-        async for paths in FolderWatch([self.definitions.folder, self.definitions.base.parent]).changes():
+        suspended = self.app.settings.paths.suspend
+        folders = [self.definitions.folder, self.definitions.base.parent, suspended]
+        async for paths in FolderWatch(folders).changes():
             changes = await asyncio.to_thread(self.definitions.refresh, paths)
             await self._report()
             reign, crew = self._reign, self._crew
+            if reign is not None and paths is not None and any(path.parent == suspended for path in paths):
+                reign.look_again()
             if changes == Changes() or reign is None or crew is None:
                 continue
             try:
@@ -137,6 +146,13 @@ class Scheduler:
                 await crew.update(self.definitions.plans.values())
             except Unavailable as error:
                 reign.abandon(error)  # the next one reads everything anew
+
+    async def _hear(self) -> None:
+        while True:
+            await self.woken.wait()
+            self.woken.clear()
+            if self._reign is not None:
+                self._reign.look_again()
 
     def _broken(self, dag: str, text: str) -> None:
         """From the thread that reads files: only kept."""
@@ -157,11 +173,18 @@ class Scheduler:
 
     async def _note(self) -> None:
         leads = self._reign is not None
-        await register(self.app, "scheduler", self.engine, self._since, leader=leads)
+        facts = {"leader": leads, "listens": self._listens}
+        await register(self.app, "scheduler", self.engine, self._since, **facts)
+
+    def listen(self) -> None:
+        """Hear those who poke this process; in another thread than the first one nobody can."""
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.woken.set)
+            self._listens = True
 
     async def _keep_note(self) -> None:
         while True:
-            await asyncio.sleep(RENEWED)
+            await rest(RENEWED)
             with contextlib.suppress(Unavailable):
                 await self._note()
 
@@ -173,12 +196,14 @@ async def candidate(
     """A scheduler of this process, which lives as long as its engine lock is held."""
     engine = f"s{app.clock.new_token(12)}"
     lock = EngineLock(app.settings.paths.data, engine)
+    scheduler = Scheduler(app, engine, say, alone=alone)
+    scheduler.listen()  # before anybody can find us
     try:
         lock.hold()
     except OSError as error:
         raise Unavailable(f"cannot write {error.filename}: {error.strerror}") from None
     try:
-        yield Scheduler(app, engine, say, alone=alone)
+        yield scheduler
     finally:
         lock.release()
 

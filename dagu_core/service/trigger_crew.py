@@ -16,7 +16,7 @@ from dagu_core.app import decisions
 from dagu_core.app.accepting import accept
 from dagu_core.app.overlap import Arrival
 from dagu_core.app.scheduled import fire_request
-from dagu_core.app.triggers import BELIEVED, CURSORS, TriggerHealth, tell_health
+from dagu_core.app.triggers import CURSORS, TriggerHealth, tell_health
 from dagu_core.base.errors import AlreadyExists, DaguError, LostOwnership, NotFound, Unavailable
 from dagu_core.contracts.secrets import SecretScope
 from dagu_core.contracts.trigger import Fire, Trigger, TriggerScope, no_secret
@@ -24,13 +24,17 @@ from dagu_core.model.plan.plan import Plan
 from dagu_core.model.plan.schedule import TriggerEntry
 from dagu_core.model.run.run import RunRef
 from dagu_core.schedule.identity import file_run_id
+from dagu_core.service.beat import BEAT, heard, rest
 from dagu_core.service.firing import Firing, first_line
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
+    from dagu_core.app.decisions import Kind
 
 #: seconds before a trigger that broke works again, doubling up to the last
 _BACKOFF, _LONGEST = 1.0, 60.0
+#: seconds in which a trigger may change its mind about its health
+_SETTLE = 0.2
 
 
 class _Post(Struct, frozen=True):
@@ -85,7 +89,7 @@ class TriggerCrew:
                 # What can never work is not tried again until the file changes.
                 while True:
                     await self._tell(post, str(error))
-                    await asyncio.sleep(BELIEVED / 3)
+                    await rest(BEAT)
             except Exception as error:
                 problem = f"{type(error).__name__}: {error}"
             await self._tell(post, problem)
@@ -116,16 +120,16 @@ class TriggerCrew:
     async def _handle(self, post: _Post, fire: Fire) -> None:
         plan = post.plan
         if fire.skipped or self._firing.is_suspended(plan):
-            reason, detail = ("trigger", fire.skipped) if fire.skipped else ("suspended", fire.key)
-            await decisions.record(self.app, plan.name, "skipped", reason, detail)
+            reason, detail = ("trigger", fire.skipped) if fire.skipped else ("suspended", "it is suspended")
+            await self._tell_of(plan, fire, "skipped", reason, detail)
             return
         run_id = file_run_id(post.entry.fingerprint, fire.key)
         request = fire_request(self.app, plan, post.entry, run_id, fire)
         try:
             if fire.action == "stop":
-                await self._firing.stop(plan, fire.due, self.app.clock.now())
+                await self._firing.stop(plan, fire.due, self.app.clock.now(), fire.key)
             elif fire.action == "restart":
-                await self._firing.restart(plan, request, fire.due, self.app.clock.now())
+                await self._firing.restart(plan, request, fire.due, self.app.clock.now(), fire.key)
             elif plan.schedule.overlap.explicit:
                 await self._firing.start(plan, request, fire.due)
             else:
@@ -136,9 +140,10 @@ class TriggerCrew:
         except (LostOwnership, Unavailable):
             raise
         except DaguError as error:
-            await decisions.record(
-                self.app, plan.name, "refused", error.code, f"{fire.key}: {first_line(error)}"
-            )
+            await self._tell_of(plan, fire, "refused", error.code, first_line(error))
+
+    async def _tell_of(self, plan: Plan, fire: Fire, kind: Kind, reason: str, detail: str) -> None:
+        await decisions.record(self.app, plan.name, kind, reason, detail, due=fire.due, fire=fire.key)
 
     async def _secret(self, plan: Plan, name: str) -> str:
         from dagu_core.engine.known_secrets import secret_value
@@ -156,13 +161,13 @@ class TriggerCrew:
         return found()
 
     async def _watch_health(self, post: _Post, trigger: Trigger) -> None:
-        told, age = None, 0.0
+        changed, loop = asyncio.Event(), asyncio.get_running_loop()
+        trigger.on_health = lambda: loop.call_soon_threadsafe(changed.set)
         while True:
-            if trigger.health != told or age > BELIEVED / 3:
-                told, age = trigger.health, 0.0
-                await self._tell(post, told)
-            await asyncio.sleep(1.0)
-            age += 1.0
+            changed.clear()
+            await self._tell(post, trigger.health)
+            if await heard(changed, BEAT):
+                await asyncio.sleep(_SETTLE)
 
     async def _tell(self, post: _Post, health: str) -> None:
         one = TriggerHealth(post.plan.name, post.entry.kind, post.entry.text, health)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -41,17 +42,19 @@ def summary(run_id: str = "r1", dag: str = "a", **fields: object) -> RunSummary:
 
 
 class StoreSuite:
-    """Opens a store for each test. `clock` must be what the made store tells time by."""
+    """Opens a store for each test. `clock` must be what the made store tells time by; `folder` is a
+    fresh folder of the test."""
 
     clock: ManualClock
+    folder: Path
 
     def make_store(self) -> StateStore:
         """A new store, not yet open; all stores of one test see the same data."""
         raise NotImplementedError
 
     @pytest.fixture(autouse=True)
-    def _new_clock(self) -> None:
-        self.clock = ManualClock()
+    def _new_clock_and_folder(self, tmp_path: Path) -> None:
+        self.clock, self.folder = ManualClock(), tmp_path
 
     def run(self, test: Callable[[StateStore], Awaitable[T]]) -> T:
         """Run a test against an open store."""

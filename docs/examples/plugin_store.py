@@ -2,8 +2,7 @@
 
 from typing import ClassVar
 
-from dagu_core import Clock, Invalid, StateStore, hookimpl
-from dagu_core.builtins.sqlite_store import SqliteStore
+from dagu_core import Clock, Invalid, SqliteStore, StateStore, hookimpl
 
 
 class FolderStore(SqliteStore):
@@ -13,9 +12,10 @@ class FolderStore(SqliteStore):
     scheme: ClassVar[str] = "folder"
 
     def __init__(self, url: str, *, clock: Clock | None = None) -> None:
-        if not url.startswith("folder:///"):
+        place, mark, options = url.partition("?")
+        if not place.startswith("folder:///"):
             raise Invalid(f"invalid store {url!r}", hint="Write it as folder:///absolute/path.")
-        super().__init__(f"{url.rstrip('/')}/runs.db", clock=clock)
+        super().__init__(f"{place.rstrip('/')}/runs.db{mark}{options}", clock=clock)
 
 
 @hookimpl

@@ -206,3 +206,15 @@ def test_a_runner_that_grows_too_large_is_replaced(home: Home) -> None:
     within(20, lambda: (now := runners_of(home)) and first not in now)
     assert kill(process, signal.SIGTERM) == 0
     assert "replaced" in (home.root / "said").read_text()
+
+
+def test_runners_read_the_file_that_config_names(home: Home) -> None:
+    dag = home.write("one", ONE)
+    file = home.root / "elsewhere.yaml"
+    file.write_text("worker: {runners: 1}\nlogFormat: json\n")
+    process = home.begin("worker", "--config", str(file))
+    enqueue(home, dag, 1)
+    within(20, lambda: ended(home, 1))
+    assert kill(process, signal.SIGTERM) == 0
+    (log,) = home.path.rglob("dag-run*.log")
+    assert log.read_text().splitlines()[-1].startswith('{"')

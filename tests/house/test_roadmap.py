@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from dagu_core.app.plugin_page import who_brings
+from dagu_core.contracts.catalog import NOT_YET, OWNERS, PLANNED
+from dagu_core.contracts.host import PluginHost
 from tests.house.tree import ROOT
 
 ROWS: list[dict[str, Any]] = yaml.safe_load((ROOT / "docs" / "roadmap.yaml").read_text())["capabilities"]
@@ -77,3 +80,29 @@ def test_a_test_that_is_not_there_is_seen() -> None:
     ):
         with pytest.raises(AssertionError):
             _assert_test_exists(node)
+
+
+@pytest.mark.parametrize(("capability", "package"), [(row[0], row[1]) for row in NOT_YET if row[0]])
+def test_a_word_that_is_planned_points_to_a_row_that_is_not_done(capability: str, package: str) -> None:
+    (row,) = [each for each in ROWS if each["capability"] == capability]
+    assert row["status"] != "works"
+    assert not (ROOT / "plugins" / package).exists()
+    if package == "dagu":
+        assert row["where"] == "dagu_core"
+    else:
+        assert row["where"] == f"plugins/{package}" or package in row["note"]
+
+
+def test_every_word_of_a_package_that_is_there_is_brought_by_it() -> None:
+    host = PluginHost.load()
+    brought = {
+        word: who_brings(host, word)
+        for word in OWNERS
+        if who_brings(host, word)[0].hint not in PLANNED.values()
+    }
+    wrong = {
+        word: found
+        for word, found in brought.items()
+        if not any(each.package.startswith(f"{OWNERS[word]} ") for each in found)
+    }
+    assert len(brought) > 20 and wrong == {}

@@ -48,6 +48,14 @@ def zone(settings: Settings) -> list[Finding]:
     return found
 
 
+def settings(settings: Settings, host: PluginHost) -> list[Finding]:
+    """Values that are refused, keys nobody knows, old spellings."""
+    wrong = settings.problems(host.complete().settings)
+    where, advice = str(settings.file or "the environment"), "`dagu config` shows every setting"
+    found = [Finding("settings", "error", str(one), where, one.hint or advice) for one in wrong]
+    return found + [Finding("settings", "warning", one, where, advice) for one in settings.warnings]
+
+
 def plugins(host: PluginHost) -> list[Finding]:
     """Plugins that are installed, but could not be loaded, and preferences that are void."""
     return [

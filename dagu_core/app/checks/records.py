@@ -57,6 +57,10 @@ async def definitions(app: App, treatment: Treatment) -> list[Finding]:
         names = ", ".join(one.name for one in broken[:5]) + (", …" if len(broken) > 5 else "")
         what = f"{len(broken)} definition{'s' if len(broken) > 1 else ''} cannot be read: {names}"
         found.append(Finding("definitions", "error", what, folder, f"dagu validate {broken[0].name}"))
+    if lost := app.dags.dangling():
+        what = f"{len(lost)} link{'s lead' if len(lost) > 1 else ' leads'} nowhere: "
+        what += ", ".join(f"{name} to {target}" for name, target in list(lost.items())[:5])
+        found.append(Finding("definitions", "warning", what, folder, "remove it, or put its target there"))
     count = sum(one.plan is not None and one.suspension is None for one in listed)
     if count and not await services(app, "scheduler"):
         what = f"{count} scheduled, and no scheduler is there: nothing starts by itself"

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
+from pydantic.alias_generators import to_camel
+
+from dagu_core.base.config import fold
+from dagu_core.base.settings.document import Node
+from dagu_core.base.settings.section import Declared, SettingsItem, folded
 
 
 def shown(value: Any) -> Any:
@@ -24,6 +29,47 @@ def shown(value: Any) -> Any:
         case os.PathLike():
             return str(value)
     return value
+
+
+def unknown_keys(document: Node, items: Sequence[Declared]) -> list[str]:
+    """A line for each key of a file that is none of `items`, nor one of what stands in their lists."""
+    if not document.children:
+        return []
+    spellings = {folded(key): key for item in items for key in (item.key, *item.old_keys)}
+    sections = {path[:length] for path in spellings for length in range(1, len(path))}
+    lines = []
+    for path, node in document.leaves():
+        if any(path[:length] in spellings for length in range(1, len(path) + 1)):
+            continue
+        if not node.data and (not path or path in sections):
+            continue
+        lines.append(_line(document, path, node, spellings))
+    for item in items:
+        if (listed := document.find(item.path)) is not None and (model := _item_model(item)) is not None:
+            known = {(*item.path, fold(name)): to_camel(name) for name in model.model_fields}
+            lines += list(_of_items(document, item.path, listed, known))
+    return lines
+
+
+def _of_items(
+    document: Node, path: tuple[str, ...], listed: Node, known: Mapping[tuple[str, ...], str]
+) -> Iterator[str]:
+    for one in listed.children.values():
+        for word, node in one.children.items():
+            if (*path, word) not in known:
+                yield _line(document, (*path, word), node, known)
+
+
+def _item_model(item: Declared) -> type[SettingsItem] | None:
+    """What stands in the list that a setting is."""
+    models = (each for each in get_args(item.field.annotation) if isinstance(each, type))
+    return next((each for each in models if issubclass(each, SettingsItem)), None)
+
+
+def _line(document: Node, path: tuple[str, ...], node: Node, spellings: Mapping[tuple[str, ...], str]) -> str:
+    nodes = [document.find(path[: length + 1]) for length in range(len(path))]
+    spelled = ".".join([*(each.key for each in nodes[:-1] if each), node.key])
+    return f"{node.where}: unknown key `{spelled}`{did_you_mean(path, spellings)}"
 
 
 def did_you_mean(path: tuple[str, ...], spellings: Mapping[tuple[str, ...], str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from dagu_core.base.errors import Invalid, NotFound
+from dagu_core.base.errors import DaguError, Invalid, NotFound
 from dagu_core.base.settings.document import Node, read_document
-from dagu_core.base.settings.explain import did_you_mean, shown
+from dagu_core.base.settings.explain import shown, unknown_keys
 from dagu_core.base.settings.folders import Home, Paths, find_home
 from dagu_core.base.settings.section import Declared, SettingsSection, declarations, folded
 from dagu_core.base.settings.sections import (
@@ -187,7 +187,9 @@ class Settings:
         for model in OUR_SECTIONS:
             for item in declarations(model):
                 self._find(item)
-        return (*self._told, *self._unknown())
+        models = dict.fromkeys((*OUR_SECTIONS, *self._sections))
+        items = [item for model in models for item in declarations(model)]
+        return (*self._told, *unknown_keys(self._document, items))
 
     def section(self, model: type[S]) -> S:
         """The validated section; a plugin's model is read from the same sources.
@@ -199,6 +201,21 @@ class Settings:
             known = self._sections[model] = self._validate(model)
         assert isinstance(known, model)
         return known
+
+    def source_of(self, key: str) -> str:
+        """Where the value of a key was given that has been used: `file:line:col`, a variable, `flag KEY`;
+        "" = nowhere."""
+        return self._sources.get(key, "")
+
+    def problems(self, models: Iterable[type[SettingsSection]] = ()) -> list[DaguError]:
+        """What is wrong with values of sections, ours and those of plugins."""
+        found: list[DaguError] = []
+        for model in dict.fromkeys((*OUR_SECTIONS, *models)):
+            try:
+                self.section(model)
+            except DaguError as error:
+                found.append(error)
+        return found
 
     def explain(self) -> list[tuple[str, Any, str]]:
         """(key, value, source) of every setting; secrets are shown as ***."""
@@ -269,24 +286,6 @@ class Settings:
 
     def _tell(self, warning: str) -> None:
         self._told[warning] = None
-
-    def _unknown(self) -> list[str]:
-        items = [item for model in (*OUR_SECTIONS, *self._sections) for item in declarations(model)]
-        spellings = {folded(key): key for item in items for key in (item.key, *item.old_keys)}
-        sections = {path[:length] for path in spellings for length in range(1, len(path))}
-        lines = []
-        for path, node in self._document.leaves():
-            if any(path[:length] in spellings for length in range(1, len(path) + 1)):
-                continue
-            if not node.data and (not path or path in sections):
-                continue
-            hint = did_you_mean(path, spellings)
-            lines.append(f"{node.where}: unknown key `{self._spelled(path)}`{hint}")
-        return lines
-
-    def _spelled(self, path: Sequence[str]) -> str:
-        nodes = [self._document.find(path[: length + 1]) for length in range(len(path))]
-        return ".".join(node.key for node in nodes if node)
 
     def _refuse_unknown_flags(self, flags: Mapping[str, Any]) -> None:
         known = {

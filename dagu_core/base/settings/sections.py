@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
+from dagu_core.base.errors import UsageError
+from dagu_core.base.names import check_queue_name
 from dagu_core.base.settings.section import Duration, Pairs, SettingsItem, SettingsSection, Words, setting
 
 
@@ -103,6 +105,14 @@ class QueueSettings(SettingsItem):
     name: str
     max_concurrency: int = 1
     max_active_runs: int | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _possible_name(cls, name: str) -> str:
+        try:
+            return check_queue_name(name)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
 
     @property
     def limit(self) -> int:

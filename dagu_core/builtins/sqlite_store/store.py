@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -45,7 +46,7 @@ class SqliteStore(StateStore):
         options = parse_qs(parts.query)
         self.path = unquote(parts.path)
         if parts.scheme != self.scheme or parts.netloc or not self.path.startswith("/"):
-            raise Invalid(f"invalid store {url!r}", hint="Write it as sqlite:///absolute/path.db.")
+            raise Invalid(f"invalid store {url!r}", hint=f"Write it as {self.scheme}:///absolute/path.db.")
         # Four slashes are a common spelling of an absolute path.
         self.path = "/" + self.path.lstrip("/")
         self._durable = options.get("durability", [""])[-1] == "full"
@@ -68,6 +69,10 @@ class SqliteStore(StateStore):
             await writer.stop()
             raise
         self._writer = writer
+
+    @property
+    def written_file(self) -> Path | None:
+        return Path(f"{self.path}-wal")
 
     async def close(self) -> None:
         threads = (self._reader, self._writer)

@@ -9,7 +9,7 @@ import click
 from dagu_core.base.clock import utc
 from dagu_core.base.errors import UsageError
 from dagu_core.cli.invocation import Invocation, pass_invocation
-from dagu_core.cli.options import count_option, dag_argument, json_option, text_option
+from dagu_core.cli.options import count_option, dag_argument, json_option, named_queue_option, text_option
 from dagu_core.cli.output import as_csv, as_json, as_table, duration, say, tell
 from dagu_core.model.run.run import RunSummary
 from dagu_core.model.status import RunStatus, run_status
@@ -28,6 +28,7 @@ MOST = 1000
 @text_option("--last", metavar="SPAN", help="The last 30m, 24h, 7d or 2w (default: 30d).")
 @text_option("--status", "statuses", metavar="A,B", help="Only these statuses.")
 @text_option("--run-id", metavar="PART", help="Only run ids with this in it.")
+@named_queue_option("-u", "--queue", help="Only runs of this queue.")
 @text_option("--tags", "--labels", metavar="A,B", help="Only DAGs with all these tags.")
 @click.option(
     "-f", "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="Form."
@@ -44,6 +45,7 @@ def command(
     last: str,
     statuses: str,
     run_id: str,
+    queue: str,
     tags: str,
     form: str,
     limit: int,
@@ -64,6 +66,7 @@ def command(
         query = RunQuery(
             dag=await known_dag(app, dag) if dag else "",
             run_id=run_id,
+            queue=queue,
             statuses=read_statuses(statuses),
             since=begin,
             until=end,

@@ -17,7 +17,7 @@ from dagu_core.cli.output import as_json, as_table, say
 if TYPE_CHECKING:
     from dagu_core.app.plugin_verify import Verification
 
-_KINDS = ("executor", "guard", "trigger", "notifier", "secret", "observer")
+_KINDS = ("executor", "guard", "trigger", "notifier", "secret", "observer", "store")
 
 
 @click.group("plugin", short_help="Make, verify, describe and find plugins.")
@@ -119,7 +119,7 @@ def docs(invocation: Invocation, /, name: str) -> int:
 @json_option
 @pass_invocation
 def which(invocation: Invocation, /, word: str, in_json: bool) -> int:
-    """Tell which package brings a word of a DAG file, and how to install it."""
+    """Tell which package brings a word of a DAG file or of the settings, and how to get it."""
     from dagu_core.app.plugin_page import who_brings
 
     found = who_brings(invocation.host, word)

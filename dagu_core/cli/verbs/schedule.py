@@ -77,6 +77,8 @@ def list_(invocation: Invocation, /, in_json: bool) -> int:
     trigger, with what comes next. Ends with 1 when a file or a schedule is broken."""
 
     async def work(app: App) -> list[tuple[Scheduled, tzinfo | None]]:
+        for name, target in app.dags.dangling().items():
+            tell(f"Warning: {name} is a link that leads nowhere, to {target}")
         return [
             (each, app.schedules.zone_of(each.plan) if each.plan and not each.problem else None)
             for each in await app.schedules.scheduled()

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagu_core.base.clock import rfc3339
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import json_option, text_option
 from dagu_core.cli.output import as_json, say, tell
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
+    from dagu_core.app.decisions import Decision
     from dagu_core.app.overlap import Arrival
+
+    Outcome = Arrival | Decision
 
 
 @click.command("scheduler", short_help="Start what is due by schedules and triggers.")
@@ -48,19 +52,39 @@ def _say(invocation: Invocation):  # type: ignore[no-untyped-def]
 def _once(invocation: Invocation, now: str, in_json: bool) -> int:
     from dagu_core.app.moments import StandingClock, instant_of
 
-    async def work(app: App) -> list[Arrival]:
+    async def work(app: App) -> list[Outcome]:
         from dagu_core.service.scheduler import candidate
 
         async with candidate(app, _say(invocation)) as scheduler:
-            return (await scheduler.one_pass()).arrivals
+            return (await scheduler.one_pass()).outcomes
 
     if now:
         invocation.clock = StandingClock(instant_of(now, invocation.settings.core.tz))
-    arrivals = invocation.run(work)
+    outcomes = invocation.run(work)
     if in_json:
-        rows = [{"dag": a.ref.dag, "runId": a.ref.run_id, "outcome": a.outcome} for a in arrivals]
-        say(as_json(rows))
+        say(as_json([_shape(one) for one in outcomes]))
     elif not invocation.quiet:
-        lines = [f"{a.ref}: {a.outcome}" + (f" ({a.detail})" if a.detail else "") for a in arrivals]
-        say("\n".join(lines) or "Nothing is due")
+        say("\n".join(map(_line, outcomes)) or "Nothing is due")
     return 0
+
+
+def _line(one: Outcome) -> str:
+    """What became of a run, or of an instant for which there is none."""
+    from dagu_core.app.decisions import Decision
+
+    if isinstance(one, Decision):
+        due = "" if one.due is None else f" at {rfc3339(one.due)}"
+        return f"{one.dag}{due}: {one.kind} ({one.sentence})"
+    return f"{one.ref}: {one.outcome}" + (f" ({one.detail})" if one.detail else "")
+
+
+def _shape(one: Outcome) -> dict[str, str]:
+    """The same as JSON data; what is not known is left out."""
+    from dagu_core.app.decisions import Decision
+
+    if isinstance(one, Decision):
+        known = {"dag": one.dag, "outcome": one.kind, "due": rfc3339(one.due), "code": one.reason}
+        known["message"] = one.sentence
+    else:
+        known = {"dag": one.ref.dag, "runId": one.ref.run_id, "outcome": one.outcome, "message": one.detail}
+    return {key: value for key, value in known.items() if value}

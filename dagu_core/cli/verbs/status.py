@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagu_core.base.clock import rfc3339
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import dag_argument, json_option, run_id_option
 from dagu_core.cli.output import as_json, as_table, say
@@ -14,10 +15,13 @@ from dagu_core.cli.watching import tell_error, tree
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
+    from dagu_core.app.decisions import Decision
     from dagu_core.app.views import RunView
     from dagu_core.model.run.events import Event
 
 HEADINGS = ("NO", "TIME", "EVENT", "STEP", "DETAILS")
+#: seconds for which it is told that a catch-up was cut
+CUT_TOLD = 7 * 86_400.0
 
 
 @click.command("status", short_help="Show how a run stands.")
@@ -30,15 +34,22 @@ def command(invocation: Invocation, /, dag: str, run_id: str, as_events: bool, i
     """Show how the latest run of a DAG stands, or the run with this id.
 
     JSON has three keys: `run` (the run itself and its handlers), `attempts` and `nodes` (its steps).
+    Without `--run-id` a fourth one, `catchup`, is there for a week after a catch-up had to leave
+    missed starts out.
     """
 
-    async def work(app: App) -> tuple[RunView, list[tuple[int, Event]]]:
+    async def work(app: App) -> tuple[RunView, list[tuple[int, Event]], list[Decision]]:
+        from dagu_core.app.decisions import DecisionQuery, find
         from dagu_core.app.history import known_dag
 
-        view = await app.history.get(await known_dag(app, dag), run_id)
-        return view, await app.history.events(view.summary.ref) if as_events or in_json else []
+        name = await known_dag(app, dag)
+        view = await app.history.get(name, run_id)
+        events = await app.history.events(view.summary.ref) if as_events or in_json else []
+        since = invocation.clock.now() - CUT_TOLD
+        cut = [] if run_id else await find(app, DecisionQuery(name, ("truncated",), since=since, limit=1))
+        return view, events, cut
 
-    view, events = invocation.run(work)
+    view, events, cut = invocation.run(work)
     if as_events:
         say(told(events, in_json=in_json))
     elif in_json:
@@ -47,11 +58,19 @@ def command(invocation: Invocation, /, dag: str, run_id: str, as_events: bool, i
         attempts = attempts_of((event for _, event in events), view.summary)
         run = view.details()
         nodes = run.pop("nodes")
-        say(as_json({"run": run, "attempts": attempts, "nodes": nodes}))
+        catchup = {"catchup": {"truncated": cut_shape(cut[0])}} if cut else {}
+        say(as_json({"run": run, "attempts": attempts, "nodes": nodes, **catchup}))
     else:
         say(tree(invocation, view))
+        for one in cut:
+            say(f"\nCatch-up was cut: {one.sentence}")
         tell_error(view)
     return 0
+
+
+def cut_shape(one: Decision) -> dict[str, str]:
+    """What a catch-up could not make up for, as JSON data."""
+    return {"at": rfc3339(one.at), "due": rfc3339(one.due), "message": one.sentence}
 
 
 def told(events: Iterable[tuple[int, Event]], *, in_json: bool) -> str:

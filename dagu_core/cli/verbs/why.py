@@ -32,21 +32,23 @@ _LATEST = 20
 @pass_invocation
 def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> int:
     """Tell why steps of a run were skipped or aborted, wait, or never started; of a DAG also which
-    starts were not made of late, and why."""
+    starts were not made of late, and why, and what its schedule lacks."""
 
     async def work(app: App) -> tuple[Sequence[Reason], Sequence[Decision]]:
         from dagu_core.app import decisions
-        from dagu_core.app.history import known_dag
+        from dagu_core.app.history import Reason, known_dag
 
         name = app.dags.name_of(dag)
         decided = [] if run_id else await decisions.of(app, name, _LATEST)
+        obstacle = "" if run_id else app.schedules.obstacle(dag)
+        standing = [Reason("schedule", "broken", "schedule", obstacle)] if obstacle else []
         try:
-            return await app.history.why(name, run_id), decided
+            return [*await app.history.why(name, run_id), *standing], decided
         except NotFound:
-            if not decided:
+            if not (decided or standing):
                 await known_dag(app, dag)
                 raise
-            return [], decided
+            return standing, decided
 
     reasons, decided = invocation.run(work)
     if in_json:
@@ -78,7 +80,7 @@ def decision_shape(decision: Decision) -> dict[str, str]:
         "message": decision.sentence,
         "at": rfc3339(decision.at),
         "due": rfc3339(decision.due),
-    }
+    } | ({"fire": decision.fire} if decision.fire else {})
 
 
 def row(reason: Reason) -> tuple[str, ...]:

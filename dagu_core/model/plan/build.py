@@ -101,7 +101,8 @@ def build_plan(merged: Merged, reading: Reading, identity: Identity) -> Built:
         max_active_steps=spec.max_active_steps,
         stop_grace=float(spec.max_clean_up_time_sec or DEFAULT_GRACE),
         max_output_size=spec.max_output_size or 1_048_576,
-        queue=spec.queue.strip(),
+        queue=spec.queue,
+        disable_queue=spec.disable_queue,
         worker_selector=spec.worker_selector,
         run_config=_run_config(spec),
         fields={key: plain(value) for key, value in fields.items()},
@@ -221,15 +222,10 @@ def _check_dag(merged: Merged, reading: Reading, name: str) -> None:
         if word == "agent":
             message = "type 'agent' is reserved and not yet supported"
         findings.error(message, place("type"), code="D005", hint=suggestion(word, ("chain", "graph")))
-    if spec.queue.strip():
-        try:
-            check_dag_name(spec.queue.strip())
-        except Invalid:
-            findings.error(
-                f"queue `{spec.queue.strip()[:60]}` must be 1 to 40 letters, digits, `_`, `.` and `-`",
-                place("queue"),
-                code="D006",
-            )
+    if spec.disable_queue:
+        message = "`disableQueue` has no effect: starts by hand do not wait, all others go through a queue"
+        hint = "raise `maxActiveRuns` to let more runs go on at once"
+        findings.warning(message, place("disable_queue"), code="D111", hint=hint)
     if merged.is_set("hist_retention_days") and spec.hist_retention_days == 0:
         findings.warning(
             "`histRetentionDays: 0` counts as not given: 30 days",

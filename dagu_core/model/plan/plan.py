@@ -219,6 +219,7 @@ class Plan(Struct, frozen=True, dict=True):
     stop_grace: float = 5.0
     max_output_size: int = 1_048_576
     queue: str = ""
+    disable_queue: bool = False
     worker_selector: Mapping[str, str] = field(default_factory=dict)
     run_config: Mapping[str, bool] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)

@@ -54,7 +54,17 @@ def _check(merged: Merged, reading: Reading) -> None:
     if own is not None and own.mode == "none" and (own.window or merged.own.catchup_window):
         message = "a catch-up window has no effect with `mode: none`"
         findings.warning(message, place("catch_up"), code="D091", hint="use `latest` or `all`")
+    unplanned = "cron" not in reading.vocabulary.clocks and _has_cron(spec.schedule)
+    if unplanned and (lack := reading.lack_of("cron")) is not None:
+        # No error: a run of the DAG does not need the plugin that plans its starts.
+        message = f"nothing comes of the cron lines of `schedule`: `cron` {lack[0]}"
+        findings.warning(message, place("schedule"), code="D014", hint=lack[1])
     policy = spec.overlap_policy or (spec.overlap.policy if spec.overlap is not None else "")
     if policy and policy != "allow" and spec.max_active_runs < 0:
         message = f"`overlapPolicy: {policy}` has no effect: `maxActiveRuns: -1` sets no limit"
         findings.warning(message, place("max_active_runs"), code="D101")
+
+
+def _has_cron(schedule: Schedule) -> bool:
+    kinds = [entry.kind for entry in schedule.entries] + [each.kind for each in schedule.exclusions]
+    return "cron" in kinds

@@ -18,7 +18,16 @@ from dagu_core.base.errors import Invalid
 from dagu_core.base.places import Place
 from dagu_core.model.plan.plan import ParamsSpec
 from dagu_core.model.plan.schedule import Schedule
-from dagu_core.model.spec.forms import Env, LogOutputWord, Seconds, ShellWords, Tags, TextMap, Texts
+from dagu_core.model.spec.forms import (
+    Env,
+    LogOutputWord,
+    QueueName,
+    Seconds,
+    ShellWords,
+    Tags,
+    TextMap,
+    Texts,
+)
 from dagu_core.model.spec.located import Map, Seq, plain
 from dagu_core.model.spec.model import Reading, SpecModel
 from dagu_core.model.spec.moments import Day, Length, Zone
@@ -235,7 +244,10 @@ class DagSpec(SpecModel):
     max_output_size: int = Field(
         1_048_576, ge=0, le=1_073_741_824, description="Bytes kept of a captured output."
     )
-    queue: str = Field("", description="The queue its runs wait in; one of its own when not given.")
+    queue: QueueName = Field("", description="The queue its runs wait in; one of its own when not given.")
+    disable_queue: bool = Field(
+        False, description="A key of older versions: no effect, but that `--queue` is refused."
+    )
     worker_selector: TextMap = Field(default_factory=dict, description="Labels of the workers it may run on.")
     run_config: RunConfigSpec | None = Field(None, description="What may be changed at a start by hand.")
 
@@ -249,12 +261,8 @@ class DagSpec(SpecModel):
             report_not_supported(key, raw, reading)
             return ""
         if folded in OPTIONAL_KEYS:
-            package = reading.owners.get(folded, "")
-            reading.findings.warning(
-                f"`{key}` has no effect: no plugin for it is installed",
-                raw.key_place(key),
-                code="D014",
-                hint=f"install it with: pip install {package}" if package else "",
-            )
+            lack, hint = reading.lack_of(key) or ("needs a plugin", "")
+            message = f"`{key}` has no effect: it {lack}"
+            reading.findings.warning(message, raw.key_place(key), code="D014", hint=hint)
             return ""
         return "" if reading.missing_plugin(key, raw.key_place(key)) else None

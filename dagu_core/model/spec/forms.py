@@ -148,10 +148,16 @@ def _queue_name(value: str) -> str:
     try:
         return check_queue_name(name)
     except UsageError as error:
-        raise refused(str(error), code="D006") from None
+        raise refused(str(error), code="D006", hint=error.hint) from None
+
+
+def _queue_text(value: str) -> str:
+    return value.strip() if is_reference(value) else _queue_name(value)
 
 
 QueueName = Annotated[str, AfterValidator(_queue_name)]
+#: the same, or a text that only the run can evaluate
+QueueText = Annotated[str, AfterValidator(_queue_text)]
 
 
 def _priority(value: Any) -> Any:

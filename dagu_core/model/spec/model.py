@@ -26,6 +26,8 @@ from dagu_core.model.spec.refusal import describe, refused
 from dagu_core.model.spec.suggest import suggestion
 from dagu_core.model.spec.vocabulary import StepType, Vocabulary
 
+_TELLS = "`dagu plugins` tells more"
+
 
 class Reading:
     """What the models need while they read one text: the words of plugins, a place for problems."""
@@ -40,21 +42,26 @@ class Reading:
         self.own_types: Collection[str] = ()
 
     def missing_plugin(self, word: str, place: Place) -> bool:
-        """Report a word whose plugin is not installed; False when no plugin is known for it."""
-        if (reason := self.vocabulary.refused.get(fold(word))) is not None:
-            message = f"`{word}` cannot be used: {reason}"
-            self.findings.error(
-                message, place, code="D014", hint="`dagu plugins` tells more", length=len(word)
-            )
-            return True
-        package = self.owners.get(fold(word))
-        if package is None:
+        """Report a word whose plugin is not here; False when no plugin is known for it."""
+        if (lack := self.lack_of(word)) is None:
             return False
-        message, hint = f"`{word}` needs the plugin {package}", f"install it with: pip install {package}"
-        if (reason := self.vocabulary.broken.get(package)) is not None:
-            message, hint = f"{message}, which did not load: {reason}", "`dagu plugins` tells more"
-        self.findings.error(message, place, code="D014", hint=hint, length=len(word))
+        self.findings.error(f"`{word}` {lack[0]}", place, code="D014", hint=lack[1], length=len(word))
         return True
+
+    def lack_of(self, word: str) -> tuple[str, str] | None:
+        """What a word lacks whose plugin is not here, and what to do; None when no plugin is known for it."""
+        if (reason := self.vocabulary.refused.get(fold(word))) is not None:
+            return f"cannot be used: {reason}", _TELLS
+        broken = self.vocabulary.broken
+        package = self.owners.get(fold(word)) or (word if word in broken else None)
+        if package is None:
+            return None
+        outlook = self.vocabulary.planned.get(fold(word))
+        if outlook is not None and (package == "dagu" or package not in broken):
+            return "is not built yet", outlook
+        if (reason := broken.get(package)) is not None:
+            return f"needs the plugin {package}, which did not load: {reason}", _TELLS
+        return f"needs the plugin {package}", f"install it with: pip install {package}"
 
     def step_type(self, word: str) -> StepType | None:
         """The registered step type of that word, if there is one.

@@ -46,7 +46,7 @@ class EntrySpec(SpecModel):
     priority: Priority = Field(
         None, description="Priority of the runs it starts: low, normal, high or 0 to 9."
     )
-    profile: str = Field("", description="Profile of the runs it starts.")
+    profile: str = Field("", description="Kept for profiles, which do not exist yet: no effect.")
 
     @classmethod
     def plugin_key(cls, key: str, raw: Map, reading: Reading) -> str | None:
@@ -63,6 +63,10 @@ class EntrySpec(SpecModel):
         """The entry of the plan; None when something is wrong, which is reported then."""
         if self.broken:
             return None
+        if self.profile.strip():
+            message, hint = "`profile` has no effect: there are no profiles yet", "use `params`"
+            place = self.raw.key_place(self.raw.fields["profile"])
+            reading.findings.warning(message, place, code="D073", hint=hint)
         entry = self._by_expression(action, reading) if self.expression else self._by_keys(action, reading)
         if entry is None:
             return None
@@ -168,14 +172,8 @@ def _without_plugin(line: str, reading: Reading) -> Mapping[str, Any]:
 
 
 def _refuse_missing(line: str, word: str, reading: Reading) -> None:
-    package = reading.owners.get(word)
-    if package is None:
-        return
-    message = f"schedule {line[:60]!r} needs the plugin {package}"
-    hint = f"install it with: pip install {package}"
-    if (reason := reading.vocabulary.broken.get(package)) is not None:
-        message, hint = f"{message}, which did not load: {reason}", "`dagu plugins` tells more"
-    raise Invalid(message, hint=hint, code="D014")
+    if (lack := reading.lack_of(word)) is not None:
+        raise Invalid(f"schedule {line[:60]!r} {lack[0]}", hint=lack[1], code="D014")
 
 
 def report(error: Invalid, place: Place, reading: Reading) -> None:

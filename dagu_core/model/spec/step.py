@@ -6,7 +6,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from dagu_core.model.spec.forms import Env, LogOutputWord, PriorityText, Seconds, ShellWords, TextMap, Texts
+from dagu_core.model.spec.forms import (
+    Env,
+    LogOutputWord,
+    PriorityText,
+    QueueText,
+    Seconds,
+    ShellWords,
+    TextMap,
+    Texts,
+)
 from dagu_core.model.spec.located import Map
 from dagu_core.model.spec.model import Reading, SpecModel
 from dagu_core.model.spec.policies import Conditions, ContinueOnField, RepeatField, RetrySpec
@@ -186,7 +195,7 @@ class StepSpec(SpecModel):
         ParallelModel | None,
         BeforeValidator(_parallel, json_schema_input_type=str | list[Any] | ParallelModel),
     ] = Field(None, description="Run the sub-DAG once an item.")
-    queue: str = Field("", description="The queue of the sub-DAG's runs, in place of its own.")
+    queue: QueueText = Field("", description="The queue of the sub-DAG's runs, in place of its own.")
     priority: PriorityText = Field(
         "", description="The priority of the sub-DAG's runs, in place of that of the run."
     )

@@ -37,7 +37,8 @@ class Vocabulary(Struct, frozen=True):
     `check_secret` says what is wrong with a reference ("" = nothing). `clocks` are the kinds of
     schedules and `triggers` the models of event triggers, both by name and alias. `owners` maps words nobody
     registered to the package that would bring them, so that a file that uses them gets told what
-    to install; `broken` maps a package that is installed but did not load to the reason,
+    to install; `planned` maps those of them (spelling-free) that no package has yet to
+    the outlook, `broken` a package that is installed but did not load to the reason,
     `refused` a spelling-free word that a plugin here would bring to why it does not. `more` asks the
     plugins that are asked only when needed, and gives the whole vocabulary.
     """
@@ -50,6 +51,7 @@ class Vocabulary(Struct, frozen=True):
     triggers: Mapping[str, type[Config]] = field(default_factory=dict)
     check_secret: Callable[[SecretRef], str] = lambda ref: ""
     owners: Mapping[str, str] = field(default_factory=dict)
+    planned: Mapping[str, str] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     more: Callable[[], Vocabulary] | None = None

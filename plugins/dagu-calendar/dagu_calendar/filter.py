@@ -38,21 +38,20 @@ class CalendarFilter(ScheduleFilter):
         days = self._library(scope.folder).days(config.name)
         zone = ZoneInfo(days.timezone) if days.timezone else scope.zone
         moment = datetime.fromtimestamp(at, zone)
-        day, unknown = moment.date(), ""
-        if days.until is not None and day > days.until:
-            unknown = f"calendar {', '.join(days.names)} is known until {days.until}, not for {day}"
+        day = moment.date()
+        if unknown := _unknown(days, day):
             if config.on_unknown == "skip":
                 return Verdict("skip", unknown)
             if config.on_unknown == "fail":
                 raise Invalid(unknown, hint="import the next years, or set `onUnknown`")
         if not (reason := why_not(config, days, day)):
-            return Verdict("allow", unknown)
+            return Verdict("allow", warning=unknown)
         target = _target(config, days, day)
         if target is None:
             return Verdict("skip", reason)
         # The same time on the clock, whatever the clock did in between.
         moved = datetime.combine(target, moment.time(), tzinfo=zone)
-        return Verdict("shift", reason, moved.timestamp())
+        return Verdict("shift", reason, moved.timestamp(), warning=unknown or _unknown(days, target))
 
     def _library(self, folder: Path | None) -> Library:
         from dagu_calendar.days import Library
@@ -88,6 +87,13 @@ def why_not(config: CalendarConfig, days: Days, day: date) -> str:
     if 0 <= index < len(business) and business[index] == day:
         return ""
     return f"{day} is not {_shown(which)} of the month ({', '.join(days.names)})"
+
+
+def _unknown(days: Days, day: date) -> str:
+    """Why nobody knows what kind of day it is; "" when it is known."""
+    if days.until is None or day <= days.until:
+        return ""
+    return f"calendar {', '.join(days.names)} is known until {days.until}, not for {day}"
 
 
 def _target(config: CalendarConfig, days: Days, day: date) -> date | None:

@@ -88,6 +88,29 @@ def test_changes_of_files_count_at_once(write: Write, tmp_path: Path) -> None:
         part.verdict(config, scope, AT)
 
 
+@pytest.mark.parametrize(
+    ("day", "more", "kind", "warns"),
+    [
+        ("2026-12-24", {}, "allow", ""),
+        ("2027-01-01", {}, "allow", "2027-01-01"),
+        ("2027-01-02", {"days": "business-days", "onHoliday": "next-business-day"}, "shift", "2027-01-02"),
+        ("2026-12-31", {"days": "business-days", "onHoliday": "next-business-day"}, "shift", "2027-01-01"),
+        ("2026-12-25", {"days": "business-days", "onHoliday": "next-business-day"}, "shift", ""),
+        ("2027-01-02", {"days": "business-days"}, "skip", ""),
+        ("2027-01-01", {"onUnknown": "skip"}, "skip", ""),
+    ],
+)
+def test_a_start_beyond_the_end_warns(
+    write: Write, tmp_path: Path, day: str, more: dict[str, str], kind: str, warns: str
+) -> None:
+    write("x", "validUntil: 2026-12-31\nholidays: [2026-12-25, 2026-12-31]\n")
+    config = CalendarConfig.model_validate({"name": "x", **more})
+    at = datetime.fromisoformat(f"{day}T01:00:00Z").timestamp()
+    found = CalendarFilter().verdict(config, ClockScope(UTC, folder=tmp_path), at)
+    assert found.kind == kind
+    assert found.warning == (f"calendar x is known until 2026-12-31, not for {warns}" if warns else "")
+
+
 def test_without_a_folder_nothing_is_judged() -> None:
     with pytest.raises(Invalid, match="no folder"):
         CalendarFilter().verdict(CalendarConfig.model_validate("x"), ClockScope(UTC), AT)

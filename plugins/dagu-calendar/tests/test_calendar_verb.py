@@ -60,13 +60,35 @@ def test_from_the_import_to_the_scheduler(dagu: Run, tmp_path: Path) -> None:
     dag(tmp_path, "de-by")
     assert "Nothing is due" in dagu("scheduler", "--once", "--now", "2026-12-23T12:00:00+01:00").stdout
     assert "nightly" in dagu("scheduler", "--once", "--now", "2026-12-24T01:00:10+01:00").stdout
-    assert "Nothing is due" in dagu("scheduler", "--once", "--now", "2026-12-25T01:00:10+01:00").stdout
+    told = dagu("scheduler", "--once", "--now", "2026-12-25T01:00:10+01:00").stdout
+    assert told == "nightly at 2026-12-25T00:00:00Z: skipped (Christmas Day (de-by))\n"
     assert "Christmas Day (de-by)" in dagu("why", "nightly").stdout
 
     assert "Removed" in dagu("calendar", "rm", "de-by", "--yes").stdout
     assert "error D140 calendar: unknown calendar 'de-by'" in dagu("validate", "nightly", code=1).stderr
-    assert "Nothing is due" in dagu("scheduler", "--once", "--now", "2026-12-28T01:00:10+01:00").stdout
+    told = dagu("scheduler", "--once", "--now", "2026-12-28T01:00:10+01:00").stdout
+    assert "nightly at 2026-12-28T00:00:00Z: skipped (" in told and "unknown calendar 'de-by'" in told
     assert "unknown calendar 'de-by'" in dagu("why", "nightly").stdout
+
+
+def test_a_start_nobody_knows_the_day_of_is_made_with_a_warning_that_is_kept(
+    dagu: Run, write: Write, tmp_path: Path
+) -> None:
+    write("short", "validUntil: 2026-12-31\n")
+    dag(tmp_path, "short")
+    assert "Nothing is due" in dagu("scheduler", "--once", "--now", "2026-12-31T12:00:00+01:00").stdout
+    made, told = dagu("scheduler", "--once", "--now", "2027-01-01T01:00:10+01:00").stdout.splitlines()
+    warning = "calendar short is known until 2026-12-31, not for 2027-01-01"
+    assert (made, told) == ("nightly:sched-20270101T000000Z: queued", f"nightly: warned ({warning})")
+    (event,) = json.loads(dagu("events", "--kind", "warned", "--json").stdout)
+    assert (event["dag"], event["message"], event["count"]) == ("nightly", warning, 1)
+    assert warning in dagu("why", "nightly").stdout
+    for choice in ("skip", "fail"):
+        dag(tmp_path, f"{{name: short, onUnknown: {choice}}}")
+        dagu("scheduler", "--once", "--now", "2027-01-01T12:00:00+01:00")
+    (told,) = dagu("scheduler", "--once", "--now", "2027-01-02T01:00:10+01:00").stdout.splitlines()
+    assert told.startswith("nightly at 2027-01-02T00:00:00Z: skipped (calendar short is known until")
+    assert len(json.loads(dagu("events", "--kind", "warned", "--json").stdout)) == 1
 
 
 def test_show_check_and_what_is_wrong(dagu: Run, write: Write) -> None:

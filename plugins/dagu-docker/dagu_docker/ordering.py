@@ -165,13 +165,13 @@ def _common(attempt: Attempt[DockerConfig]) -> dict[str, Any]:
         "step": attempt.step.name,
         "run_key": run_key(attempt.run, attempt.env),
         "grace": attempt.grace,
-        "reconnect": _settings(attempt).reconnect_sec,
+        "reconnect": _settings().reconnect_sec,
     }
 
 
 def _build(attempt: Attempt[DockerConfig], build: BuildField, image: str) -> Build:
     context = os.path.realpath(attempt.dag_working_dir / Path(build.context).expanduser())
-    settings = _settings(attempt)
+    settings = _settings()
     roots = [os.path.realpath(Path(root).expanduser()) for root in settings.build_roots]
     if roots and not any(os.path.commonpath([root, context]) == root for root in roots):
         raise Invalid(f"build.context: {context} is outside of docker.buildRoots ({', '.join(roots)})")
@@ -197,9 +197,10 @@ def _build(attempt: Attempt[DockerConfig], build: BuildField, image: str) -> Bui
     )
 
 
-def _settings(attempt: Attempt[DockerConfig]) -> DockerSettings:
-    home = {"DAGU_HOME": attempt.env["DAGU_HOME"]} if "DAGU_HOME" in attempt.env else {}
-    return Settings.load(environ={**os.environ, **home}).section(DockerSettings)
+def _settings() -> DockerSettings:
+    # The engine's own environment says where they are: a DAG has no hand in it.
+    place = os.environ.get("DAGU_CONFIG") or None
+    return Settings.load(environ=dict(os.environ), config=place).section(DockerSettings)
 
 
 def _passed(attempt: Attempt[DockerConfig], wanted: bool | list[str]) -> dict[str, str]:

@@ -80,6 +80,11 @@ def test_limits_of_the_operator(lab: Any, context: Any) -> None:
     sneaky = text.replace("./img", "./other/link")
     for each, name in ((text, "two"), (sneaky, "three")):
         assert "is outside of docker.buildRoots" in lab.run(each, name=name).error("one")
+    # In a file they hold as well, whatever the DAG says of its environment.
+    del lab.environ["DAGU_DOCKER_BUILD_ROOTS"]
+    (lab.home / "config.yaml").write_text(f"docker: {{buildRoots: [{lab.root}/other]}}\n")
+    lured = f"env: [{{DAGU_HOME: {lab.root}/lure}}]\n{text}"
+    assert "is outside of docker.buildRoots" in lab.run(lured, name="four").error("one")
 
 
 def test_the_verb_removes_what_was_built(lab: Any, engine: Any, context: Any) -> None:

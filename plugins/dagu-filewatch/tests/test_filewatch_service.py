@@ -27,6 +27,12 @@ maxActiveRuns: 5
 steps:
   - command: printf '%s %s\\n' "$DAGU_FILE_TRIGGER_EVENT" "$(basename "$SRC")" >> ../out
 """
+ONE_AT_A_TIME = """
+overlapPolicy: skip
+triggers: [{type: file, watch: ../in/*.csv, settle: 200ms}]
+steps:
+  - command: echo "$DAGU_FILE_TRIGGER_NAME" >> ../out; sleep 60
+"""
 FOLLOWER = """
 triggers:
   - {type: file, watch: ../ready, events: create, settle: 0}
@@ -120,6 +126,25 @@ def test_files_that_come_while_the_scheduler_is_dead_are_run_once(service: Servi
     service.until(lambda: len(service.lines("out")) >= 4, "three more runs")
     time.sleep(1)
     assert sorted(service.lines("out")) == [f"create {number}.csv" for number in range(4)]
+
+
+def test_files_that_meet_an_active_run_are_given_up_by_name(service: Service) -> None:
+    (service.home / "dags/one.yaml").write_text(ONE_AT_A_TIME)
+    service.start()
+    service.until(lambda: service.watched() == 1, "the trigger works")
+    for number in range(5):
+        (service.home / f"in/{number}.csv").write_text("a")
+
+    def given_up() -> list[dict[str, str]]:
+        return list(service.dagu("events", "one", "--kind", "skipped", "--json"))
+
+    service.until(lambda: len(given_up()) == 4, "four are given up")
+    service.until(lambda: service.lines("out"), "the run")
+    (done,) = service.lines("out")
+    names = {Path(each["fire"].split()[1]).name for each in given_up()}
+    assert names | {done} == {f"{number}.csv" for number in range(5)}
+    told = [each for each in service.dagu("why", "one", "--json") if each["subject"] == "schedule"]
+    assert len(told) == 4 and all(each["fire"] in each["message"] for each in told)
 
 
 def test_a_file_that_goes_stops_the_run_that_it_began(service: Service) -> None:

@@ -73,7 +73,7 @@ class Exchange:
     async def hold(self) -> Outcome:
         """Ask until there is an answer to keep, or no try left."""
         env = _environment(self.attempt)
-        trust, policy = Trust(self.config, self.order.folder), Policy.of(self.attempt.dag_fields)
+        trust, policy = Trust(self.config, self.order.folder), Policy.in_force(self.attempt.dag_fields)
         limits = {"connect": self.config.connect_timeout, "idle": self.idle}
         async with open_client(self.config, trust, policy, env, **limits) as client:
             while True:

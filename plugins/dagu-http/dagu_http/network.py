@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
-from dagu_core import Config, DaguError
+from dagu_core import Config, DaguError, Settings, SettingsSection, setting
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -51,34 +52,68 @@ class NetworkConfig(Config):
     )
 
 
+class NetworkSettings(SettingsSection):
+    """Which addresses requests may reach at most; no DAG can widen it."""
+
+    section: ClassVar[str] = "network"
+
+    policy: Literal["open", "restricted"] = setting(
+        "open", "`restricted` refuses private, loopback and reserved addresses to every DAG."
+    )
+    allow: list[Annotated[str, AfterValidator(_allowed)]] = setting(
+        [], "What `restricted` lets pass: addresses, networks, names, `*.NAME`."
+    )
+
+    @field_validator("allow", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [word.strip() for word in value.split(",") if word.strip()]
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Judges addresses; link-local and metadata addresses are never right."""
+    """Judges addresses; link-local and metadata addresses are never right. `most` is the policy of the
+    operators, which has to agree."""
 
     restricted: bool = False
     networks: tuple[Network, ...] = ()
     names: tuple[str, ...] = ()
+    most: Policy | None = None
 
     @classmethod
     def of(cls, dag_fields: Mapping[str, Any]) -> Policy:
         """The policy of a run, from its DAG-level values."""
         config = dag_fields.get("network")
-        if not isinstance(config, NetworkConfig):
-            return cls()
-        networks = [_network(entry) for entry in config.allow]
-        names = [_name(entry) for entry in config.allow if _network(entry) is None]
-        return cls(config.policy == "restricted", tuple(filter(None, networks)), tuple(names))
+        return cls.made(config.policy, config.allow) if isinstance(config, NetworkConfig) else cls()
+
+    @classmethod
+    def in_force(cls, dag_fields: Mapping[str, Any]) -> Policy:
+        """The policy of a run below that of the settings. Raises DaguError when they cannot be read."""
+        # The engine's own environment says where they are: a DAG has no hand in it.
+        place = os.environ.get("DAGU_CONFIG") or None
+        most = Settings.load(environ=dict(os.environ), config=place).section(NetworkSettings)
+        return replace(cls.of(dag_fields), most=cls.made(most.policy, most.allow))
+
+    @classmethod
+    def made(cls, policy: str, allow: Sequence[str]) -> Policy:
+        """A policy as it is written."""
+        networks = [_network(entry) for entry in allow]
+        names = [_name(entry) for entry in allow if _network(entry) is None]
+        return cls(policy == "restricted", tuple(filter(None, networks)), tuple(names))
 
     def judge(self, host: str, address: Address) -> str:
         """Why this address of `host` may not be talked to; "" when it may."""
         for each in _meanings(address):
             if each.is_link_local or each in _METADATA:
                 return f"{address} is a link-local or metadata address: never allowed"
-        if not self.restricted or self._lets_pass(host, address):
-            return ""
         if all(each.is_global and not each.is_multicast for each in _meanings(address)):
             return ""
-        return f"{address} is not a public address: refused by network.policy restricted"
+        why = f"{address} is not a public address: refused by network.policy restricted"
+        if self.restricted and not self._lets_pass(host, address):
+            return why
+        return f"{why} of the settings" if self.most and self.most.judge(host, address) else ""
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of `host` that may be talked to, to be connected to as they are.

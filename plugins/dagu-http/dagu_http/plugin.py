@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagu_core import Config, Executor, Notifier, hookimpl
+from dagu_core import Config, Executor, Notifier, SettingsSection, hookimpl
 from dagu_http.executor import HttpExecutor
-from dagu_http.network import NetworkConfig
+from dagu_http.network import NetworkConfig, NetworkSettings
 from dagu_http.webhook import Webhook
 
 DAGU_API = 1
@@ -26,3 +26,8 @@ def dagu_register_notifiers() -> list[type[Notifier]]:
 @hookimpl
 def dagu_register_dag_fields() -> dict[str, type[Config]]:
     return {"network": NetworkConfig}
+
+
+@hookimpl
+def dagu_register_settings() -> list[type[SettingsSection]]:
+    return [NetworkSettings]

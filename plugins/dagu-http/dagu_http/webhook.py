@@ -139,7 +139,7 @@ async def _told(target: Target, notice: Notice, facts: Mapping[str, Any], number
             wait = FIRST_WAIT
             while True:
                 folder = Path(source).parent if source else Path.cwd()
-                said = await send(target, headers(), body, folder, Policy.of(notice.dag_fields), TRY)
+                said = await send(target, headers(), body, folder, Policy.in_force(notice.dag_fields), TRY)
                 if not (problem := said.problem):
                     return
                 if not said.passes and said.status not in _AGAIN and said.status < 500:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trustme
 
+from dagu_core.testing.fixtures import dagu, dagu_home  # noqa: F401
 from dagu_core.testing.harness import StepResult, offering, run_step
 from dagu_http import plugin
 from dagu_http.executor import HttpExecutor

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dagu_core import InvalidDefinition
+from dagu_core.testing.fixtures import Command
 from dagu_http.network import NetworkConfig, Policy
 
 METADATA = ["169.254.169.254", "169.254.170.2", "[fe80::1]", "[fd00:ec2::254]", "100.100.100.200"]
@@ -53,6 +55,54 @@ def test_X03_restricted_takes_an_allow_list(ask: Any, site: Any, allow: str) -> 
     dag = {"network": {"policy": "restricted", "allow": ["10.0.0.0/8", allow]}}
     assert ask(f"GET http://localhost:{site.port}/ok", dag=dag).status == "succeeded"
     assert "not a public address" in ask(f"GET http://[::1]:{site.port}/ok", dag=dag).step.error
+
+
+@pytest.mark.parametrize(
+    "dag",
+    [
+        None,
+        {"network": {"policy": "open"}},
+        {"network": {"policy": "restricted", "allow": ["127.0.0.0/8", "localhost"]}},
+        {"env": [{"DAGU_NETWORK_POLICY": "open"}, {"DAGU_HOME": "/nowhere"}]},
+    ],
+)
+def test_X03_no_dag_widens_what_the_operators_set(
+    ask: Any, site: Any, monkeypatch: pytest.MonkeyPatch, dag: dict[str, Any] | None
+) -> None:
+    monkeypatch.setenv("DAGU_NETWORK_POLICY", "restricted")
+    refused = ask(f"GET http://localhost:{site.port}/ok", dag=dag)
+    assert refused.status == "failed" and site.seen == []
+    assert "refused by network.policy restricted of the settings" in refused.step.error
+    monkeypatch.setenv("DAGU_NETWORK_ALLOW", "10.0.0.0/8, localhost")
+    assert ask(f"GET http://localhost:{site.port}/ok", dag=dag).status == "succeeded"
+
+
+def test_X03_a_dag_may_forbid_more_than_the_operators(
+    ask: Any, site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGU_NETWORK_POLICY", "restricted")
+    monkeypatch.setenv("DAGU_NETWORK_ALLOW", "localhost")
+    refused = ask(f"GET {site.url}/ok", dag={"network": {"policy": "restricted", "allow": ["::1"]}})
+    assert refused.status == "failed" and "of the settings" not in refused.step.error
+
+
+def test_X03_settings_that_cannot_be_read_let_nothing_pass(
+    ask: Any, site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGU_NETWORK_POLICY", "restrictd")
+    result = ask(f"GET {site.url}/ok")
+    assert result.status == "failed" and site.seen == []
+    assert "DAGU_NETWORK_POLICY" in result.step.error
+
+
+def test_X03_a_file_of_settings_named_at_the_start_counts(site: Any, dagu: Command, tmp_path: Path) -> None:
+    (tmp_path / "strict.yaml").write_text("network: {policy: restricted}\n")
+    file = dagu.home / "ask.yaml"
+    file.write_text(f"webhook: {site.url}/hook\nsteps: [{{type: http, command: 'GET {site.url}/ok'}}]\n")
+    done = dagu("start", "--config", str(tmp_path / "strict.yaml"), str(file))
+    assert done.code == 1 and site.seen == []
+    assert (done.out + done.err).count("of the settings") >= 2
+    assert dagu("start", str(file)).code == 0
 
 
 @pytest.mark.parametrize("scheme", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http:///x"])

@@ -1,4 +1,5 @@
-"""What this package offers: it speaks with the executables of `plugins.executables`."""
+"""What this package offers: it speaks with executables, those of `plugins.executables` and those
+that the manifest of a folder names."""
 
 from __future__ import annotations
 
@@ -19,4 +20,8 @@ def dagu_open_executable(path: Path, settings: Settings | None) -> ForeignPlugin
     # Imported when there is an executable: without one this package costs a start next to nothing.
     from dagu_process.executable import Executable
 
+    if path.name == "plugin.yaml":
+        from dagu_process.manifest import executable_of
+
+        path = executable_of(path)
     return Executable(path, settings.paths.data / "executables.json" if settings else None)

@@ -139,7 +139,7 @@ def test_a_kept_answer_that_is_damaged_is_asked_for_again(make: Make, tmp_path: 
 
 
 def test_a_word_nobody_has_names_the_executables_that_are_broken(make: Make, dagu: Command) -> None:
-    path = make("#!/bin/sh\nexit 1\n", whole=True)
+    path = make("#!/bin/sh\nexit 1\n", name="strange", whole=True)
     dagu.environ |= listed(path)
     done = dagu("validate", str(dag(dagu.home / "a.yaml", {"name": "a", "type": "odd"})))
     assert done.code == 1

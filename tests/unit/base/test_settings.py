@@ -94,6 +94,34 @@ def test_unknown_keys_warn_with_a_suggestion(tmp_path: Path) -> None:
     )
 
 
+def test_unknown_keys_of_what_stands_in_a_list(tmp_path: Path) -> None:
+    text = "queues:\n  config:\n    - {name: a, maxConcurency: 3}\n    - {name: b, MAX_CONCURRENCY: 3}\n"
+    settings = load(tmp_path, text)
+    assert settings.queues.limit("b") == 3 and settings.problems() == []
+    assert settings.warnings == (
+        f"{tmp_path}/config.yaml:3:32: unknown key `queues.config.maxConcurency`."
+        " Did you mean `maxConcurrency`?",
+    )
+    assert load(tmp_path, "queues: {config: x}\n").warnings == ()
+
+
+def test_where_a_value_was_given(tmp_path: Path) -> None:
+    settings = load(tmp_path, "port: 1\n", {"DAGU_HOST": "h"}, flags={"plugins.safeMode": True})
+    settings.problems()
+    keys = ("port", "host", "plugins.safeMode", "tz")
+    told = [f"{tmp_path}/config.yaml:1:7", "DAGU_HOST", "flag plugins.safeMode", ""]
+    assert [settings.source_of(key) for key in keys] == told
+
+
+def test_problems_of_all_sections_at_once(tmp_path: Path) -> None:
+    found = load(tmp_path, "port: many\nqueues: {config: [{name: a/b}]}\n").problems()
+    assert [str(one).partition(": ")[2] for one in found] == [
+        "queues.config.0.name: queue name 'a/b' must be 1 to 40 letters, digits, `_`, `.` and `-`",
+        "port: Input should be a valid integer, unable to parse string as an integer",
+    ]
+    assert str(found[0]).startswith(f"{tmp_path}/config.yaml:2:26: ")
+
+
 @pytest.mark.parametrize(
     ("text", "section", "message"),
     [
@@ -114,6 +142,11 @@ def test_unknown_keys_warn_with_a_suggestion(tmp_path: Path) -> None:
             "queues:\n  config:\n  - name: a\n    maxConcurrency: x\n",
             "queues",
             ":4:21: queues.config.0.max_concurrency:",
+        ),
+        (
+            "queues:\n  config:\n  - name: a\n  - name: a/b\n",
+            "queues",
+            ":4:11: queues.config.1.name: queue name 'a/b' must be 1 to 40 letters",
         ),
         (
             "ui: {maxDashboardPageLimit: 0}\n",

@@ -18,7 +18,8 @@ from tests.unit.cli.asked import Asked, Dagu
 @pytest.fixture
 def app() -> SimpleNamespace:
     dags = SimpleNamespace(name_of=lambda word: Path(word).stem, resolve=Path)
-    return SimpleNamespace(runs=Asked(None), history=Asked(None), dags=dags)
+    plain = SimpleNamespace(obstacle=lambda ref: "")
+    return SimpleNamespace(runs=Asked(None), history=Asked(None), dags=dags, store=Asked([]), schedules=plain)
 
 
 @pytest.fixture

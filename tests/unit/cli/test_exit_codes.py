@@ -31,6 +31,8 @@ MISTAKES: dict[str, tuple[int, list[str]]] = {
             "scheduler --once --now noon",
             "history --from noon",
             "history --to noon",
+            "events --from noon",
+            "events --to noon",
         ],
     ),
     BACKWARDS: (
@@ -39,6 +41,7 @@ MISTAKES: dict[str, tuple[int, list[str]]] = {
             "backfill create cron --from 2026-01-02 --to 2026-01-01",
             "schedule preview cron --from 2026-01-02 --to 2026-01-01",
             "history --from 2026-01-02 --to 2026-01-01",
+            "events --from 2026-01-02 --to 2026-01-01",
         ],
     ),
     NO_NAME: (
@@ -72,6 +75,14 @@ MISTAKES: dict[str, tuple[int, list[str]]] = {
             "backfill create cron --from 2026-01-01 --to 2026-01-02 -u zz",
         ],
     ),
+    "DAG closed says `disableQueue: true`, which rules --queue out": (
+        2,
+        [
+            "enqueue closed -u main",
+            "start closed -u main",
+            "backfill create closed --from 2026-01-01 --to 2026-01-02 -u main",
+        ],
+    ),
     "there is no queue 'zz'": (3, ["queue show zz", "dequeue zz"]),
     NO_PRIORITY: (
         2,
@@ -94,6 +105,7 @@ MISTAKES: dict[str, tuple[int, list[str]]] = {
             "backfill create cron --from 2026-01-01 --to 2026-01-02 --entry 0",
             "schedule preview cron --count 0",
             "history --limit 0",
+            "events --limit 0",
         ],
     ),
     "'-1d' must be positive": (
@@ -104,6 +116,7 @@ MISTAKES: dict[str, tuple[int, list[str]]] = {
         2,
         ["backfill create one --from 2026-01-01 --to 2026-01-02 --step soon", "history --last soon"],
     ),
+    "'late' is no kind of decision": (2, ["events --kind late", "events cron --kind skipped,late"]),
     "there is no entry 7": (2, ["backfill create cron --from 2026-01-01 --to 2026-01-02 --entry 7"]),
     "--from lies ahead": (2, ["backfill create cron --from 2999-01-01 --to 2999-01-02"]),
     "has no start schedule": (2, ["backfill create one --from 2026-01-01 --to 2026-01-02"]),
@@ -122,6 +135,7 @@ MISTAKES: dict[str, tuple[int, list[str]]] = {
             "status nope",
             "why nope",
             "history nope",
+            "events nope",
             "cleanup nope -y",
             "schedule preview nope",
             "schedule suspend nope",
@@ -165,6 +179,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     dags.mkdir()
     (dags / "one.yaml").write_text("queue: main\nsteps: ['true']\n")
     (dags / "cron.yaml").write_text("queue: main\nschedule: '0 9 * * *'\nsteps: ['true']\n")
+    (dags / "closed.yaml").write_text("disableQueue: true\nschedule: '0 9 * * *'\nsteps: ['true']\n")
     (tmp_path / "config.yaml").write_text(
         "queues: {strict: true, config: [{name: main, maxConcurrency: 1}]}\n"
     )
@@ -199,6 +214,15 @@ def test_a_queue_that_only_the_file_names_is_the_fault_of_the_file(call: Call, t
     (tmp_path / "dags" / "lost.yaml").write_text("queue: zz\nsteps: ['true']\n")
     code, err = call("enqueue", "lost")
     assert code == 1 and "DAG lost: unknown queue 'zz', known: main" in err
+
+
+def test_disable_queue_rules_out_only_the_option(call: Call) -> None:
+    code, err = call("start", "closed", "-r", "r1")
+    assert code == 0 and "D111" in err and "disableQueue" in err
+    code, err = call("retry", "closed", "-r", "r1", "-u", "main")
+    assert code == 2 and "rules --queue out" in err and "Hint: leave --queue out" in err
+    assert call("-q", "enqueue", "closed") == (0, "")
+    assert call("backfill", "create", "closed", "--from", "2026-01-01", "--to", "2026-01-02")[0] == 0
 
 
 def test_what_is_there_but_does_nothing_is_no_mistake(call: Call) -> None:

@@ -192,6 +192,9 @@ def test_nothing_heavy_is_imported_before_a_verb_needs_it(tmp_path: Path) -> Non
         ("dagu st", 1, {"start", "start-all", "stop", "status"}),
         ("dagu status he", 2, {"hello"}),
         ("dagu retry --do", 2, {"--downstream"}),
+        ("dagu events he", 2, {"hello"}),
+        ("dagu events --kind m", 3, {"missed"}),
+        ("dagu events --kind missed,su", 3, {"missed,superseded"}),
     ],
 )
 def test_completion_of_verbs_dags_and_flags(

@@ -14,7 +14,7 @@ import pytest
 from tests.faults import chaos
 from tests.unit.cli.test_installed_plugins import Install, home, install  # noqa: F401  # fixtures
 
-KINDS = ("executor", "guard", "trigger", "notifier", "secret", "observer")
+KINDS = ("executor", "guard", "trigger", "notifier", "secret", "observer", "store")
 
 
 def install_from(home: chaos.Home, folder: Path, package: str) -> None:  # noqa: F811
@@ -53,6 +53,30 @@ def test_a_new_single_file_is_found_and_verified_at_once(home: chaos.Home, kind:
     assert {each.partition(":")[0] for each in report["outcomes"].values()} <= {"passed", "skipped"}
 
 
+def test_a_new_store_keeps_runs_and_its_whole_contract(home: chaos.Home) -> None:  # noqa: F811
+    assert home.cli("plugin", "new", "store", "my-thing", "--single-file").code == 0
+    (home.path / "config.yaml").write_text(f"store: my-thing://{home.root}/kept?durability=full\n")
+    assert home.cli("start", home.write("flow", "steps: ['true']")).code == 0
+    assert "succeeded" in home.cli("status", "flow").out.lower()
+    assert (home.root / "kept" / "runs.db").exists() and not (home.path / "data" / "dagu.db").exists()
+    (home.path / "config.yaml").write_text("store: my-thing:kept\n")
+    wrong = home.cli("status", "flow")
+    assert wrong.code == 1 and "Hint: Write it as my-thing:///absolute/folder." in wrong.err
+    (home.path / "config.yaml").unlink()
+    assert home.cli("plugin", "verify", "my-thing").code == 0
+    report = json.loads((home.root / "my_thing.verify.json").read_text())
+    assert report["counts"]["passed"] > 30
+    assert any("test_claim_takes_by_priority_then_age" in test for test in report["outcomes"])
+
+
+def test_a_store_at_an_unknown_address_is_not_judged(home: chaos.Home) -> None:  # noqa: F811
+    home.cli("plugin", "new", "store", "far", "--single-file")
+    file = home.path / "plugins" / "far.py"
+    file.write_text(file.read_text().replace('"far:///"', '"far://host/"'))
+    done = home.cli("plugin", "verify", "far")
+    assert done.code == 0 and "only a suite of its own knows its address" in done.out
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
@@ -86,21 +110,84 @@ def test_which_package_has_a_word(home: chaos.Home, install: Install) -> None:  
     install("zoo_good")
     assert "executor  dagu-good 1.2  loaded" in home.cli("plugin", "which", "bird").out
     assert "guard  dagu-good 1.2" in home.cli("plugin", "which", "perch").out
-    absent: Any = json.loads(home.cli("plugin", "which", "rate_limit", "--json").out)
-    assert [(each["package"], each["hint"]) for each in absent] == [("dagu-locks", "pip install dagu-locks")]
     assert home.cli("plugin", "which", "unheard-of").code == 3
+    install("zoo_raises")
+    assert which(home, "raises") == []
+
+
+def which(home: chaos.Home, word: str) -> list[tuple[str, str, str, str]]:  # noqa: F811
+    """(kind, package, state, hint) of each row."""
+    done = home.cli("plugin", "which", word, "--json")
+    rows: Any = json.loads(done.out) if done.code == 0 else []
+    return [(each["kind"], each["package"], each["state"], each["hint"]) for each in rows]
+
+
+@pytest.mark.parametrize(
+    ("word", "kind", "package", "hint"),
+    [
+        ("fileTrigger", "trigger", "dagu-filewatch", "trigger `file`"),
+        ("file_trigger", "trigger", "dagu-filewatch", "trigger `file`"),
+        ("file_sensor", "executor", "dagu-filewatch", ""),
+        ("file-sensor", "executor", "dagu-filewatch", ""),
+        ("sunset", "trigger", "dagu-sun", "trigger `sun`"),
+        ("mail_on", "DAG field", "dagu-mail", ""),
+        ("errorMail", "notifier", "dagu-mail", ""),
+        ("docker_cleanup", "command", "dagu-docker", ""),
+        ("env", "secret provider", "dagu", ""),
+        ("memory", "store", "dagu", ""),
+        ("maxActiveRuns", "DAG key", "dagu", ""),
+        ("retry_policy", "step key", "dagu", ""),
+        ("queues", "setting", "dagu", ""),
+    ],
+)
+def test_a_word_of_any_kind_is_known_and_listed_once(
+    home: chaos.Home,  # noqa: F811
+    word: str,
+    kind: str,
+    package: str,
+    hint: str,
+) -> None:
+    ((found, provider, state, told),) = which(home, word)
+    assert (found, state, told) == (kind, "loaded", hint)
+    name, _, version = provider.partition(" ")
+    assert name == package and version[0].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("word", "package", "hint"),
+    [
+        ("matrix", "dagu", "planned: Matrix runs"),
+        ("matrix_options", "dagu", "planned: Matrix runs"),
+        ("hitl", "dagu", "planned: Human-in-the-loop"),
+        ("rate_limit", "dagu-locks", "planned: Rate limiting, with the package dagu-locks"),
+        ("github-action", "dagu", "it is not on the roadmap; a plugin can bring it, see `dagu plugin new`"),
+    ],
+)
+def test_a_word_that_is_planned_says_so(home: chaos.Home, word: str, package: str, hint: str) -> None:  # noqa: F811
+    assert which(home, word) == [("", package, "not built yet", hint)]
+
+
+def test_a_word_whose_plugin_is_switched_off_says_so(home: chaos.Home) -> None:  # noqa: F811
+    home.path.mkdir(exist_ok=True)
+    (home.path / "config.yaml").write_text("plugins: {disabled: [dagu-filewatch]}\n")
+    ((kind, package, state, hint),) = which(home, "fileTrigger")
+    assert (
+        (kind, state) == ("", "disabled")
+        and package.startswith("dagu-filewatch ")
+        and "plugins.disabled" in hint
+    )
 
 
 def test_safe_mode_leaves_every_plugin_out(home: chaos.Home, install: Install) -> None:  # noqa: F811
     install("zoo_exits")
     install("zoo_good")
-    for words, env in ((("--safe-mode",), {}), ((), {"DAGU_SAFE_MODE": "1"})):
+    for words, env, where in (
+        (("--safe-mode",), {}, "--safe-mode"),
+        ((), {"DAGU_SAFE_MODE": "1"}, "DAGU_SAFE_MODE"),
+    ):
         done = home.cli("plugins", "--json", *words, env=env)
         listed = {each["name"]: each for each in json.loads(done.out)}
-        assert (listed["good"]["state"], listed["good"]["reason"]) == (
-            "disabled",
-            "safe mode: built-in parts only",
-        )
+        assert (listed["good"]["state"], listed["good"]["reason"]) == ("disabled", f"safe mode ({where})")
         assert listed["shell"]["state"] == "loaded"
     file = home.write("flow", "steps: [{type: parrot, command: x}]")
     refused = home.cli("--safe-mode", "validate", file)

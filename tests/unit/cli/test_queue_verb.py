@@ -39,6 +39,23 @@ def shape(dagu: Dagu, capsys: Capture, *words: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
+def test_history_of_a_queue(dagu: Dagu, capsys: Capture) -> None:
+    """Where a run was sent to counts, not what its DAG names."""
+    for run_id, words in (("a", ()), ("b", ("--queue=other",)), ("c", ()), ("d", ("--queue=other",))):
+        assert dagu("enqueue", "one", f"--run-id={run_id}", *words) == 0
+
+    def ids(*words: str) -> list[str]:
+        return [one["dagRunId"] for one in shape(dagu, capsys, "history", *words)]
+
+    assert (ids("--queue", "q"), ids("-u", "other")) == (["c", "a"], ["d", "b"])
+    assert ids("one", "--queue=other", "--limit=1", "--status=queued") == ["d"]
+    assert (ids("--queue=other", "--status=failed"), ids("--queue=nobody")) == ([], [])
+    assert dagu("history", "--queue", "nobody") == 0
+    assert capsys.readouterr().out == "No runs found\n"
+    assert dagu("history", "--queue", "a/b") == 2
+    assert "queue name 'a/b' must be" in capsys.readouterr().err
+
+
 def test_a_queue_from_first_run_to_last(dagu: Dagu, capsys: Capture) -> None:
     assert dagu("queue", "list") == 0
     assert capsys.readouterr().out == "No queue is in use\n"

@@ -171,6 +171,38 @@ def test_a_flag_of_another_tool_counts(dagu: Dagu, tmp_path: Path, dags: Path, c
     assert capsys.readouterr().out.splitlines()[1].endswith("suspended")
 
 
+def test_nothing_is_next_for_a_dag_that_is_suspended(dagu: Dagu, dags: Path, capsys: Capture) -> None:
+    (dags / "d.yaml").write_text(DAG)
+    dagu("schedule", "suspend", "d", "--reason", "too loud")
+    capsys.readouterr()
+    assert dagu("schedule", "list") == 0
+    line = capsys.readouterr().out.splitlines()[1]
+    assert "2026-" not in line and "suspended" in line and "(too loud)" in line
+    assert dagu("schedule", "list", "--json") == 0
+    (shape,) = json.loads(capsys.readouterr().out)
+    assert shape["suspended"] is True and "next" not in shape
+    dagu("schedule", "resume", "d")
+    capsys.readouterr()
+    assert dagu("schedule", "list") == 0
+    assert "2026-06-05T23:00:00+02:00 stop" in capsys.readouterr().out
+
+
+def test_links_that_lead_nowhere_are_told_beside_the_list(dagu: Dagu, dags: Path, capsys: Capture) -> None:
+    (dags / "a.yaml").write_text(DAG)
+    (dags / "gone.yaml").symlink_to("/nowhere/x.yaml")
+    (dags / "round.yml").symlink_to(dags / "round.yml")
+    (dags / "notes.txt").symlink_to("/nowhere")
+    (dags / "alias.yaml").symlink_to(dags / "none.yaml")
+    (dags / "none.yaml").write_text("steps: []\n")
+    assert dagu("schedule", "list", "--json") == 0
+    shown = capsys.readouterr()
+    assert [one["name"] for one in json.loads(shown.out)] == ["a"]
+    assert shown.err.splitlines() == [
+        "Warning: gone.yaml is a link that leads nowhere, to /nowhere/x.yaml",
+        f"Warning: round.yml is a link that leads nowhere, to {dags / 'round.yml'}",
+    ]
+
+
 def test_the_list(dagu: Dagu, dags: Path, capsys: Capture) -> None:
     (dags / "a.yaml").write_text(DAG)
     (dags / "b.yaml").write_text("timezone: Europe/Berlin\nschedule: {start: {beat: 60}}\nsteps: []\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dagu_core.app.moments import StandingClock, instant_of
 from dagu_core.cli.invocation import Invocation
 from dagu_core.cli.main import run
 
@@ -21,8 +22,11 @@ def dagu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     for name, value in {"DAGU_HOME": str(tmp_path), "DAGU_TZ": "UTC", "TZ": "UTC"}.items():
         monkeypatch.setenv(name, value)
 
-    def call(*words: str) -> tuple[int, str, str]:
-        code = run(list(words), Invocation())
+    def call(*words: str, at: str = "") -> tuple[int, str, str]:
+        invocation = Invocation()
+        if at:
+            invocation.clock = StandingClock(instant_of(at))
+        code = run(list(words), invocation)
         said = capsys.readouterr()
         return code, said.out, said.err
 
@@ -42,6 +46,46 @@ def test_a_pass_tells_what_it_did(dagu: Dagu) -> None:
     assert code == 0 and "2 starts were missed" in out and "fires.missed" in out and "overlap" in out
     _, out, _ = dagu("why", "daily", "--json")
     assert [each["code"] for each in json.loads(out)] == ["queued", "fires.missed", "overlap"]
+
+
+def test_a_pass_tells_what_it_did_not_do(dagu: Dagu, tmp_path: Path) -> None:
+    dags = tmp_path / "dags"
+    free = "schedule: {start: '0 9 * * *', exclude: [{dates: [2026-03-02]}]}\nsteps: ['true']\n"
+    (dags / "daily.yaml").write_text(free)
+    (dags / "lost.yaml").write_text("schedule: '0 9 * * *'\nqueue: zz\nsteps: ['true']\n")
+    (tmp_path / "config.yaml").write_text("queues: {strict: true, config: [{name: main}]}\n")
+    assert dagu("scheduler", "--once", "--now", "2026-03-01T10:00:00Z")[1] == "Nothing is due\n"
+    code, out, _ = dagu("scheduler", "--once", "--now", "2026-03-02T09:00:00Z")
+    assert code == 0 and sorted(out.splitlines()) == [
+        "daily at 2026-03-02T09:00:00Z: skipped (excluded: 2026-03-02)",
+        "lost at 2026-03-02T09:00:00Z: refused (DAG lost: unknown queue 'zz', known: main)",
+    ]
+    (dags / "daily.yaml").unlink()
+    _, out, _ = dagu("scheduler", "--once", "--now", "2026-03-03T09:00:00Z", "--json")
+    (row,) = json.loads(out)
+    assert (row["dag"], row["outcome"], row["due"]) == ("lost", "refused", "2026-03-03T09:00:00Z")
+    assert "unknown queue 'zz'" in row["message"] and row["code"]
+    _, out, _ = dagu("scheduler", "--once", "--now", "2026-03-06T08:00:00Z")
+    assert out.startswith("lost at 2026-03-05T09:00:00Z: missed (2 starts were missed, from ")
+
+
+def test_a_catch_up_that_was_cut_is_shown_with_the_dag_for_a_week(dagu: Dagu, tmp_path: Path) -> None:
+    text = "schedule: '0 * * * *'\ncatchUp: {window: 12h, maxRuns: 2}\nsteps: ['true']\n"
+    (tmp_path / "dags" / "daily.yaml").write_text(text)
+    dagu("scheduler", "--once", "--now", "2026-03-02T00:30:00Z")
+    dagu("scheduler", "--once", "--now", "2026-03-02T06:30:00Z")
+    cut = (
+        "4 starts were missed, from 2026-03-02T01:00:00Z to 2026-03-02T04:00:00Z (over the limit of catch-up)"
+    )
+    _, out, _ = dagu("status", "daily", at="2026-03-08T00:00:00Z")
+    assert out.endswith(f"\nCatch-up was cut: {cut}\n")
+    _, out, _ = dagu("status", "daily", "--json", at="2026-03-08T00:00:00Z")
+    told = {"at": "2026-03-02T06:30:00Z", "due": "2026-03-02T04:00:00Z", "message": cut}
+    assert json.loads(out)["catchup"] == {"truncated": told}
+    run_id = json.loads(out)["run"]["dagRunId"]
+    for words, at in (((), "2026-03-10T00:00:00Z"), (("-r", run_id), "2026-03-08T00:00:00Z")):
+        assert "Catch-up" not in dagu("status", "daily", *words, at=at)[1]
+        assert "catchup" not in json.loads(dagu("status", "daily", "--json", *words, at=at)[1])
 
 
 def test_a_time_that_is_none_and_one_without_once(dagu: Dagu) -> None:

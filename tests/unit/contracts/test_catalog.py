@@ -56,7 +56,10 @@ def test_what_is_offered_is_found_by_every_word() -> None:
     assert caught.value.hint == "known: hcv, vault"
     with pytest.raises(NotFound) as caught:
         catalog.store("mysql://host/db")
-    assert caught.value.hint == "install it with: pip install dagu-db"
+    assert caught.value.hint == "planned: Database backend support, with the package dagu-db"
+    with pytest.raises(NotFound) as caught:
+        catalog.store("cellar:///here")
+    assert caught.value.hint.startswith("known: ")
 
 
 def test_a_notifier_and_a_dag_field_stand_at_the_same_place() -> None:

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from dagu_core.app.dags import Dags
+from dagu_core.app.plugin_page import who_brings
+from dagu_core.base.errors import NotFound
+from dagu_core.base.places import InvalidDefinition
 from dagu_core.contracts import host as host_module
 from dagu_core.contracts.discovery import installed
 from dagu_core.contracts.host import PluginHost
@@ -170,3 +174,31 @@ def test_a_huge_text_wakes_all(install: Install, load: Callable[[], PluginHost])
     install("one", "ones")
     load()
     assert load().for_text("x" * 2_000_000).executors
+
+
+def test_a_word_of_one_that_was_disabled_since_is_remembered(
+    install: Install, load: Callable[[], PluginHost], tmp_path: Path
+) -> None:
+    install("one", "ones")
+    load()
+    forget()
+    kept = tmp_path / "plugins.json"
+
+    def told(**more: object) -> tuple[str, str]:
+        host = PluginHost.load(builtins=(), kept=kept, **more)  # type: ignore[arg-type]
+        with pytest.raises(InvalidDefinition) as refused:
+            Dags(tmp_path, tmp_path / "base.yaml", host).check("steps: [{type: Ones}]")
+        assert imported() == set()
+        try:
+            bringer = who_brings(host, "ones")[0].hint
+        except NotFound:
+            bringer = ""
+        return refused.value.problems[0].message, bringer
+
+    reason = "toy-one 1 is disabled by plugins.disabled in the settings"
+    assert told(disabled=["one"]) == (f"`Ones` cannot be used: {reason}", reason)
+    assert told(safe=True)[1] == "toy-one 1 is disabled by safe mode (the settings)"
+    unknown = ('executor type "Ones" is not registered', "")
+    for damage in ('{"python": "other"}', kept.read_text().replace('"claims": [[', '"claims": [["x"], [')):
+        kept.write_text(damage)
+        assert told(disabled=["one"]) == unknown

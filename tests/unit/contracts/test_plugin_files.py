@@ -103,10 +103,7 @@ def test_no_folder_is_no_trouble(tmp_path: Path) -> None:
 def test_safe_mode_imports_nothing_but_the_built_in_parts(folder: Path) -> None:
     put(folder, "raises")
     _, reports = load(folder, safe=True)
-    assert (reports["raises"].state, reports["raises"].reason) == (
-        "disabled",
-        "safe mode: built-in parts only",
-    )
+    assert (reports["raises"].state, reports["raises"].reason) == ("disabled", "safe mode (the settings)")
     assert reports["secrets"].state == "loaded"
     assert "dagu_single_file_raises" not in sys.modules
 

@@ -211,17 +211,25 @@ def test_a_plugin_brings_the_store(toys: Toys) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "package"),
+    ("text", "told"),
     [
-        ("steps: [{type: k8s, command: x}]", "dagu-k8s"),
-        ("steps: [{command: x, lock: a}]", "dagu-locks"),
-        ("smtp: {host: x}\nsteps: [x]", "dagu-mail"),
-        ("secrets: [{name: A, provider: vault, key: k}]\nsteps: [x]", "dagu-secrets"),
+        ("steps: [{type: docker, command: x}]", "pip install dagu-docker"),
+        ("smtp: {host: x}\nsteps: [x]", "pip install dagu-mail"),
+        ("steps: [{type: k8s, command: x}]", "with the package dagu-k8s"),
+        ("steps: [{command: x, lock: a}]", "with the package dagu-locks"),
+        ("otel: {enabled: true}\nsteps: [x]", "with the package dagu-otel"),
+        ("secrets: [{name: A, provider: vault, key: k}]\nsteps: [x]", "with the package dagu-secrets"),
+        ("steps: [{command: x, matrix: {a: [1]}}]", "`matrix` is not built yetplanned: Matrix runs"),
+        ("matrix: {a: [1]}\nsteps: [x]", "planned: Matrix runs"),
+        ("steps: [{action: human.task}]", "planned: Human-in-the-loop"),
+        ("steps: [{type: hitl}]", "planned: Human-in-the-loop"),
+        ("steps: [{type: github-action, command: x}]", "is not built yet"),
     ],
 )
-def test_a_word_nobody_registered_names_the_package(toys: Toys, text: str, package: str) -> None:
+def test_a_word_nobody_registered_names_the_package(toys: Toys, text: str, told: str) -> None:
     try:
         problems = toys.check(text).warnings
     except InvalidDefinition as error:
         problems = error.problems
-    assert f"pip install {package}" in "".join(p.hint + p.message for p in problems)
+    assert [p.code for p in problems] == ["D014"]
+    assert told in "".join(p.message + p.hint for p in problems)

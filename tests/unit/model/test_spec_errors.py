@@ -134,7 +134,7 @@ TABLE: list[tuple[str, str, str]] = [
     ('handlerOn: {success: ‸echo}', "D002", '`handlerOn.success` must be a mapping, not a text'),
     ("handlerOn: {exit: {command: ‸''}}", "D004", 'step command is empty'),
     ('handlerOn: {exit: {command: x}}\nsteps: [{name: ‸onExit, command: y}]', "D006", 'name of a handler'),
-    ('queue: ‸a b', "D006", 'queue `a b`'),
+    ('queue: ‸a b', "D006", 'queue name \'a b\' must be 1 to 40 letters'),
     ('‸llm: {}', "D015", '`llm` is not supported'),
     (step('type: ‸chat'), "D015", '`chat` is not supported'),
     ('timeoutSec: 1\n‸timeout_sec: 2', "D011", '`timeoutSec` and `timeout_sec` are two spellings'),

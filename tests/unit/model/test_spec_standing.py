@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dagu_core.base.places import InvalidDefinition
 from dagu_core.model.plan.plan import Call
 from dagu_core.model.spec.read import read_definition
 from tests.unit.model.schedule_words import WORDS, plan, told
@@ -49,6 +50,37 @@ def test_a_step_that_calls(written: str, kept: str) -> None:
 def test_what_is_none(text: str, code: str, message: str) -> None:
     (line,) = told(text)
     assert f" {code} " in line and message in line
+
+
+BAD = ["a/b", "a b", "'..'", "x" * 41, r'"a\x07b"', "ä"]
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "queue: ‸{}",
+        "schedule: {{start: {{times: ['09:00'], queue: ‸{}}}}}",
+        "fileTrigger: {{watch: a, queue: ‸{}}}",
+        "handlerOn: {{exit: {{call: b, queue: ‸{}}}}}",
+    ],
+)
+def test_a_queue_that_no_run_could_wait_in(text: str, name: str) -> None:
+    marked = text.format(name)
+    with pytest.raises(InvalidDefinition) as refused:
+        read_definition(f"{marked.replace('‸', '')}\nsteps: []\n", vocabulary=WORDS)
+    (one,) = [one for one in refused.value.problems if one.code == "D006"]
+    assert (one.place.line, one.place.column) == (1, marked.index("‸") + 1)
+    assert one.message.startswith("queue name ") and one.message.endswith(
+        " must be 1 to 40 letters, digits, `_`, `.` and `-`"
+    )
+    assert one.hint == "a name such as `nightly-2`"
+
+
+def test_the_queue_of_a_step_may_be_known_to_the_run_alone() -> None:
+    text = "steps: [{name: a, call: other, queue: ' ${QUEUE} '}, {name: b, call: other, queue: ' q '}]"
+    calls = [step.call for step in read_definition(text, vocabulary=WORDS).plans[0].steps]
+    assert [call.queue for call in calls if call] == ["${QUEUE}", "q"]
 
 
 def test_a_step_with_a_priority_that_is_none() -> None:

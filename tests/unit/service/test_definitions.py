@@ -58,6 +58,32 @@ def test_a_broken_file_keeps_its_last_good_version_and_is_told_once(tmp_path: Pa
     run(tmp_path, work)
 
 
+def test_a_link_that_leads_nowhere_is_told_once_and_counts_when_it_leads_somewhere(tmp_path: Path) -> None:
+    def work(one: Lab, found: Definitions) -> None:
+        path = one.write("a", "schedule: '0 1 * * *'")
+        target = tmp_path / "elsewhere.yaml"
+        link = path.with_name("far.yaml")
+        link.symlink_to(target)
+        assert found.refresh().changed == {"a"}
+        assert one.said == [f"far: {link}: the link leads nowhere, to {target}"]
+        assert list(found.problems) == ["far.yaml"]
+        found.refresh()
+        found.refresh([link])
+        one.write("a", "schedule: '0 4 * * *'")
+        found.base.write_text("tags: [x]\n")
+        found.refresh()
+        assert len(one.said) == 1
+        target.write_text("schedule: '0 2 * * *'\nsteps: []\n")
+        assert found.refresh().changed == {"far"} and found.problems == {}
+        target.unlink()
+        assert found.refresh().gone == {"far"} and len(one.said) == 2
+        link.unlink()
+        found.refresh()
+        assert found.problems == {}
+
+    run(tmp_path, work)
+
+
 def test_what_only_plugins_object_to_is_planned_and_judged_when_it_is_due(tmp_path: Path) -> None:
     class Linter:
         """Misses a file that may come later."""
@@ -156,6 +182,6 @@ def test_changes_of_a_folder_are_heard_of_at_once(tmp_path: Path) -> None:
             (folder / "b.yaml").rename(folder / "c.yaml")
             found = await anext(changes)
             assert found is None or folder / "c.yaml" in found
-        await changes.aclose()  # type: ignore[attr-defined]
+        await changes.aclose()
 
     asyncio.run(main())

@@ -38,6 +38,7 @@ async def due_at_noon(one: Lab, text: str) -> RunSummary:
         ("queue: of_dag\nschedule: '* * * * *'", BASE, ("of_dag", 5, False)),
         ("schedule: '* * * * *'", BASE, ("of_base", 5, False)),
         ("schedule: '* * * * *'", "", ("d", 5, False)),
+        (f"disableQueue: true\nschedule: [{ENTRY}]", BASE, ("of_line", 7, True)),
         (f"schedule: {{start: {ENTRY.replace('queue: of_line, ', '')}}}", BASE, ("of_base", 7, False)),
     ],
 )

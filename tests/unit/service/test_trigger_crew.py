@@ -39,7 +39,9 @@ class Bell(Trigger):
         self.begun.append((scope.first, cursor))
         self.health = "listening"
         while True:
-            yield await self.rung.get()
+            fire = await self.rung.get()
+            self.health = "ringing"
+            yield fire
 
 
 class BellPlugin:
@@ -125,8 +127,37 @@ def test_what_comes_while_it_is_suspended_or_is_skipped_is_told(tmp_path: Path) 
 
         await until(told)
         await crew.close()
-        assert [each.reason for each in await one.decided("rings")] == ["suspended", "trigger"]
+        decided = sorted((each.reason, each.sentence) for each in await one.decided("rings"))
+        assert decided == [("suspended", "a: it is suspended"), ("trigger", "b: too old")]
         assert await one.ids() == []
+
+    run(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("policy", "made", "kind", "told"),
+    [("skip", 1, "skipped", "bcde"), ("latest", 5, "superseded", "abcd"), ("queue", 2, "dropped", "cde")],
+)
+def test_each_fire_that_is_given_up_is_told_by_its_name(
+    tmp_path: Path, policy: str, made: int, kind: str, told: str
+) -> None:
+    async def work(one: Lab, begin: Callable[[], Awaitable[TriggerCrew]]) -> None:
+        bell(one, f"overlap: {{policy: {policy}, maxQueued: 2}}")
+        crew = await begin()
+        for number, key in enumerate("abcde"):
+            Bell.rung.put_nowait(Fire(one.clock.at, f"ring {key}", cursor=number))
+
+        async def over() -> bool:
+            pairs = await one.app.store.scan("triggers")
+            return bool(pairs) and pairs[0][1].value == 4
+
+        await until(over)
+        await crew.close()
+        assert len(await one.ids()) == made
+        decided = await one.decided("rings")
+        assert {(each.kind, each.reason) for each in decided} <= {(kind, "overlap"), (kind, "max_queued")}
+        assert sorted(each.fire for each in decided) == [f"ring {key}" for key in told]
+        assert all(each.sentence.startswith(f"{each.fire}: ") for each in decided)
 
     run(tmp_path, work)
 
@@ -163,6 +194,12 @@ def test_health_is_told_and_a_trigger_that_breaks_begins_again(tmp_path: Path) -
             return [each.health for each in await triggers_of(one.app, "rings")] == ["listening"]
 
         await until(listening)
+        Bell.rung.put_nowait(Fire(one.clock.at, "a"))
+
+        async def ringing() -> bool:
+            return [each.health for each in await triggers_of(one.app, "rings")] == ["ringing"]
+
+        await until(ringing)  # nobody has to look for it
         Bell.rung.put_nowait(None)  # type: ignore[arg-type]
 
         async def broken() -> bool:
