@@ -35,7 +35,7 @@ class Invocation(Struct, dict=True):
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings, read once. Home, file and time zone reach runners and plugins by the environment."""
+        """The settings, read once. Home, file, safe mode and zone reach runners by the environment."""
         from dagu_core.base.settings import Settings
 
         flags = {"plugins.safeMode": True} if self.safe_mode else {}
@@ -44,6 +44,8 @@ class Invocation(Struct, dict=True):
             os.environ["DAGU_HOME"] = str(settings.home)
         if self.config:
             os.environ["DAGU_CONFIG"] = str(Path(self.config).expanduser().absolute())
+        if self.safe_mode:
+            os.environ["DAGU_SAFE_MODE"] = "1"
         if (zone := settings.core.tz) and os.environ.get("TZ") != zone:
             os.environ["TZ"] = zone
             if hasattr(time, "tzset"):

@@ -218,3 +218,16 @@ def test_runners_read_the_file_that_config_names(home: Home) -> None:
     assert kill(process, signal.SIGTERM) == 0
     (log,) = home.path.rglob("dag-run*.log")
     assert log.read_text().splitlines()[-1].startswith('{"')
+
+
+def test_runners_of_a_worker_in_safe_mode_have_no_plugins(home: Home) -> None:
+    text = """
+        name: picky
+        steps: [{name: a, type: jq, script: '{"a": 1}', command: .a}]
+    """
+    dag = home.write("picky", text)
+    process = home.begin("worker", "--safe-mode")
+    assert home.cli("enqueue", "--run-id=r", dag).code == 0
+    within(20, lambda: home.status("picky") == "failed")
+    assert kill(process, signal.SIGTERM) == 0
+    assert "safe mode (DAGU_SAFE_MODE)" in home.stored("picky").summary.error
