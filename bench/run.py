@@ -33,7 +33,10 @@ def main() -> int:
                 print(f"{row.title}: {failure}", file=sys.stderr)
     print("\n".join(table(results)))
     if not options.dry:
-        RESULTS.write_text(page(results, " ".join(["make bench", *_shown_options()]), options.rounds))
+        # What other commands have measured stands below, and stays.
+        _, heading, apart = RESULTS.read_text().partition("\n## ")
+        fresh = page(results, " ".join(["make bench", *_shown_options()]), options.rounds)
+        RESULTS.write_text(fresh + heading + apart)
         print(f"\nwritten to {os.path.relpath(RESULTS)}")
     measured = (row for row in rows if row.name in results)
     missed = [t for row in measured for t in row.targets if holds(t, value_of(t, results[row.name])) is False]
