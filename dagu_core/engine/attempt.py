@@ -159,7 +159,7 @@ class LiveAttempt(Struct):
             # The supervisor of a dead engine got to this very attempt before ours.
             code = await self.reattach()
             if code is None:
-                raise Lost("the engine died during the attempt") from None
+                raise Lost("machine or all processes ended") from None
             return code
         except OSError as error:
             # Not even the few bytes that tell of the start could be written: now the reserve is needed.

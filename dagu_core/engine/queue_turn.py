@@ -59,7 +59,7 @@ class Waits:
         has ended. A run that is stopped meanwhile is ended here."""
         assert runner.queues is not None
         told = False
-        self._waiting[ref] = False
+        self._waiting[ref] = bool(runner.interrupted_by)  # perhaps before there was anybody to stop
         try:
             while True:
                 stored = await runner.store.load(ref)

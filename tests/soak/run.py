@@ -171,7 +171,7 @@ class Soak:
         if twice:
             wrong.append(f"attempts that began twice: {twice[:5]} ({len(twice)})")
         wrong += self.judge_ticks(entries, runs)
-        if (most := _most_at_once(entries)) > self.options.limit:
+        if (most := _most_at_once(entries, runs)) > self.options.limit:
             wrong.append(f"{most} runs at once, {self.options.limit} are allowed")
         if left := left_behind(self.home, 10):
             wrong.append(f"processes that were left behind: {left[:5]}")
@@ -202,9 +202,16 @@ class Soak:
         return wrong
 
 
-def _most_at_once(entries: list[Any]) -> int:
-    """The most steps of queued runs that were at work at once; one run works on one at a time."""
-    moves = sorted((e.nanos, 1 if e.what == "start" else -1, e.run) for e in entries if e.run[0] == "w")
+def _most_at_once(entries: list[Any], runs: list[Any]) -> int:
+    """The most steps of queued runs that were at work at once; one run works on one at a time. A step
+    that was killed marks no end: it is over when its run is."""
+    moves = [(e.nanos, 1 if e.what == "start" else -1, e.run) for e in entries if e.run[0] == "w"]
+    moves += [
+        (int(run.finished_at * 1e9), -1, run.ref.run_id)
+        for run in runs
+        if run.ref.run_id[0] == "w" and run.finished_at
+    ]
+    moves.sort()
     active: Counter[str] = Counter()
     most = 0
     for _, move, run in moves:

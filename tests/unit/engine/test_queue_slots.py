@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,8 @@ from dagu_core.app.app import App
 from dagu_core.app.requests import Standing, StartRequest
 from dagu_core.app.views import RunView
 from dagu_core.contracts.store import RunQuery
+from dagu_core.engine.queue_turn import Waits
+from dagu_core.engine.runner import Runner
 from dagu_core.model.run.events import Event, Noted
 from dagu_core.model.run.run import RunRef
 from dagu_core.model.status import RunStatus
@@ -204,6 +207,25 @@ def test_a_start_that_names_a_queue_takes_its_turn(desk: Desk) -> None:
     assert {view.summary.status for view in views} == {RunStatus.SUCCEEDED}
     assert {view.summary.queue for view in views} == {"narrow"}
     assert desk.most_at_once() == 1
+
+
+def test_a_signal_that_comes_before_a_start_waits_is_not_lost(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dag = desk.write("name: kid\nmaxActiveRuns: 5" + KID.partition("name: kid")[2])
+    turn = Waits.turn
+
+    async def told_before(self: Waits, runner: Runner, *rest: Any) -> Any:
+        runner.interrupt("SIGINT")
+        return await turn(self, runner, *rest)
+
+    async def test(app: App) -> RunView:
+        await app.queues.pause("narrow", "alice")
+        monkeypatch.setattr(Waits, "turn", told_before)
+        start = app.runs.start(StartRequest(dag=dag, run_id="r", queue="narrow"))
+        return await asyncio.wait_for(start, 30)
+
+    assert desk.ask(test).summary.status is RunStatus.ABORTED
 
 
 def test_a_retry_stays_in_its_queue_unless_it_is_told_otherwise(desk: Desk) -> None:
