@@ -135,11 +135,13 @@ class Schedules:
 
     def _scheduled(self, seen: _Seen, now: float) -> Iterator[Scheduled]:
         for stem in self.app.dags.names():
+            path = next(iter(self.app.dags.files_named(stem)), None)
+            if path is None:
+                continue  # it went away between two looks
             try:
-                path = next(p for p in self.app.dags.files_named(stem))
                 plan = self.app.dags.check(self.app.dags.text_of(path), path=str(path)).plans[0]
-            except (DaguError, StopIteration) as error:
-                yield Scheduled(stem, self.app.dags.folder / stem, problem=str(error).split("\n")[0])
+            except DaguError as error:
+                yield Scheduled(stem, path, problem=str(error).split("\n")[0])
                 continue
             if not plan.schedule:
                 continue
