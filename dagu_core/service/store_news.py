@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from dagu_core.service import inotify
-from dagu_core.service.inotify import CLOSE_WRITE, DELETE_SELF, MODIFY, MOVE_SELF, ONESHOT
+from dagu_core.service.inotify import CLOSE_WRITE, DELETE, DELETE_SELF, MODIFY, MOVE_SELF, ONESHOT
 
 
 class StoreNews:
@@ -38,9 +38,10 @@ class StoreNews:
         if self._descriptor < 0 or self._written is None:
             return False
         gone = ONESHOT | DELETE_SELF | MOVE_SELF
+        # Our own lock keeps the kernel from telling that its folder is gone, not that it was removed from it.
         return (
             inotify.watch(self._descriptor, self._written, gone | MODIFY) >= 0
-            and inotify.watch(self._descriptor, self._locks, gone | CLOSE_WRITE) >= 0
+            and inotify.watch(self._descriptor, self._locks, gone | CLOSE_WRITE | DELETE) >= 0
         )
 
     def _read(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,5 +130,20 @@ def test_news_are_told_once_after_they_were_asked_for(tmp_path: Path) -> None:
             await seen(event.is_set)
         with StoreNews(None, locks_folder(data), event) as news:
             assert not news.arm()
+
+    run(tmp_path, work)
+
+
+def test_a_folder_that_is_removed_around_a_held_lock_is_news(tmp_path: Path) -> None:
+    async def work(app: App) -> None:
+        data, event = app.settings.paths.data, asyncio.Event()
+        lock = EngineLock(data, "e1")
+        lock.hold()
+        with StoreNews(app.store.written_file, locks_folder(data), event) as news:
+            assert news.arm()
+            shutil.rmtree(locks_folder(data))
+            await seen(event.is_set)
+            assert not news.arm(), "nobody tells of a folder that is not there"
+        lock.release()
 
     run(tmp_path, work)
