@@ -35,7 +35,7 @@ $(READY): pyproject.toml requirements-dev.txt constraints.txt $(wildcard plugins
 	@# One build tool for all projects of the workspace, instead of an isolated copy of it for each; and the
 	@# one pyftpdlib wants, which from Python 3.12 on does not come with a virtual environment any more.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv_build setuptools
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-build-isolation -c constraints.txt -r requirements-dev.txt
 	@touch $@
 
@@ -44,7 +44,7 @@ demo: $(READY) ## run an example workflow that does something real
 	  $(BIN)/dagu start docs/examples/report.yaml -- "DIR=$(CURDIR)/$(DEMO)"
 	@echo "The report is $(DEMO)/report.md. To look at the run:"
 	@echo
-	@echo "  export DAGU_HOME=\"$(CURDIR)/$(DEMO)/home\" PATH=\"$(CURDIR)/$(BIN):\$$PATH\""
+	@echo "  export DAGU_HOME=\"$(CURDIR)/$(DEMO)/home\" PATH=\"$(abspath $(BIN)):\$$PATH\""
 	@echo "  dagu status report       # the latest run: its tree, its times, its logs"
 	@echo "  dagu history report      # every run of it"
 	@echo "  dagu why report          # why each step did what it did"
