@@ -31,6 +31,8 @@ from dagu_core.engine.streams import Streams
 from dagu_core.engine.substitute import Substitution
 from dagu_core.engine.supervision import Supervision
 from dagu_core.engine.texts import prepare
+from dagu_core.engine.verdict import checked
+from dagu_core.engine.watchdog import watched
 from dagu_core.model.plan.plan import Plan, PlannedStep, Shell
 from dagu_core.model.run.events import ConditionResult, Outcome
 from dagu_core.model.run.run import Run
@@ -89,6 +91,7 @@ async def carry_out(
     error_offset = 0 if again or number == 1 else size_of(streams.stderr)
     conditions: tuple[ConditionResult, ...] = ()
     attempt: LiveAttempt | None = None
+    retry = state.retry
     values: StepScope | None = None
     if number > 1 and not again:
         bench.files.forget(node.index, number - 1)
@@ -105,6 +108,10 @@ async def carry_out(
             conditions = tuple(bench.context.masked(result) for result in conditions)
             if unmet := [result.error for result in conditions if not result.met]:
                 return Outcome(exit_code=None, ended="skipped", conditions=conditions, message=unmet[0])
+        if node.retry is not None and node.retry.is_open and retry is None:
+            from dagu_core.engine.retry_rule import filled_in
+
+            retry = await filled_in(node.retry, bench.context, values)
         attempt, executor = await _make(bench, node, number, place, values, cwd, shell, streams, again)
         outcome = await _run(bench, node, attempt, executor, again, spent)
     except asyncio.CancelledError:
@@ -131,7 +138,7 @@ async def carry_out(
         outcome = replace(
             outcome, warnings=(*outcome.warnings, *attempt.warnings), usage=attempt.usage or outcome.usage
         )
-    outcome = replace(outcome, conditions=conditions)
+    outcome = replace(outcome, conditions=conditions, retry=retry)
     return await finish(
         bench.context, node, streams, error_offset, values, outcome, bench.plan.max_output_size
     )
@@ -255,16 +262,16 @@ async def _run(
         async with asyncio.timeout(max(0.0, node.timeout - spent) if node.timeout else None):
             work = executor.reattach(attempt) if again else executor.run(attempt)
             try:
-                ours = type(executor).__module__ in BUILTINS
-                outcome = await (work if ours else bounded(work, patience))
+                if type(executor).__module__ in BUILTINS:
+                    return await work
+                label = f"executor {node.executor} of step {node.name}"
+                seen = watched(work, label, lambda text: attempt.note("engine.blocked", text))
+                return checked(await bounded(seen, patience))
             except LeftBehind as left:
                 attempt.note("step.abandoned", f"executor {node.executor} {left} and was left behind")
                 raise asyncio.CancelledError from left
             except PluginError as error:
                 raise PluginError(f"executor {node.executor} {error}") from None
-    if not isinstance(outcome, Outcome):
-        raise PluginError(f"executor {node.executor} returned {type(outcome).__name__}, not an Outcome")
-    return outcome
 
 
 async def _guards(catalog: Catalog, node: PlannedStep, attempt: LiveAttempt) -> list[tuple[Guard, Config]]:
