@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dagu_core.contracts.notifier import Notice, Notifier
     from dagu_core.contracts.observer import Observer
     from dagu_core.contracts.part import NoConfig, Part
+    from dagu_core.contracts.quantities import Duration, Size
     from dagu_core.contracts.secrets import SecretProvider, SecretScope
     from dagu_core.contracts.store import (
         Change,
@@ -60,8 +61,9 @@ if TYPE_CHECKING:
     from dagu_core.contracts.watching.ledger import FileLedger, FileLook
     from dagu_core.contracts.watching.patterns import FileSelection
     from dagu_core.contracts.watching.tracker import FileSign, FileState, FileTracker
-    from dagu_core.contracts.watching.words import Duration, FileWatchConfig
+    from dagu_core.contracts.watching.words import FileWatchConfig
     from dagu_core.contracts.worker import WorkerExecutor
+    from dagu_core.model.plan.places import Places
     from dagu_core.model.plan.plan import Call, Plan, PlannedStep, SecretRef, Shell, Source
     from dagu_core.model.run.events import AttemptEnded, Event, Outcome, RunEnded, StepSettled
     from dagu_core.model.run.run import RunRef, RunSummary, StepRun
@@ -87,14 +89,16 @@ _HOMES = {
     "contracts.notifier": "Notice Notifier",
     "contracts.observer": "Observer",
     "contracts.part": "NoConfig Part",
+    "contracts.quantities": "Duration Size",
     "contracts.secrets": "SecretProvider SecretScope",
     "contracts.store": "Change Damage QueueState RunQuery StateStore StoredRun Versioned",
     "contracts.trigger": "ClockScope ClockTrigger Fire ScheduleFilter Tick Trigger TriggerScope Verdict",
     "contracts.watching.ledger": "FileLedger FileLook",
     "contracts.watching.patterns": "FileSelection",
     "contracts.watching.tracker": "FileSign FileState FileTracker",
-    "contracts.watching.words": "Duration FileWatchConfig",
+    "contracts.watching.words": "FileWatchConfig",
     "contracts.worker": "WorkerExecutor",
+    "model.plan.places": "Places",
     "model.plan.plan": "Call Plan PlannedStep SecretRef Shell Source",
     "model.run.events": "AttemptEnded Event Outcome RunEnded StepSettled",
     "model.run.run": "RunRef RunSummary StepRun",
@@ -148,6 +152,7 @@ __all__ = [
     "Outcome",
     "Part",
     "Place",
+    "Places",
     "Plan",
     "PlannedStep",
     "PluginError",
@@ -168,6 +173,7 @@ __all__ = [
     "SettingsSection",
     "Shell",
     "Signal",
+    "Size",
     "Source",
     "SqliteStore",
     "StateStore",

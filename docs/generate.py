@@ -15,6 +15,7 @@ import click
 
 DOCS = Path(__file__).resolve().parent
 NOTE = "<!-- written by docs/generate.py; change the code it is read from, then `make docs` -->"
+_SCALARS = {"string", "integer", "number", "boolean"}
 
 
 def hooks_page() -> str:
@@ -91,10 +92,8 @@ def _section_lines(model: Any) -> list[str]:
     ]
     for item in declarations(model):
         variables = ", ".join(f"`{name}`" for name in item.env)
-        default = item.field.get_default(call_default_factory=True)
-        lines.append(
-            f"| `{item.key}` | {variables} | {_shown(default, 's')} | {_cell(item.field.description)} |"
-        )
+        default = _shown(item.field.get_default(call_default_factory=True), "s" * item.is_duration)
+        lines.append(f"| `{item.key}` | {variables} | {default} | {_cell(item.field.description)} |")
     return lines
 
 
@@ -163,13 +162,20 @@ def _object_lines(title: str, part: dict[str, Any]) -> list[str]:
     for key, value in properties.items():
         if "/properties/" in value.get("$ref", ""):
             continue  # another spelling of a key
-        needed = " (required)" if key in part.get("required", ()) else ""
+        needed = " (required)" if key in _required(part) else ""
         meaning = [_cell(value.get("description"))]
         if value.get("default") not in (None, "", 0, [], {}):
             meaning.append(f"Default: {_shown(value['default'])}.")
-        meaning += [f"Also `{old}`." for old, new in older.items() if new == key]
+        if others := [f"`{old}`" for old, new in older.items() if new == key and "_" not in old]:
+            meaning.append(f"Also {', '.join(others)}.")
         lines.append(f"| `{key}` | {_cell(_kind(value))}{needed} | {' '.join(filter(None, meaning))} |")
     return lines
+
+
+def _required(part: dict[str, Any]) -> set[str]:
+    """The keys that must be given, in whatever spelling."""
+    ways = [one["anyOf"][0].get("required", ()) for one in part.get("allOf", ()) if "anyOf" in one]
+    return {*part.get("required", ()), *(key for way in ways for key in way)}
 
 
 def _kind(value: Any) -> str:
@@ -180,12 +186,17 @@ def _kind(value: Any) -> str:
         title = _title(value["$ref"].rsplit("/", 1)[-1])
         return f"[{title}](#{title.lower().replace(' ', '-')})"
     if "enum" in value:
-        return " or ".join(f"`{word}`" for word in value["enum"])
+        return " or ".join(f"`{word}`" for word in value["enum"] if word not in ("", None))
     if "const" in value:
         return f"`{value['const']}`"
     for key in ("anyOf", "oneOf", "allOf"):
         if key in value:
-            return " or ".join(dict.fromkeys(kind for choice in value[key] if (kind := _kind(choice))))
+            choices = value[key]
+            if any("enum" in choice for choice in choices):  # the others are its words in other spellings
+                choices = [choice for choice in choices if "pattern" not in choice]
+            if {choice.get("type") for choice in choices} >= _SCALARS:  # a text, which need not be quoted
+                choices = [choice for choice in choices if choice.get("type") not in _SCALARS - {"string"}]
+            return " or ".join(dict.fromkeys(kind for choice in choices if (kind := _kind(choice))))
     return _typed(value)
 
 

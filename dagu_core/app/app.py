@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dagu_core.app.dags import Dags
 from dagu_core.app.history import History
-from dagu_core.app.log_lines import log_line
+from dagu_core.app.log_lines import LogLines
 from dagu_core.app.runs import Runs
 from dagu_core.app.views import RunView
 from dagu_core.base.clock import Clock, SystemClock
@@ -31,8 +31,16 @@ class App:
     """The use cases: `dags`, `runs`, `history`, and, loaded when first asked for, `queues`,
     `schedules`, `backfills`. The CLI and the server call nothing else."""
 
-    def __init__(self, settings: Settings, host: PluginHost, store: StateStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        host: PluginHost,
+        store: StateStore,
+        clock: Clock,
+        lines: LogLines | None = None,
+    ) -> None:
         self.settings, self.host, self.store, self.clock = settings, host, store, clock
+        self.lines = lines or LogLines.of(settings)
         paths = settings.paths
         self.dags = Dags(paths.dags, paths.base_config, host)
         self.history = History(self)
@@ -73,8 +81,10 @@ class App:
         discover: bool = True,
         clock: Clock | None = None,
         host: PluginHost | None = None,
+        lines: LogLines | None = None,
     ) -> AsyncIterator[App]:
-        """Load plugins and connect the store; both are let go at the end of the block.
+        """Load plugins and connect the store; both are let go at the end of the block. `lines` is what
+        writes log lines, for who tells them elsewhere, too.
 
         Raises Unavailable when the store cannot be used.
         """
@@ -86,14 +96,13 @@ class App:
         store = host.catalog.store(url)(url)
         await store.open()
         try:
-            yield cls(settings, host, store, clock or SystemClock())
+            yield cls(settings, host, store, clock or SystemClock(), lines)
         finally:
             await store.close()
 
     def runner(self, watch: Callable[[Run, Event], None]) -> Runner:
         """A runner in this process."""
         paths = self.settings.paths
-        form = self.settings.core.log_format
         return Runner(
             store=self.store,
             catalog=self.catalog,
@@ -109,7 +118,7 @@ class App:
             queues=self.queues if self.settings.queues.enabled else None,
             look_ahead=self.settings.durability != "full",
             watch=watch,
-            describe=lambda run, event: log_line(event, view_of(run), form),
+            describe=lambda run, event: self.lines.told(event, view_of(run)),
         )
 
 

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from dagu_core.app import backfill_results
 from dagu_core.app.accepting import PATIENCE, cause_of
+from dagu_core.app.backfill_overlap import Companies
 from dagu_core.app.backfill_results import EXISTS, MADE, REFUSED, SlotResult, request_for
 from dagu_core.app.backfill_slots import FAILED, BackfillRequest, Instant, instants_of
 from dagu_core.app.scheduled import written
@@ -171,9 +172,18 @@ class Backfills:
         """What became of each of its slots, in its order."""
         return await backfill_results.results(self.app, one, (await self.covered(one)).instants)
 
-    async def settle(self, one: Backfill, number: int, covered: Covered) -> str:
-        """Make the run of a slot, or record why there is none; what became of it. Raises Unavailable."""
-        return await backfill_results.settle(self.app, one, number, covered.instants[number], covered.source)
+    async def waits_for(self, one: Backfill) -> str:
+        """Because of which run it does not go on; "" = nothing hinders it."""
+        covered = await self.covered(one)
+        return await backfill_results.waits_for(self.app, one, covered.instants, covered.source)
+
+    async def settle(
+        self, one: Backfill, number: int, covered: Covered, companies: Companies | None = None
+    ) -> str:
+        """Make the run of a slot, or record why there is none; what became of it, "" = it waits. Raises
+        Unavailable."""
+        instant = covered.instants[number]
+        return await backfill_results.settle(self.app, one, number, instant, covered.source, companies)
 
     async def progress(self, one: Backfill) -> Counter[str]:
         """How many of its runs stand how, by label; those to come are `not_started`."""

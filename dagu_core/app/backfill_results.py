@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from dagu_core.app import decisions
 from dagu_core.app.accepting import accept, cause_of
+from dagu_core.app.backfill_overlap import Companies, Meeting, meeting
 from dagu_core.app.backfill_slots import FAILED, Instant
-from dagu_core.app.overlap import company_of, deciding
+from dagu_core.app.overlap import company_there, deciding
 from dagu_core.app.requests import StartRequest
 from dagu_core.app.scheduled import LOW, times
 from dagu_core.app.slot_runs import key_of, runs_at
@@ -43,18 +44,27 @@ class SlotResult(Struct, frozen=True):
     reason: str = ""
 
 
-async def settle(app: App, one: Backfill, number: int, instant: Instant, pinned: Source | None) -> str:
-    """Make the run of a slot, or record why there is none; what became of it. The same again after
-    a crash in between. Raises Unavailable: then nothing became of it."""
+async def settle(
+    app: App,
+    one: Backfill,
+    number: int,
+    instant: Instant,
+    pinned: Source | None,
+    companies: Companies | None = None,
+) -> str:
+    """Make the run of a slot, or record why there is none; what became of it, "" = it waits for other
+    runs. The same again after a crash in between. `companies` spares a look at the files. Raises
+    Unavailable: then nothing became of it."""
     try:
-        run_id = await _make(app, one, instant, pinned)
-        result = SlotResult(instant.due, MADE if run_id == one.run_id(instant.due) else EXISTS, run_id)
+        result = await _make(app, one, instant, pinned, companies)
     except Unavailable:
         raise
     except DaguError as error:
         result = SlotResult(instant.due, REFUSED, reason=str(error).split("\n", 1)[0][:500])
         detail = f"backfill {one.id}: {result.reason}"
         await decisions.record(app, one.dag, "refused", error.code, detail, due=instant.due)
+    if result is None:
+        return ""
     if result.outcome == MADE and instant.warning:
         await decisions.tally(app, one.dag, "warned", "filtered", f"backfill {one.id}: {instant.warning}")
     if result.outcome != MADE:
@@ -107,18 +117,45 @@ def request_for(one: Backfill, instant: Instant, pinned: Source | None) -> Start
     )
 
 
-async def _make(app: App, one: Backfill, instant: Instant, pinned: Source | None) -> str:
-    """The id of the run of the slot: its own, made now, or that of another one which is enough."""
+async def _make(
+    app: App, one: Backfill, instant: Instant, pinned: Source | None, companies: Companies | None
+) -> SlotResult | None:
+    """Make the run of the slot, unless another one is enough, or the slot is given up; None = it waits."""
     request = request_for(one, instant, pinned)
     launch = await app.runs.launch_of(request)
+    plan, due = launch.plan, instant.due
+    company = companies(plan) if companies is not None else await company_there(app, plan)
+    met = await meeting(app, one.id, plan, company)
+    if met.sentence and not met.given_up:
+        return None  # the usual answer while it waits, for which nothing is written
     # Schedule and catch-up decide about the same instants, under the same lease.
-    async with deciding(app, company_of(launch.plan, (), app.settings.environ).line):
+    async with deciding(app, company.line):
         others = await _others(app, one, instant)
         if others and request.run_id not in others:
-            return others[0]
+            return SlotResult(due, EXISTS, others[0])
+        met = Meeting() if others else await meeting(app, one.id, plan, company)
+        if met.given_up:
+            detail = f"backfill {one.id}: {met.sentence}"
+            await decisions.record(app, one.dag, "dropped", "overlap", detail, due=due)
+            return SlotResult(due, REFUSED, reason=met.sentence)
+        if met.sentence:
+            return None
         with contextlib.suppress(AlreadyExists):  # the last leader came so far
             await accept(app, request, launch=launch)
-    return request.run_id
+    return SlotResult(due, MADE, request.run_id)
+
+
+async def waits_for(app: App, one: Backfill, instants: list[Instant], pinned: Source | None) -> str:
+    """Because of which run a backfill does not go on, as people read it; "" = nothing hinders it, or it does
+    not want to go on."""
+    if one.state != "running" or one.settled >= len(instants):
+        return ""
+    try:
+        plan = (await app.runs.launch_of(request_for(one, instants[one.settled], pinned))).plan
+    except DaguError:
+        return ""  # the slot will tell
+    met = await meeting(app, one.id, plan, await company_there(app, plan))
+    return "" if met.given_up else met.sentence
 
 
 async def _others(app: App, one: Backfill, instant: Instant) -> list[str]:

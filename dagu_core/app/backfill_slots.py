@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -14,7 +13,6 @@ from dagu_core.app.moments import check_range
 from dagu_core.app.scheduled import words_of
 from dagu_core.app.slot_runs import key_of
 from dagu_core.base.errors import Invalid, UsageError
-from dagu_core.base.zones import zone_named
 from dagu_core.contracts.store import RunQuery
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run.run import RunSummary
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
 #: the beginning and the end of what a run was made for, in milliseconds; no end = one instant
 _Key = tuple[int, int]
-_DAY = 86_400.0
 #: more are not even counted
 _COUNTED = 1_000_000
 #: how runs stand that `--reprocess failed` takes again
@@ -128,16 +125,16 @@ def _instants(app: App, plan: Plan, request: BackfillRequest, until: float) -> I
 
 
 def _stepped(app: App, plan: Plan, request: BackfillRequest, until: float) -> Iterator[Instant]:
-    zone = zone_named(plan.schedule.timezone or app.settings.core.tz)
-    days, rest = divmod(request.step, _DAY)
-    first = datetime.fromtimestamp(request.since, zone)
-    number, at = 0, request.since
-    while at <= until:
-        number += 1
-        # Whole days are days of the calendar, also where the clocks change.
-        following = (first + timedelta(days=days * number)).timestamp() if not rest else at + request.step
-        yield Instant(at, at, following)
-        at = following
+    from dagu_core.app.backfill_steps import beat, stepping
+
+    zone = app.schedules.zone_of(plan)
+    if request.ignore_calendar:
+        plan = replace(plan, fields={})
+    planner = stepping(app, plan, request.since, request.step)
+    for slot in planner.slots(request.since - 0.001, until):
+        if not slot.skipped:
+            end = next(beat(request.since, request.step, zone, slot.due))
+            yield Instant(slot.due, slot.due, end, warning=slot.warning)
 
 
 def _limited(instants: Iterator[Instant]) -> Iterator[Instant]:

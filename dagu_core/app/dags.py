@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from dagu_core.base.errors import DaguError, Invalid, NotFound
+from dagu_core.base.errors import DaguError, Invalid, NotFound, UsageError
 from dagu_core.base.places import InvalidDefinition
 from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.store import definition_key
@@ -17,6 +17,9 @@ from dagu_core.model.plan.plan import Plan, Source
 from dagu_core.model.spec.read import Definition, read_definition, read_plan
 from dagu_core.model.spec.vocabulary import Vocabulary
 from dagu_core.model.spec.yaml import decode
+
+if TYPE_CHECKING:
+    from dagu_core.app.requests import Given
 
 T = TypeVar("T")
 
@@ -33,7 +36,8 @@ class Dags:
         self._plans: dict[tuple[str, bool, str], Plan] = {}
 
     def resolve(self, ref: str) -> Path:
-        """The file of a DAG given by path or name. Raises NotFound."""
+        """The file of a DAG given by path, by the name of its file, or else by the `name` that stands in
+        it. Raises NotFound, and UsageError when several files hold that name."""
         if not ref or "\0" in ref:
             raise NotFound("no DAG was named", hint="give the name of a DAG or the path of its file")
         path = Path(os.path.expanduser(ref))
@@ -41,6 +45,15 @@ class Dags:
         for candidate in candidates:
             if _is_definition(candidate):
                 return Path(os.path.normpath(candidate))
+        if os.sep not in ref and not ref.endswith(SUFFIXES):
+            from dagu_core.app.dag_names import files_of
+
+            if len(named := files_of(self, ref)) == 1:
+                return named[0]
+            if named:
+                files = ", ".join(each.name for each in named)
+                hint = "give the name of the file"
+                raise UsageError(f"several files define a DAG {ref!r}: {files}", hint=hint)
         raise NotFound(
             f"there is no DAG {ref!r}", hint=f"looked for {', '.join(str(path) for path in candidates)}"
         )
@@ -51,10 +64,11 @@ class Dags:
             return [folder / ref]
         return [folder / f"{ref}{suffix}" for suffix in SUFFIXES]
 
-    def read(self, ref: str, *, name: str = "") -> Definition:
-        """Read and check a definition. Raises NotFound, InvalidDefinition."""
+    def read(self, ref: str, *, name: str = "", given: Given | None = None) -> Definition:
+        """Read and check a definition; `given` is what a start brings along. Raises NotFound,
+        InvalidDefinition."""
         path = self.resolve(ref)
-        return self.check(self.text_of(path), path=str(path), name=name)
+        return self.check(self.text_of(path), path=str(path), name=name, given=given)
 
     def check(
         self,
@@ -65,11 +79,14 @@ class Dags:
         base: str | None = None,
         as_child: bool = False,
         lint: bool = True,
+        given: Given | None = None,
     ) -> Definition:
-        """Check a definition text. Raises InvalidDefinition with every problem.
+        """Check a definition text; `given` is what a start brings along. Raises InvalidDefinition with
+        every problem.
 
-        Without `lint` plugins are not asked for findings: some of theirs depend on more than the
-        text, and what is kept for long would never hear that a missing file has come.
+        Without `lint` plugins are not asked for findings, and parameters are not held against their
+        schema: some of that depends on more than the text, and what is kept for long would never hear
+        that a missing file has come.
         """
         base = self.base_text() if base is None else base
         definition = self._knowing(
@@ -87,7 +104,13 @@ class Dags:
         )
         if not lint:
             return definition
-        findings = tuple(found for plan in definition.plans for found in self.host.lint(plan))
+        plans = list(zip(definition.plans, definition.places, strict=True))
+        findings = tuple(found for plan, places in plans for found in self.host.lint(plan, places))
+        if any(plan.params.schema is not None for plan in definition.plans):
+            from dagu_core.app.param_rules import problems_of
+
+            for index, (plan, places) in enumerate(plans):
+                findings += tuple(problems_of(plan, places, None if index else given))
         if errors := [found for found in findings if found.severity == "error"]:
             raise InvalidDefinition(errors, file=path, text=text)
         return replace(definition, warnings=definition.warnings + findings) if findings else definition
@@ -122,7 +145,16 @@ class Dags:
             return Path(ref).stem if ref.endswith(SUFFIXES) else ref
         except DaguError:
             # A definition that is broken now still has runs from when it was not.
-            return self.resolve(ref).stem
+            return self.name_of_broken(self.resolve(ref))
+
+    def name_of_broken(self, path: Path) -> str:
+        """The name of the DAG of a file that may be invalid, as far as it can be told."""
+        from dagu_core.app.dag_names import written_name
+
+        try:
+            return written_name(self.text_of(path)) or path.stem
+        except DaguError:
+            return path.stem
 
     def files_named(self, ref: str) -> list[Path]:
         """The files of a name in the DAGs folder, the one that counts first."""
@@ -173,7 +205,7 @@ class Dags:
         except InvalidDefinition:
             if self.host.is_complete:
                 raise
-            return read(self.host.complete().vocabulary)
+            return read(self.host.complete(again=True).vocabulary)
 
     def child(self, target: str, parent: Plan) -> Plan:
         """The plan a sub-DAG step calls: a document of the same file, else a file beside the

@@ -71,11 +71,13 @@ async def record(
     *,
     due: float | None = None,
     fire: str = "",
+    action: str = "start",
 ) -> Decision:
-    """Keep a decision about a DAG. The same one about the same instant and fire is kept once,
+    """Keep a decision about a DAG. The same one about the same instant, fire and action is kept once,
     however often it is made."""
     made = Decision(app.clock.now(), kind, reason, detail, due, fire=fire, dag=dag)
-    key = _key(made, made.at if due is None else due, detail if due is None else "")
+    told = detail if due is None else action.removeprefix("start")
+    key = _key(made, made.at if due is None else due, told)
     today = _day(made.at)
     count = await _counted(app, dag, today)
     if count >= MOST_A_DAY:
@@ -165,10 +167,10 @@ def _matches(one: Decision, query: DecisionQuery) -> bool:
     )
 
 
-def _key(one: Decision, at: float, detail: str) -> str:
-    """By instant; what tells it from others of the same instant makes it found without looking
-    through them, however many there are."""
-    mark = "\0".join((one.kind, one.reason, one.fire, detail)).encode("utf-8", "surrogatepass")
+def _key(one: Decision, at: float, what: str) -> str:
+    """By instant; `what` tells it from others of the same instant and reason, and makes it found without
+    looking through them, however many there are."""
+    mark = "\0".join((one.kind, one.reason, one.fire, what)).encode("utf-8", "surrogatepass")
     return f"{one.dag}/{round(at * 1e9):020}/{sha256(mark).hexdigest()[:16]}"
 
 

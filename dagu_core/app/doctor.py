@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dagu_core.app.app import App
 from dagu_core.app.checks import machine, places, records, services, strays
 from dagu_core.app.checks.finding import Finding, Treatment
+from dagu_core.app.services import Service
+from dagu_core.app.services import services as services_there
 from dagu_core.base.clock import Clock
 from dagu_core.base.errors import DaguError
 from dagu_core.base.settings import Settings
@@ -18,6 +20,7 @@ LOOKS: tuple[Look, ...] = (
     machine.clock,
     records.integrity,
     services.dead_runs,
+    services.frozen_runs,
     services.lock_files,
     services.notes,
     services.queues,
@@ -41,6 +44,15 @@ async def examine(
     except DaguError as error:
         found.append(_broken("store", error, settings.store))
     return found
+
+
+async def living(settings: Settings, host: PluginHost) -> list[Service]:
+    """The services that are there; none when the store cannot be asked."""
+    try:
+        async with App.open(settings, host=host) as app:
+            return await services_there(app)
+    except DaguError:
+        return []
 
 
 def is_well(found: Sequence[Finding]) -> bool:

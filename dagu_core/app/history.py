@@ -10,9 +10,10 @@ from dagu_core.app import retention
 from dagu_core.app.views import RunView
 from dagu_core.base.errors import DaguError, NotFound, UsageError
 from dagu_core.contracts.store import RunQuery, StoredRun
-from dagu_core.engine.liveness import died_at, host_name, living_pid
+from dagu_core.engine.liveness import died_at, host_name, living_pid, stands_still
 from dagu_core.engine.providers import recorded
 from dagu_core.model.plan.plan import Plan, PlannedStep
+from dagu_core.model.plan.policies import HandlerKind
 from dagu_core.model.run import reasons
 from dagu_core.model.run.events import Event
 from dagu_core.model.run.run import RunRef, RunSummary, StepRun
@@ -39,6 +40,8 @@ async def known_dag(app: App, ref: str) -> str:
     name = app.dags.name_of(ref)
     try:
         app.dags.resolve(ref)
+    except UsageError:
+        return name  # several files hold it
     except NotFound:
         if not await app.store.find(RunQuery(dag=name, roots_only=False, limit=1)):
             raise
@@ -58,7 +61,7 @@ class History:
         else:
             latest = await self.app.store.find(RunQuery(dag=dag, limit=1))
             if not latest:
-                raise NotFound(f"no run of {dag} is recorded", hint=f"start one: dagu start {dag}")
+                raise await self._no_run(dag)
             stored = await self.app.store.load(latest[0].ref)
         return await self.view(stored)
 
@@ -75,6 +78,11 @@ class History:
         ours = summary.status is RunStatus.RUNNING and summary.host in ("", host_name())
         alive = not ours or living_pid(data, summary.engine) is not None
         return RunView(plan, summary, steps, alive, None if alive else died_at(data, summary.engine))
+
+    def _frozen(self, summary: RunSummary) -> int | None:
+        """The pid of its process when that stands still on this host."""
+        pid = living_pid(self.app.settings.paths.data, summary.engine)
+        return pid if pid is not None and stands_still(pid) else None
 
     async def find(self, query: RunQuery) -> list[RunSummary]:
         """The runs that match, newest first."""
@@ -96,41 +104,52 @@ class History:
             return [one.ref for one in await retention.old_runs(self.app, dag, before)]
         return [one.ref for one in await retention.remove_before(self.app, dag, before)]
 
+    async def _no_run(self, dag: str) -> NotFound:
+        inner = await self.app.store.find(RunQuery(dag=dag, limit=1, roots_only=False))
+        if not inner:
+            return NotFound(f"no run of {dag} is recorded", hint=f"start one: dagu start {dag}")
+        message = f"{dag} has only run as a sub-DAG, the last time for {inner[0].parent}"
+        return NotFound(message, hint=f"name its run: --run-id {inner[0].ref.run_id}")
+
     async def why(self, dag: str, run_id: str = "") -> list[Reason]:
         """The reason behind every wait, skip, refusal and bad end of a run."""
         view = await self.get(dag, run_id)
         summary = view.summary
-        sentence = summary.error or reasons.SENTENCES.get(summary.reason, "")
+        code, sentence = summary.reason, summary.error or reasons.SENTENCES.get(summary.reason, "")
         if summary.status is RunStatus.RUNNING and not view.alive:
             sentence = "the process that drove it is gone; `dagu recover` takes it over"
+        elif summary.status is RunStatus.RUNNING and (pid := self._frozen(summary)):
+            sentence = f"the process that drives it, {pid}, stands still (SIGSTOP)"
         elif summary.status is RunStatus.QUEUED:
             sentence = await self.app.queues.why(summary)
         elif summary.status is RunStatus.RUNNING and not (summary.holds_slot or summary.queued_at is None):
             sentence = f"it gave its slot of queue {summary.queue} back while it waits for sub-DAG runs"
         elif not sentence:
-            sentence = _plain(view)
+            found_code, sentence = _plain(view)
+            code = code or found_code
         brought = recorded(summary)
-        found = [Reason("run", summary.status.label, summary.reason, sentence)]
+        found = [Reason("run", summary.status.label, code, sentence)]
         if summary.status is RunStatus.QUEUED:
             return found
         for node in view.plan.nodes:
             step = view.steps[node.index]
             if step.status is StepStatus.SUCCEEDED or (node.handler and not step.reason):
                 continue
-            code, text = _why(view, node, step)
-            if code or text:
+            its_code, text = _why(view, node, step, code)
+            if its_code or text:
                 provider = brought.get(node.executor, "")
-                found.append(Reason(node.name, step.status.label, code, text, provider))
+                found.append(Reason(node.name, step.status.label, its_code, text, provider))
         return found
 
 
-def _why(view: RunView, node: PlannedStep, step: StepRun) -> tuple[str, str]:
+def _why(view: RunView, node: PlannedStep, step: StepRun, code: str) -> tuple[str, str]:
+    """(code, sentence) of a step, of a run that ended for the reason `code`."""
     if step.status is StepStatus.NOT_STARTED:
         waits = [
             view.plan.nodes[index].name for index in node.depends if not view.steps[index].status.is_over
         ]
         if view.summary.status.is_over:
-            return view.summary.reason or reasons.STOPPED, "the run ended before its turn came"
+            return code or reasons.STOPPED, "the run ended before its turn came"
         if waits:
             return "waits_for", f"waits for {', '.join(waits)}"
         return "waits_for_slot", "waits for a free slot (maxActiveSteps)"
@@ -140,16 +159,23 @@ def _why(view: RunView, node: PlannedStep, step: StepRun) -> tuple[str, str]:
     return step.reason, text
 
 
-def _plain(view: RunView) -> str:
+def _plain(view: RunView) -> tuple[str, str]:
+    """(code, sentence) of a run for whose end nobody noted a reason."""
     status = view.summary.status
     if status is RunStatus.SUCCEEDED:
-        return "every step succeeded or was skipped by its conditions"
+        return "", "every step succeeded or was skipped by its conditions"
     if status is RunStatus.PARTIALLY_SUCCEEDED:
-        return "a step failed, and continueOn tolerates it"
+        return "", "a step failed, and continueOn tolerates it"
     if status is RunStatus.FAILED:
-        return "a step or a handler failed"
-    unmet = [result for result in view.details()["preconditions"] if result.get("error")]
-    return unmet[0]["error"] if unmet else ""
+        return "", "a step or a handler failed"
+    conditions = view.details()["preconditions"]
+    if unmet := [one for one in conditions if one.get("error")]:
+        told = [f"`{one['condition']}`: {one['error']}" if len(unmet) > 1 else one["error"] for one in unmet]
+        return reasons.PRECONDITION_UNMET, "; ".join(told)
+    init = view.handler(HandlerKind.INIT)
+    if init is not None and init.status is StepStatus.FAILED:
+        return reasons.INIT_FAILED, reasons.SENTENCES[reasons.INIT_FAILED]
+    return "", ""
 
 
 def _plan_from(stored: StoredRun) -> Plan:

@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from dagu_core.app.requests import Standing, StartRequest
+from dagu_core.app.requests import Given, Standing, StartRequest
 from dagu_core.base.errors import DaguError, Invalid, UsageError
 from dagu_core.base.names import check_dag_name, check_run_id
 from dagu_core.base.places import Problem
 from dagu_core.contracts.store import StoredRun
 from dagu_core.engine.new_run import Launch, secrets_of
-from dagu_core.model.plan.plan import Param, Plan
-from dagu_core.model.run.run import DEFAULT_PRIORITY, ENV, KEPT_PARAMS, QUEUE_OVERRIDDEN, RunRef, RunSummary
+from dagu_core.model.plan.plan import Param, Plan, Source
+from dagu_core.model.run.run import (
+    DEFAULT_PRIORITY,
+    ENV,
+    KEPT_PARAMS,
+    PARAMS_JSON,
+    QUEUE_OVERRIDDEN,
+    RunRef,
+    RunSummary,
+)
 from dagu_core.model.spec.read import Definition
 from dagu_core.model.values.params import params_from_argv, parse_params
 
@@ -38,16 +46,27 @@ class Launches:
             launch = await self.launch_again(stored, run_id)
             ref = RunRef(check_dag_name(request.name), run_id) if request.name else launch.ref
             environ = {**launch.environ, **request.env}
-            kept = {key: value for key, value in launch.extra.items() if key == KEPT_PARAMS}
+            kept = {key: value for key, value in launch.extra.items() if key in (KEPT_PARAMS, PARAMS_JSON)}
             extra = {**request.extra, **kept}
             launch = replace(launch, ref=ref, worker=request.worker_id, environ=environ, extra=extra)
             return self.standing(launch, Standing(request.queue, request.priority))
+        overrides: tuple[Param, ...] = ()
+        if request.words:
+            overrides = params_from_argv(request.words)
+        elif request.params is not None:
+            overrides = parse_params(request.params)
+        fallback_dir = request.default_working_dir or app.settings.core.work_dir
+        given = Given(overrides, fallback_dir)
         if request.pinned is not None:
             definition = Definition((app.dags.plan_of(request.pinned, name=request.name),))
+        elif request.text and request.literal:
+            source = Source(request.text, base=request.base or app.dags.base_text(), literal=True)
+            definition = Definition((app.dags.plan_of(source, name=request.name),))
         elif request.text:
-            definition = app.dags.check(request.text, name=request.name, base=request.base or None)
+            base = request.base or None
+            definition = app.dags.check(request.text, name=request.name, base=base, given=given)
         else:
-            definition = app.dags.read(request.dag, name=request.name)
+            definition = app.dags.read(request.dag, name=request.name, given=given)
         plan = definition.plans[0]
         if request.queue and not request.trigger:
             self.check_asked(request.queue, plan)
@@ -55,22 +74,20 @@ class Launches:
             app.queues.check(request.queue)
         elif plan.queue and app.settings.queues.strict:
             self._check_own_queue(plan)
-        overrides: tuple[Param, ...] = ()
-        if request.words:
-            overrides = params_from_argv(request.words)
-        elif request.params is not None:
-            overrides = parse_params(request.params)
+        home, home_slots = app.queues.home_of(plan, request.queue)
         return Launch(
             plan=plan,
             ref=RunRef(plan.name, run_id),
             overrides=overrides,
-            fallback_dir=request.default_working_dir or app.settings.core.work_dir,
+            fallback_dir=fallback_dir,
             environ=self.environ() | dict(request.env),
             extra=request.extra,
             root=request.root,
             parent=request.parent,
             worker=request.worker_id,
             queue=request.queue,
+            home=home,
+            home_slots=home_slots,
             priority=DEFAULT_PRIORITY if request.priority is None else request.priority,
             notes=[_note(problem, plan.source.path) for problem in definition.warnings],
         )
@@ -93,7 +110,7 @@ class Launches:
         """A launch from what was stored: the same definition, the same parameters."""
         summary = stored.summary
         source = await self.app.store.definition(summary.definition)
-        kept = (ENV, QUEUE_OVERRIDDEN, KEPT_PARAMS)
+        kept = (ENV, QUEUE_OVERRIDDEN, KEPT_PARAMS, PARAMS_JSON)
         plan = self.app.dags.plan_of(source, name=summary.ref.dag, as_child=summary.parent is not None)
         return Launch(
             plan=plan,
@@ -104,6 +121,8 @@ class Launches:
             parent=summary.parent,
             parent_step=summary.parent_step,
             queue=summary.queue,
+            home=summary.home,
+            home_slots=summary.home_slots,
             priority=summary.priority,
             extra={key: value for key, value in summary.extra.items() if key in kept},
             inherited=await self._secrets_above(summary) if summary.parent else {},
@@ -125,7 +144,8 @@ class Launches:
         if line.queue:
             self.check_asked(line.queue, launch.plan)
             extra = {**launch.extra, QUEUE_OVERRIDDEN: "true"}
-            launch = replace(launch, queue=line.queue, extra=extra)
+            home, slots = self.app.queues.home_of(launch.plan, line.queue)
+            launch = replace(launch, queue=line.queue, home=home, home_slots=slots, extra=extra)
         return launch if line.priority is None else replace(launch, priority=line.priority)
 
     def environ(self) -> dict[str, str]:
@@ -140,5 +160,6 @@ class Launches:
 
 def _note(problem: Problem, path: str) -> tuple[str, str]:
     """A warning about a definition as it is told in the log of its run."""
+    path = problem.place.file or path
     place = f"{path}:{problem.place.line}:{problem.place.column}: " if path else ""
     return problem.code, f"{place}{problem.message}" + (f" ({problem.hint})" if problem.hint else "")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagu_core.base.clock import rfc3339, utc
@@ -30,14 +31,13 @@ from dagu_core.model.status import RunStatus, StepStatus
 
 if TYPE_CHECKING:
     from dagu_core.app.views import RunView
+    from dagu_core.base.settings import Settings
 
 #: what stands in a line as it is; most values do
 _PLAIN = re.compile(r"[!#-<>-~]+")
 
 Line = tuple[str, str, dict[str, Any]]  # level, message, facts
-
-#: the event that was told last, the format, its line
-_last: tuple[Event | None, str, str] = (None, "", "")
+Lines = Generator[Line, None, None]
 
 _VERDICTS = {
     StepStatus.FAILED: ("ERROR", "Step failed"),
@@ -47,35 +47,77 @@ _VERDICTS = {
 }
 
 
-def log_line(event: Event, view: RunView, format: str = "text") -> str:
-    """The line (or lines, joined by newlines) an event is told with; "" when it is not told.
+class LogLines:
+    """Events as lines. `form` is `text` (key=value) or `json`, one object a line. With `debug` more is told,
+    and of every line where in this program it was made (`source=FILE:LINE`)."""
 
-    `view` is the run after the commit that holds the event. `format` is `text` (key=value) or
-    `json`, one object a line.
-    """
-    global _last
-    if _last[0] is event and _last[1] == format:
-        return _last[2]  # the run's log and whoever watches are told one after the other
-    write = _json if format == "json" else _text
-    ref = view.summary.ref
-    who = {"name": ref.dag, "run-id": ref.run_id, "attempt-id": view.summary.attempt_id, "dag": ref.dag}
-    lines = "\n".join(
-        [
-            write({"time": milliseconds(event.at), "level": level, "msg": message} | who | facts)
-            for level, message, facts in _lines(event, view)
-        ]
-    )
-    _last = (event, format, lines)
-    return lines
+    def __init__(self, form: str = "text", *, debug: bool = False) -> None:
+        self._write = _json if form == "json" else _text
+        self._debug = debug
+        #: the event that was told last, and how
+        self._last: tuple[Event | None, str] = (None, "")
+
+    @classmethod
+    def of(cls, settings: Settings) -> LogLines:
+        """As the settings say, and the variable DEBUG, whatever its value."""
+        core = settings.core
+        return cls(core.log_format, debug=core.debug or bool(settings.environ.get("DEBUG")))
+
+    def told(self, event: Event, view: RunView) -> str:
+        """The line (or lines, joined by newlines) an event is told with; "" when it is not told.
+
+        `view` is the run after the commit that holds the event.
+        """
+        if self._last[0] is event:
+            return self._last[1]  # the run's log and whoever watches are told one after the other
+        ref = view.summary.ref
+        who = {"name": ref.dag, "run-id": ref.run_id, "attempt-id": view.summary.attempt_id, "dag": ref.dag}
+        lines = "\n".join(
+            [
+                self._write({"time": milliseconds(event.at), "level": level, "msg": message} | who | facts)
+                for level, message, facts in (self._all(event, view) if self._debug else _lines(event, view))
+            ]
+        )
+        self._last = (event, lines)
+        return lines
+
+    def warning(self, message: str, at: float) -> str:
+        """The line of a warning that belongs to no run; `at` in epoch seconds."""
+        return self._write({"time": milliseconds(at), "level": "WARN", "msg": message})
+
+    @staticmethod
+    def _all(event: Event, view: RunView) -> Iterator[Line]:
+        lines: Any  # as generators, which the types have no frame for
+        for lines in (_lines(event, view), _details(event, view)):
+            for level, message, facts in lines:
+                source = f"{Path(lines.gi_code.co_filename).name}:{lines.gi_frame.f_lineno}"
+                yield level, message, facts | {"source": source}
 
 
-def warning_line(message: str, at: float, format: str = "text") -> str:
-    """The line of a warning that belongs to no run; `at` in epoch seconds."""
-    write = _json if format == "json" else _text
-    return write({"time": milliseconds(at), "level": "WARN", "msg": message})
+def _details(event: Event, view: RunView) -> Lines:
+    """What only those want to know who look for a mistake."""
+    match event:
+        case ConditionsChecked(results=results):
+            for result in results:
+                yield "DEBUG", "Precondition checked", {"condition": result.condition, "met": result.met}
+        case AttemptStarted(step=step, number=number):
+            node, state = view.plan.nodes[view.plan.by_name[step]], view.steps[view.plan.by_name[step]]
+            command = "; ".join(node.commands_shown)
+            logs = {"stdout": state.stdout, "stderr": state.stderr}
+            facts = {"step": step, "attempt": number, "type": node.executor, "command": command, **logs}
+            yield "DEBUG", "Attempt is carried out", {key: value for key, value in facts.items() if value}
+        case AttemptEnded(step=step, number=number, outcome=outcome):
+            facts = {"step": step, "attempt": number, "ended": outcome.ended, "exit-code": outcome.exit_code}
+            yield (
+                "DEBUG",
+                "Attempt is over",
+                {key: value for key, value in facts.items() if value is not None},
+            )
+        case StepSettled(step=step, reason=reason):
+            yield "DEBUG", "Step is settled", {"step": step, "reason": reason}
 
 
-def _lines(event: Event, view: RunView) -> Iterator[Line]:
+def _lines(event: Event, view: RunView) -> Lines:
     match event:
         case RunStarted(params=params):
             words = " ".join(f"{name}={value}" for name, value in params)
@@ -128,7 +170,7 @@ def _attempt_ended(event: AttemptEnded, view: RunView) -> Line:
     return level, message, facts | ({"err": error} if error else {})
 
 
-def _run_ended(status: RunStatus, view: RunView) -> Iterator[Line]:
+def _run_ended(status: RunStatus, view: RunView) -> Lines:
     summary = view.summary
     times = {"started-at": rfc3339(summary.started_at), "finished-at": rfc3339(summary.finished_at)}
     yield "INFO", "DAG run finished", {"status": status.label} | times

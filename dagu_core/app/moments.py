@@ -34,6 +34,20 @@ def instant_of(text: str, zone: str = "") -> float:
         raise UsageError(f"{text[:40]!r} is not a time", hint=hint) from None
 
 
+def until_of(text: str, now: float, zone: str = "") -> float:
+    """The end of a stretch of time that begins now: a length such as `2h`, or a time as of `instant_of`.
+    Raises UsageError, also for a time that is over."""
+    from dagu_core.base.settings import parse_duration
+
+    try:
+        until = now + parse_duration(text)
+    except ValueError:
+        until = instant_of(text, zone)
+    if until <= now:
+        raise UsageError(f"--until: {text[:40]!r} is over already")
+    return until
+
+
 def end_of(text: str, zone: str = "") -> float:
     """As `instant_of`, but a bare date stands for the end of its day."""
     if len(text.strip()) != len("2026-12-31"):

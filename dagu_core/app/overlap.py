@@ -104,7 +104,7 @@ async def _made_up_for(app: App, request: StartRequest, plan: Plan) -> Arrival |
 async def enqueue_obeying(app: App, request: StartRequest, plan: Plan) -> RunRef:
     """A start by hand that the policy counts as well (`includeManual`): its run. Raises AlreadyRunning
     when there is to be none, and AlreadyExists."""
-    arrival = await arrive(app, request, plan, await _company_by_hand(app, plan), due=app.clock.now())
+    arrival = await arrive(app, request, plan, await company_there(app, plan), due=app.clock.now())
     if arrival.outcome == "exists":
         raise AlreadyExists(f"run {arrival.ref} already exists")
     if arrival.outcome == "held":
@@ -114,19 +114,26 @@ async def enqueue_obeying(app: App, request: StartRequest, plan: Plan) -> RunRef
     return arrival.ref
 
 
-async def refuse_beside_others(app: App, plan: Plan) -> None:
-    """A start in this process cannot wait: where the policy counts those by hand as well, it is refused
-    while runs are active. Raises AlreadyRunning."""
-    rule = plan.schedule.overlap
-    if not rule.include_manual or rule.policy == "allow" or plan.max_active_runs <= 0:
+@asynccontextmanager
+async def beside_nobody(app: App, plan: Plan) -> AsyncIterator[None]:
+    """A start in this process cannot wait: where the policy counts those by hand as well
+    (`includeManual`), it is refused while runs are active. Its run is to be created in the block, while
+    nobody else decides. Raises AlreadyRunning."""
+    if plan.schedule.overlap.policy == "allow" or plan.max_active_runs <= 0:
+        yield
         return
-    active = await active_runs(app, (await _company_by_hand(app, plan)).dags)
-    if len(active) >= plan.max_active_runs:
-        hint = f"`dagu enqueue {plan.name}` lets the policy decide"
-        raise AlreadyRunning(f"run {active[0].ref} is active, and `overlap.includeManual` is set", hint=hint)
+    company = await company_there(app, plan)
+    async with deciding(app, company.line):
+        active = await active_runs(app, company.dags)
+        if len(active) >= plan.max_active_runs:
+            hint = f"`dagu enqueue {plan.name}` lets the policy decide"
+            why = f"run {active[0].ref} is active, and `overlap.includeManual` is set"
+            raise AlreadyRunning(why, hint=hint)
+        yield
 
 
-async def _company_by_hand(app: App, plan: Plan) -> Company:
+async def company_there(app: App, plan: Plan) -> Company:
+    """The company of a DAG by the files there are now."""
     others: list[Plan] = []
     if plan.schedule.overlap.group:
         others = [each.plan for each in await app.schedules.scheduled() if each.plan is not None]

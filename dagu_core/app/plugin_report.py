@@ -151,9 +151,12 @@ def shipped(report: PluginReport) -> Verified | None:
     facts = facts_of(report, suite_of(folder))
     words = {"version": "another version", "core": "another core", "sources": "the sources have changed"}
     words |= {"tests": "the tests have changed", "coreApi": "another plugin API"}
+    # A plugin that was not imported said neither; a wheel has no tests to compare with.
+    unknown = {"api", "parts"} if report.state != "loaded" else set()
+    if not facts["tests"]:
+        unknown.add("tests")
     for key, value in facts.items():
-        # A wheel has no tests to compare with.
-        if value != shape.get(key) and (key != "tests" or value):
+        if key not in unknown and value != shape.get(key):
             return Verified(shape, words.get(key, f"another `{key}`"))
     return Verified(shape, "")
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, to_builtins
 from msgspec.structs import fields, replace
 
+from dagu_core.app.accepting import hold_of, is_held
 from dagu_core.app.services import wake_runners
-from dagu_core.base.errors import Conflict, DaguError, Unavailable, UsageError
+from dagu_core.base.errors import Conflict, DaguError, Invalid, Unavailable, UsageError
 from dagu_core.base.names import check_queue_name
 from dagu_core.contracts.store import RunQuery
 from dagu_core.engine.liveness import poke
@@ -17,8 +18,11 @@ from dagu_core.model.status import RunStatus
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
+    from dagu_core.model.plan.plan import Plan
 
 NAMESPACE = "queues"
+#: the limit of queues that have none
+UNLIMITED = 1_000_000
 #: holders of slots that are named when somebody asks why there is none
 _NAMED = 3
 
@@ -51,8 +55,11 @@ class QueueRules:
         matter for a run that has `begun`.
 
         What somebody ordered goes before `queues.config`, and that before `maxActiveRuns` of the
-        DAG whose run is next; a queue that only a run was sent to takes one at a time.
+        DAG whose run is next; a queue that only a run was sent to takes one at a time. Queues that are
+        disabled bound nothing.
         """
+        if not self.app.settings.queues.enabled:
+            return UNLIMITED
         orders = await self.orders_of(name)
         if orders.paused and not begun:
             return 0
@@ -64,10 +71,14 @@ class QueueRules:
 
     async def orders_of(self, name: str) -> Orders:
         """What people ordered for the queue."""
+        if not self.app.settings.queues.enabled:
+            return Orders()
         return _orders(pair.value if (pair := await self.app.store.get(NAMESPACE, name)) else {})
 
     async def all_orders(self) -> dict[str, Orders]:
         """What people ordered, by queue."""
+        if not self.app.settings.queues.enabled:
+            return {}
         return {key: _orders(pair.value) for key, pair in await self.app.store.scan(NAMESPACE)}
 
     async def order(self, name: str, **changes: object) -> Orders:
@@ -83,25 +94,49 @@ class QueueRules:
             await self.look_again(name)
             return orders
 
-    async def what_blocks(self, name: str, limit: int) -> str:
-        """Why no run of the queue may begin, as people read it."""
+    def home_of(self, plan: Plan, queue: str) -> tuple[str, int]:
+        """The queue in which a run of the DAG that is sent to `queue` takes a slot besides, and how many
+        that one has for it: who goes elsewhere stays within the `maxActiveRuns` that bound it at home.
+        ("", 0) = none."""
+        own, most = plan.queue or plan.name, plan.max_active_runs
+        if not self.app.settings.queues.enabled:
+            return "", 0
+        bound = queue not in ("", own) and most > 0 and self.app.settings.queues.limit(own) is None
+        return (own, most) if bound else ("", 0)
+
+    async def what_blocks(self, name: str, limit: int, guest: RunSummary | None = None) -> str:
+        """Why no run of the queue, or not this `guest` of it, may begin, as people read it."""
         if limit == 0:
             return f"queue {name} is {(await self.orders_of(name)).sentence or 'paused'}"
+        if guest is not None and guest.home and (at_home := await self.full_home(guest)):
+            return at_home
         holders = [str(one.ref) for one in await self.holders(name)]
         more = f" and {len(holders) - _NAMED} more" if len(holders) > _NAMED else ""
         by = f" by {', '.join(holders[:_NAMED])}{more}" if holders else ""
         return f"waits for a slot of queue {name} ({len(holders)} of {limit} in use{by})"
 
+    async def full_home(self, guest: RunSummary) -> str:
+        """That no slot is free in the home of a run, as people read it; "" = there is one."""
+        if len(await self.holders(guest.home)) < guest.home_slots:
+            return ""
+        why = await self.what_blocks(guest.home, guest.home_slots)
+        return f"{why}, which is the one of its DAG"
+
     async def holders(self, name: str) -> list[RunSummary]:
-        """The runs that hold a slot of the queue, oldest first."""
-        running = await self._all(name, RunStatus.RUNNING)
-        return [one for one in running if one.holds_slot]
+        """The runs that hold a slot of the queue, be it as their home, oldest first."""
+        query = RunQuery(statuses=(RunStatus.RUNNING,), roots_only=False, limit=100_000)
+        running = (await self.app.store.find(query))[::-1]
+        return [one for one in running if one.holds_slot and name in (one.queue, one.home)]
 
     async def waiting(self, name: str) -> list[RunSummary]:
         """The runs that wait in the queue, in the order they get their turns: what has begun
-        already goes first, then the higher priority, then its place, or else its age."""
+        already goes first, then the higher priority, then its place, or else its age. Those that are held
+        back come last, in the order they were due: in it they leave their line."""
         found = await self._all(name, RunStatus.QUEUED)
-        return sorted(found, key=lambda one: (one.parent is None, -one.priority, place_of(one)))
+        held = [(hold.due, one.created_at, one) for one in found if (hold := hold_of(one)) is not None]
+        free = [one for one in found if not is_held(one)]
+        free.sort(key=lambda one: (one.parent is None, -one.priority, place_of(one)))
+        return free + [one for *_, one in sorted(held, key=lambda each: each[:2])]
 
     async def slot_is_free(self, name: str) -> None:
         """A run gave its slot back: tell whoever waits for one."""
@@ -118,6 +153,11 @@ class QueueRules:
         for engine in owners - {""}:
             poke(data, engine)
 
+    def refuse_disabled(self) -> None:
+        """Raise Invalid when nothing is to be queued."""
+        if not self.app.settings.queues.enabled:
+            raise Invalid("queues are disabled", hint="set queues.enabled: true")
+
     def check(self, name: str) -> str:
         """Return `name` when runs may be sent to that queue. Raises UsageError."""
         queues = self.app.settings.queues
@@ -127,6 +167,12 @@ class QueueRules:
             raise UsageError(f"unknown queue {name!r}, known: {', '.join(known) or 'none'}")
         return name
 
+    async def plan_of(self, summary: RunSummary) -> Plan:
+        """What a run carries out. Raises what is wrong with its definition."""
+        source = await self.app.store.definition(summary.definition)
+        is_child = summary.parent is not None
+        return self.app.dags.plan_of(source, name=summary.ref.dag, as_child=is_child)
+
     async def _all(self, name: str, status: RunStatus) -> list[RunSummary]:
         query = RunQuery(queue=name, statuses=(status,), roots_only=False, limit=100_000)
         return (await self.app.store.find(query))[::-1]
@@ -135,9 +181,7 @@ class QueueRules:
         try:
             summary = (await self.app.store.load(ref)).summary
             if summary.definition not in self._of_dags:
-                source = await self.app.store.definition(summary.definition)
-                is_child = summary.parent is not None
-                plan = self.app.dags.plan_of(source, name=ref.dag, as_child=is_child)
+                plan = await self.plan_of(summary)
                 names = frozenset((plan.queue, plan.name))
                 self._of_dags[summary.definition] = max(1, plan.max_active_runs), names
         except Unavailable:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from dagu_core.app.accepting import hold_of, is_held
-from dagu_core.app.queue_rules import Orders, QueueRules, place_of
+from dagu_core.app.queue_rules import UNLIMITED, Orders, QueueRules, place_of
 from dagu_core.app.services import services
-from dagu_core.base.errors import Conflict, NotFound, UsageError
+from dagu_core.base.errors import Conflict, DaguError, NotFound, Unavailable, UsageError
+from dagu_core.base.names import check_queue_name
 from dagu_core.contracts.store import Change, QueueState, RunQuery
 from dagu_core.engine.liveness import host_name, living_pid
 from dagu_core.model.run.events import Noted
@@ -26,7 +27,7 @@ _TRIES = 20
 
 class QueueView(Struct, frozen=True):
     """How a queue stands: `limit` slots, `running` of them in use, `waiting` runs; `configured` =
-    its limit is in the settings; `orders` is what people ordered."""
+    its limit is in the settings; `orders` is what people ordered, `labels` what the settings say of it."""
 
     name: str
     limit: int
@@ -34,6 +35,12 @@ class QueueView(Struct, frozen=True):
     waiting: int
     configured: bool
     orders: Orders
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bound(self) -> int | None:
+        """Its limit, None when it has none."""
+        return None if self.limit == UNLIMITED else self.limit
 
 
 class Place(Struct, frozen=True):
@@ -47,15 +54,16 @@ class Place(Struct, frozen=True):
 class Queues(QueueRules):
     """What may be asked of queues."""
 
-    async def all(self) -> list[QueueView]:
+    async def all(self, labels: Mapping[str, str] | None = None) -> list[QueueView]:
         """Every queue that is configured, that somebody gave orders for, or in which runs wait or
-        work, by name."""
+        work, by name; only those that have all of the `labels`."""
         states = {state.name: state for state in await self.app.store.queues()}
         orders = await self.all_orders()
         configured = {queue.name for queue in self.app.settings.queues.config}
         return [
             await self._view(name, states.get(name), orders.get(name, Orders()))
             for name in sorted(states.keys() | orders.keys() | configured)
+            if (labels or {}).items() <= self.app.settings.queues.labels(name).items()
         ]
 
     async def show(self, name: str) -> tuple[QueueView, list[Place]]:
@@ -69,8 +77,12 @@ class Queues(QueueRules):
         waiting = await self.waiting(name)
         blocked = await self._what_blocks(view) if waiting else ""
         held = await self._who_lets_go() if any(map(is_held, waiting)) else ""
+        guests = {one.home: one for one in waiting if one.home and not view.orders.paused}
+        homes = {home: await self.full_home(one) for home, one in guests.items()}
         places = enumerate(waiting, 1)
-        return view, [Place(number, one, _reason(one, blocked, held)) for number, one in places]
+        return view, [
+            Place(at, one, _reason(one, homes.get(one.home) or blocked, held)) for at, one in places
+        ]
 
     async def why(self, summary: RunSummary) -> str:
         """Why a queued run waits, and where it stands."""
@@ -84,11 +96,11 @@ class Queues(QueueRules):
     async def pause(self, name: str, by: str, reason: str = "") -> Orders:
         """Let nothing of the queue begin until it is resumed; what works goes on."""
         now = self.app.clock.now()
-        return await self.order(self.check(name), paused=True, by=by, reason=reason, at=now)
+        return await self.order(await self._to_order(name), paused=True, by=by, reason=reason, at=now)
 
     async def resume(self, name: str) -> Orders:
         """Let runs of the queue begin again; a no-op when it was not paused."""
-        return await self.order(self.check(name), paused=False, by="", reason="", at=0.0)
+        return await self.order(await self._to_order(name), paused=False, by="", reason="", at=0.0)
 
     async def set_limit(self, name: str, limit: int | None) -> Orders:
         """Put a limit in place of the configured one; None takes it back. Raises UsageError below 1."""
@@ -96,7 +108,7 @@ class Queues(QueueRules):
             raise UsageError(
                 f"a queue needs at least one slot, not {limit}", hint="`dagu queue pause` stops it"
             )
-        return await self.order(self.check(name), max_concurrency=limit)
+        return await self.order(await self._to_order(name), max_concurrency=limit)
 
     async def position(self, ref: RunRef) -> int:
         """Where a run stands in its queue, from 1; 0 when it waits no longer."""
@@ -126,32 +138,32 @@ class Queues(QueueRules):
         Raises Conflict when it has begun, NotFound when there is no such run.
         """
         self.check(to)
-        first = await self._neighbour(ref, to, 0) if front else None
+        first = await self._neighbour(ref, 0, to) if front else None
+        home, slots = await self._home_there(ref, to)
 
         def change(summary: RunSummary) -> RunSummary:
             extra = {**summary.extra, QUEUE_OVERRIDDEN: "true"}
-            moved = replace(summary, queue=to, queue_place=None, extra=extra)
+            moved = replace(summary, queue=to, home=home, home_slots=slots, queue_place=None, extra=extra)
             return _beside(moved, first, -_STEP) if front else moved
 
         return await self._change(ref, change, f"moved to queue {to}{', front' if front else ''}")
 
     async def to_front(self, ref: RunRef) -> RunSummary:
         """Let a waiting run be the next of its queue; it takes over the priority of the first."""
-        first = await self._neighbour(ref, "", 0)
+        first = await self._neighbour(ref, 0)
         return await self._change(ref, lambda one: _beside(one, first, -_STEP), "moved to the front")
 
     async def to_back(self, ref: RunRef) -> RunSummary:
         """Let a waiting run be the last of its queue; it takes over the priority of the last."""
-        last = await self._neighbour(ref, "", -1)
+        last = await self._neighbour(ref, -1)
         return await self._change(ref, lambda one: _beside(one, last, _STEP), "moved to the back")
 
     async def before(self, ref: RunRef, other: RunRef) -> RunSummary:
         """Let a waiting run be right before another one of its queue, with the same priority."""
-        summary = (await self.app.store.load(ref)).summary
-        waiting = [one for one in await self.waiting(summary.queue) if one.ref != ref]
+        waiting = await self._beside_it(ref)
         at = next((at for at, one in enumerate(waiting) if one.ref == other), None)
         if at is None:
-            raise Conflict(f"run {other} does not wait in queue {summary.queue}")
+            raise Conflict(f"run {other} does not wait for a slot of the same queue")
         upper = place_of(waiting[at])
         same = at > 0 and waiting[at - 1].priority == waiting[at].priority
         lower = place_of(waiting[at - 1]) if same else upper - 2 * _STEP
@@ -203,10 +215,35 @@ class Queues(QueueRules):
             return changed
         raise Conflict(f"run {ref} is being changed by others all the time")
 
-    async def _neighbour(self, ref: RunRef, queue: str, at: int) -> RunSummary | None:
-        queue = queue or (await self.app.store.load(ref)).summary.queue
-        waiting = [one for one in await self.waiting(queue) if one.ref != ref and one.parent is None]
+    async def _neighbour(self, ref: RunRef, at: int, queue: str = "") -> RunSummary | None:
+        waiting = [one for one in await self._beside_it(ref, queue) if one.parent is None]
         return waiting[at] if waiting else None
+
+    async def _beside_it(self, ref: RunRef, queue: str = "") -> list[RunSummary]:
+        """The others that wait for a slot of the queue (of its own), in order. Raises Conflict for a run
+        that is held back: it goes when it is due, whatever its place."""
+        summary = (await self.app.store.load(ref)).summary
+        if is_held(summary):
+            hint = "runs of one line go in the order they were due; `dagu why` tells what it waits for"
+            raise Conflict(f"run {ref} is held back, so it has no place in the queue yet", hint=hint)
+        waiting = await self.waiting(queue or summary.queue)
+        return [one for one in waiting if one.ref != ref and not is_held(one)]
+
+    async def _to_order(self, name: str) -> str:
+        """The queue, when orders may be given for it: also for one that is on no list and yet in use."""
+        check_queue_name(name)
+        self.refuse_disabled()
+        used = {state.name for state in await self.app.store.queues()} | (await self.all_orders()).keys()
+        return name if name in used else self.check(name)
+
+    async def _home_there(self, ref: RunRef, queue: str) -> tuple[str, int]:
+        summary = (await self.app.store.load(ref)).summary
+        try:
+            return self.home_of(await self.plan_of(summary), queue)
+        except Unavailable:
+            raise
+        except DaguError:
+            return "", 0  # it ends with the reason why it cannot be carried out
 
     async def _view(self, name: str, state: QueueState | None, orders: Orders) -> QueueView:
         state = state or QueueState(name, 0, 0, None)
@@ -214,8 +251,10 @@ class Queues(QueueRules):
         if next_run is None and state.slots_used:
             next_run = next((one.ref for one in await self.holders(name)), None)
         limit = await self.limit_of(name, next_run, begun=True)
-        configured = self.app.settings.queues.limit(name) is not None
-        return QueueView(name, limit, state.slots_used, state.waiting + state.owned, configured, orders)
+        settings = self.app.settings.queues
+        configured, labels = settings.limit(name) is not None, settings.labels(name)
+        waiting = state.waiting + state.owned
+        return QueueView(name, limit, state.slots_used, waiting, configured, orders, labels)
 
     async def _what_blocks(self, view: QueueView) -> str:
         if view.orders.paused:

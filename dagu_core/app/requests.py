@@ -13,17 +13,19 @@ from msgspec import Struct, field
 
 from dagu_core.base.errors import Invalid, NotFound
 from dagu_core.base.names import check_dag_name
-from dagu_core.model.plan.plan import Source
-from dagu_core.model.run.run import ENV, QUEUE_OVERRIDDEN, TRIGGER, RunRef
+from dagu_core.model.plan.plan import Param, Source
+from dagu_core.model.run.run import ENV, PARAMS_JSON, QUEUE_OVERRIDDEN, TRIGGER, RunRef
+from dagu_core.model.values.params import is_json
 
 
 class StartRequest(Struct, frozen=True):
     """A new run. `params` is one text in the parameter grammar, `words` are single parameters
     (they win over `params`); `from_run_id` takes definition and parameters of an earlier run;
-    `text` is a definition that is in no file. `trigger` says what caused the run (JSON data: type,
-    due, ...), `env` are variables every step of it gets. `pinned` is a definition
-    that was read before and goes before the file. `at_once` = a run that is started does not
-    wait for its turn, though a queue is named. Empty fields mean: as the definition says."""
+    `text` is a definition that is in no file, `literal` = what its steps run is data, too. `trigger`
+    says what caused the run (JSON data: type, due, ...), `env` are variables every step of it gets, as
+    they are. `pinned` is a definition that was read before and goes before the file. `at_once` = a run
+    that is started does not wait for its turn, though a queue is named. Empty fields mean: as the
+    definition says."""
 
     dag: str
     params: str | None = None
@@ -39,6 +41,7 @@ class StartRequest(Struct, frozen=True):
     priority: int | None = None
     at_once: bool = False
     text: str = ""
+    literal: bool = False
     base: str = ""
     pinned: Source | None = None
     trigger: Mapping[str, Any] = field(default_factory=dict)
@@ -49,7 +52,16 @@ class StartRequest(Struct, frozen=True):
         """What the row of the run keeps of its cause."""
         kept = {TRIGGER: self.trigger, ENV: self.env}
         extra = {key: json.dumps(dict(value), ensure_ascii=False) for key, value in kept.items() if value}
+        if self.params and not self.words and is_json(self.params):
+            extra[PARAMS_JSON] = self.params.strip()
         return extra | ({QUEUE_OVERRIDDEN: "true"} if self.queue else {})
+
+
+class Given(Struct, frozen=True):
+    """What a start brings along: parameters, and the folder it works in unless the file names one."""
+
+    overrides: Sequence[Param] = ()
+    fallback_dir: str = ""
 
 
 class Standing(Struct, frozen=True):
@@ -75,7 +87,8 @@ def exec_request(
     queue: str = "",
     priority: int | None = None,
 ) -> StartRequest:
-    """The request that runs one command as a DAG of one step."""
+    """The request that runs one command as a DAG of one step; command and variables are taken as they
+    are."""
     if not argv:
         raise Invalid("which command?", hint="write it after `--`")
     for path in (*dotenv, *([base] if base else []), *([workdir] if workdir else [])):
@@ -87,7 +100,6 @@ def exec_request(
     definition = {
         "name": dag,
         "workingDir": os.path.abspath(workdir or "."),
-        "env": [{key: value} for key, value in (env or {}).items()],
         "dotenv": [os.path.abspath(path) for path in dotenv],
         "maxActiveRuns": -1,
         "steps": [step if shell else {"name": "main", "exec": list(argv)}],
@@ -97,7 +109,9 @@ def exec_request(
         dag=dag,
         run_id=run_id,
         text=json.dumps(definition, ensure_ascii=False),
+        literal=True,
         base=base_text,
+        env=env or {},
         queue=queue,
         priority=priority,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from msgspec.structs import replace
 
@@ -12,8 +13,8 @@ from dagu_core.app import recovery, retention
 from dagu_core.app.accepting import accept, end_waiting
 from dagu_core.app.disk import guard_disk
 from dagu_core.app.launches import Launches
-from dagu_core.app.overlap import enqueue_obeying, refuse_beside_others
-from dagu_core.app.requests import AS_BEFORE, Standing, StartRequest
+from dagu_core.app.overlap import beside_nobody, enqueue_obeying
+from dagu_core.app.requests import AS_BEFORE, Given, Standing, StartRequest
 from dagu_core.app.services import wake_runners
 from dagu_core.app.views import RunView
 from dagu_core.base.errors import (
@@ -28,7 +29,7 @@ from dagu_core.contracts.store import RunQuery, StoredRun
 from dagu_core.engine.launch import resume, start
 from dagu_core.engine.liveness import host_name, poke
 from dagu_core.engine.new_run import Launch, new_summary
-from dagu_core.engine.queue_turn import carry_out_in_turn, create_queued
+from dagu_core.engine.queue_turn import begin_created, carry_out_in_turn, create_queued
 from dagu_core.engine.runner import Runner
 from dagu_core.model.run.events import Event, Noted, RunReset
 from dagu_core.model.run.index import restore
@@ -54,24 +55,27 @@ class Runs(Launches):
         async with self.app.runner(_roots(watch)) as runner:
             runner.listen_to_signals()
             launch = await self.launch_of(request)
-            if request.parent is None:
-                await refuse_beside_others(self.app, launch.plan)
             if request.parent is not None and (stored := await self._existing(launch.ref)):
                 steps = steps_to_retry(restore(launch.plan, stored.summary, stored.steps))
                 reset = RunReset(self.app.clock.now(), steps, reason="parent retried")
                 run = await resume(runner, launch, stored, reset=reset)
-            elif request.queue and runner.queues is not None and not request.at_once:
-                run = await self._start_in_turn(runner, launch)
             else:
-                run = await start(runner, launch)
+                in_turn = bool(request.queue) and runner.queues is not None and not request.at_once
+                run = await self._begin(runner, launch, in_turn)
             view = _view(run, runner.interrupted_by if runner.forced else "")
         await retention.after_run(self.app, launch.plan)
         await self.app.queues.look_again(view.summary.queue)
         return view
 
-    async def _start_in_turn(self, runner: Runner, launch: Launch) -> Run:
+    async def _begin(self, runner: Runner, launch: Launch, in_turn: bool) -> Run:
         """Whoever names a queue waits, in this process, until it has a free slot."""
-        await create_queued(runner, launch)
+        obeys = launch.parent is None and launch.plan.schedule.overlap.include_manual
+        if not (obeys or in_turn):
+            return await start(runner, launch)
+        async with beside_nobody(self.app, launch.plan) if obeys else nullcontext():
+            await create_queued(runner, launch)
+        if not in_turn:
+            return await begin_created(runner, launch)
         stored = await self.app.store.load(launch.ref)
         waiting = restore(launch.plan, stored.summary, {})
 
@@ -84,8 +88,7 @@ class Runs(Launches):
 
     async def enqueue(self, request: StartRequest) -> RunSummary:
         """Record a run for later; a runner takes it from its queue."""
-        if not self.app.settings.queues.enabled:
-            raise Invalid("queues are disabled", hint="set queues.enabled: true")
+        self.app.queues.refuse_disabled()
         launch = await self.launch_of(request)
         if launch.plan.schedule.overlap.include_manual and not request.trigger:
             request = replace(request, run_id=launch.ref.run_id)
@@ -96,23 +99,28 @@ class Runs(Launches):
         await wake_runners(self.app)
         return summary
 
-    async def dequeue(self, queue: str, ref: RunRef | None = None) -> RunRef:
-        """Take a waiting run (the oldest one) out of a queue; it ends aborted and never starts.
-        Raises NotFound, Conflict for a run that does not wait there, Invalid for an empty queue."""
+    async def dequeue(self, queue: str, ref: RunRef | None = None) -> RunSummary:
+        """Take a waiting run (the oldest one) out of a queue, "" = whichever `ref` waits in; it ends
+        aborted and never starts. Raises NotFound, Conflict for a run that does not wait there, Invalid
+        for an empty queue, or when queues are disabled."""
+        self.app.queues.refuse_disabled()
         waiting = await self.app.store.find(
             RunQuery(queue=queue, statuses=(RunStatus.QUEUED,), limit=100_000, roots_only=False)
         )
         if ref is not None:
             waiting = [summary for summary in waiting if summary.ref == ref]
         if not waiting:
-            await self.app.queues.show(queue)
+            if queue:
+                await self.app.queues.show(queue)
             if ref is None:
                 raise Invalid(f"queue {queue} is empty")
             await self.app.store.load(ref)
-            raise Conflict(f"run {ref} does not wait in queue {queue}")
+            raise Conflict(
+                f"run {ref} does not wait in queue {queue}" if queue else f"run {ref} does not wait"
+            )
         summary = waiting[-1]
         await end_waiting(self.app, summary, "dequeued")
-        return summary.ref
+        return summary
 
     async def stop(self, dag: str, run_id: str = "", force: bool = False) -> list[RunRef]:
         """Ask the live runs of a DAG (or one of them) to stop; returns those that were asked.
@@ -172,10 +180,11 @@ class Runs(Launches):
         downstream: bool = False,
         watch: Watch | None = None,
         line: Standing = AS_BEFORE,
+        worker: str = "local",
     ) -> RunView:
         """A new attempt of a run from its stored definition: the unsuccessful steps and what
-        follows them, or only `step`. It stays in its queue unless `line` names another one. Raises
-        NotFound, AlreadyRunning, Invalid."""
+        follows them, or only `step`. It stays in its queue unless `line` names another one; `worker`
+        is who carries it out. Raises NotFound, AlreadyRunning, Invalid."""
         ref = RunRef(dag, run_id)
         stored = await self.app.store.load(ref)
         if stored.summary.status is RunStatus.RUNNING:
@@ -195,6 +204,7 @@ class Runs(Launches):
         reset = RunReset(self.app.clock.now(), steps, only=bool(step), reason="retry")
         async with self.app.runner(_only(ref, watch)) as runner:
             runner.listen_to_signals()
+            runner.worker = worker
             try:
                 if stored.summary.parent is None:
                     # Begun by hand it waits for no slot, though its last attempt may have given one back.
@@ -215,6 +225,10 @@ class Runs(Launches):
     async def dry(self, request: StartRequest) -> RunView:
         """What a run would do: everything is read and checked, nothing is run or stored."""
         launch = await self.launch_of(request)
+        if launch.plan.params.schema is not None:
+            from dagu_core.app.param_rules import check_all
+
+            check_all(launch.plan, Given(launch.overrides, launch.fallback_dir))
         now = self.app.clock.now()
         params = tuple((one.name or str(place), one.value) for place, one in enumerate(launch.overrides, 1))
         summary = new_summary(launch, params, now)

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from dagu_core.app.app import App
+    from dagu_core.contracts.catalog import Catalog
     from dagu_core.schedule.planner import Planner
     from dagu_core.schedule.slots import Slot
 
@@ -33,11 +35,13 @@ _Seen = dict[str, Mapping[str, float]]
 
 
 class Suspension(Struct, frozen=True):
-    """Since when (epoch seconds, None = unknown) a DAG's schedules are off, by whom, and why."""
+    """Since when (epoch seconds, None = unknown) a DAG's schedules are off, by whom, why, and until when
+    (None = until somebody resumes them)."""
 
     since: float | None = None
     by: str = ""
     reason: str = ""
+    until: float | None = None
 
 
 class Preview(Struct, frozen=True):
@@ -52,9 +56,10 @@ class Preview(Struct, frozen=True):
 
 class Scheduled(Struct, frozen=True):
     """A DAG file that is scheduled, or that cannot be read (`problem`). Nothing comes `next` of a DAG
-    that is suspended."""
+    that is suspended. `ref` is what verbs take for it."""
 
     name: str
+    ref: str
     path: Path
     plan: Plan | None = None
     next: Slot | None = None
@@ -70,22 +75,27 @@ class Schedules:
     def __init__(self, app: App) -> None:
         self.app = app
 
-    def planner(self, plan: Plan, seen: Mapping[str, float] | None = None) -> Planner:
-        """The planner of a DAG, with what the settings say about zone and place.
+    def planner(
+        self, plan: Plan, seen: Mapping[str, float] | None = None, catalog: Catalog | None = None
+    ) -> Planner:
+        """The planner of a DAG, with what the settings say about zone and place. `catalog` knows the
+        kinds of its entries (None = what is installed).
 
         Raises DaguError for a schedule nobody here can plan.
         """
         from dagu_core.schedule.planner import Planner
 
         settings = self.app.settings
-        return Planner.of(
+        planner = Planner.of(
             plan,
-            self.app.catalog,
+            catalog or self.app.catalog,
             zone=settings.core.tz,
             seen=seen,
             location=settings.location.place,
             folder=settings.config_folder,
         )
+        planner.check_pace(settings.scheduler.min_interval)
+        return planner
 
     def zone_of(self, plan: Plan) -> tzinfo:
         """The zone the times of a DAG are in. Raises Invalid."""
@@ -130,10 +140,18 @@ class Schedules:
         for one in await triggers_of(self.app):
             if one.health:
                 ailing.setdefault(one.dag, []).append(f"{one.text or one.kind}: {one.health}")
-        found = self._scheduled(await self._seen(), self.app.clock.now())
-        return [replace(each, ailing=tuple(ailing.get(each.name, ()))) for each in found]
+        files: dict[str, list[Path]] = defaultdict(list)
+        found = list(self._scheduled(await self._seen(), self.app.clock.now(), files))
 
-    def _scheduled(self, seen: _Seen, now: float) -> Iterator[Scheduled]:
+        def ref_of(one: Scheduled) -> str:
+            meant = self.app.dags.files_named(one.name)[:1] or files[one.name]
+            return one.name if meant == [one.path] else one.ref
+
+        return [replace(one, ref=ref_of(one), ailing=tuple(ailing.get(one.name, ()))) for one in found]
+
+    def _scheduled(self, seen: _Seen, now: float, files: dict[str, list[Path]]) -> Iterator[Scheduled]:
+        """One by one; the files of each name go into `files`, scheduled or not."""
+        counting: dict[str, Path] = {}
         for stem in self.app.dags.names():
             path = next(iter(self.app.dags.files_named(stem)), None)
             if path is None:
@@ -141,11 +159,18 @@ class Schedules:
             try:
                 plan = self.app.dags.check(self.app.dags.text_of(path), path=str(path)).plans[0]
             except DaguError as error:
-                yield Scheduled(stem, path, problem=str(error).split("\n")[0])
+                problem = str(error).split("\n")[0]
+                files[name := self.app.dags.name_of_broken(path)].append(path)
+                yield Scheduled(name, stem, path, problem=problem)
                 continue
+            files[plan.name].append(path)
             if not plan.schedule:
                 continue
-            one = Scheduled(plan.name, path, plan, suspension=self.suspension(str(path)))
+            one = Scheduled(plan.name, stem, path, plan, suspension=self.suspension(str(path)))
+            if (first := counting.setdefault(plan.name, path)) is not path:
+                problem = f"the DAG {plan.name} is defined in {first.name} already: this file does not count"
+                yield replace(one, problem=problem)
+                continue
             try:
                 coming = self._planner_from(plan, seen, now).next(now)
                 yield one if one.suspension is not None else replace(one, next=coming)
@@ -154,7 +179,7 @@ class Schedules:
 
     def is_suspended(self, path: str) -> bool:
         """Whether the schedules of the DAG of a file are off."""
-        return self._flag(path).exists()
+        return self.suspension(path) is not None
 
     def suspension(self, path: str) -> Suspension | None:
         """What is known about the suspension of the DAG of a file; None when it is not suspended."""
@@ -169,17 +194,23 @@ class Schedules:
         except ValueError:
             facts = None
         facts = facts if isinstance(facts, dict) else {}
-        return Suspension(since, str(facts.get("by", "")), str(facts.get("reason", "")))
+        until = facts.get("until")
+        until = float(until) if isinstance(until, int | float) else None
+        if until is not None and until <= self.app.clock.now():
+            return None
+        return Suspension(since, str(facts.get("by", "")), str(facts.get("reason", "")), until)
 
-    def suspend(self, ref: str, reason: str = "", by: str = "") -> bool:
-        """Switch the schedules of a DAG off: nothing is started, stopped or restarted by itself.
-        Starts by hand and queued runs go on. False when they were off. Raises NotFound."""
+    def suspend(self, ref: str, reason: str = "", by: str = "", until: float | None = None) -> bool:
+        """Switch the schedules of a DAG off, `until` an instant or until it is resumed: nothing is
+        started, stopped or restarted by itself. Starts by hand and queued runs go on. False when they
+        were off. Raises NotFound."""
         path = self.app.dags.resolve(ref)
         was = self.is_suspended(str(path))
-        if was and not reason:
+        if was and not reason and until is None:
             return False
         flag = self._flag(str(path))
-        facts = json.dumps({"by": by, "reason": reason}, ensure_ascii=False)
+        known = {"by": by, "reason": reason} | ({} if until is None else {"until": until})
+        facts = json.dumps(known, ensure_ascii=False)
         try:
             flag.parent.mkdir(parents=True, exist_ok=True)
             part = flag.with_suffix(f".{os.getpid()}.part")
@@ -198,14 +229,14 @@ class Schedules:
             path = ref
             if not self.is_suspended(path):
                 raise
-        flag = self._flag(path)
+        flag, was = self._flag(path), self.is_suspended(path)
         try:
             flag.unlink()
         except FileNotFoundError:
             return False
         except OSError as error:
             raise Unavailable(f"cannot remove {flag}: {error.strerror}") from None
-        return True
+        return was
 
     def _flag(self, path: str) -> Path:
         stem = Path(path).name.removesuffix(".yaml").removesuffix(".yml")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
 from dagu_core.base.clock import rfc3339
 from dagu_core.engine.providers import recorded
 from dagu_core.model.plan.plan import Plan, PlannedStep
-from dagu_core.model.plan.policies import Condition, HandlerKind, Repeat
+from dagu_core.model.plan.policies import HandlerKind
 from dagu_core.model.run.index import MARKS
 from dagu_core.model.run.run import QUEUE_OVERRIDDEN, RunSummary, StepRun
+from dagu_core.model.status import RunStatus
 from dagu_core.model.values.params import params_text
-from dagu_core.model.values.text import to_text
+
+if TYPE_CHECKING:
+    from dagu_core.app.step_shapes import Show
 
 Shape = dict[str, Any]
 
@@ -45,21 +48,25 @@ class RunView(Struct):
         """The run as an entry of a list (`DAGRunSummary`)."""
         return summary_shape(self.summary)
 
-    def details(self) -> Shape:
-        """The run with its nodes (`DAGRunDetails`)."""
+    def details(self, show: Show | None = None) -> Shape:
+        """The run with its nodes (`DAGRunDetails`); `show` puts known values into command lines."""
         shape = self.brief()
-        shape["alive"] = self.alive
-        shape["nodes"] = [self._node(node) for node in self.plan.steps]
+        shape["alive"] = self.alive and self.summary.status is RunStatus.RUNNING
+        shape["nodes"] = [self._node(node, show) for node in self.plan.steps]
         for kind, node in self.plan.handlers.items():
-            shape[kind.value] = self._node(node)
+            shape[kind.value] = self._node(node, show)
         shape["preconditions"] = self._conditions()
+        if trigger := trigger_shape(self.summary):
+            shape["trigger"] = trigger
         shape["providers"] = dict(recorded(self.summary))
         return shape
 
-    def _node(self, node: PlannedStep) -> Shape:
+    def _node(self, node: PlannedStep, show: Show | None) -> Shape:
+        from dagu_core.app.step_shapes import step_shape
+
         step = self.steps[node.index]
         shape: Shape = {
-            "step": step_shape(node, self.plan),
+            "step": step_shape(node, self.plan, show),
             "stdout": step.stdout,
             "stderr": step.stderr,
             "startedAt": rfc3339(step.started_at) or "-",
@@ -81,6 +88,8 @@ class RunView(Struct):
         return shape | {key: value for key, value in optional.items() if value not in ("", None, [])}
 
     def _conditions(self) -> list[Shape]:
+        from dagu_core.app.step_shapes import condition_shape
+
         marks = json.loads(self.summary.extra.get(MARKS, "{}"))
         checked = {result["condition"]: result for result in marks.get("conditions", ())}
         shapes = []
@@ -100,6 +109,26 @@ class RunView(Struct):
         return self.steps[node.index] if node else None
 
 
+def trigger_shape(summary: RunSummary) -> Shape:
+    """What made the run begin, {} = a person or another run: `type`, `entry` (its line in the file), `id`
+    of the fire of a trigger, and what the trigger told, such as `files`."""
+    known = summary.trigger
+    shape = {"type": known.get("type"), "entry": known.get("entry"), "id": known.get("fire")}
+    shape |= {"note": known.get("note"), **known.get("info", {})}
+    return {key: value for key, value in shape.items() if value}
+
+
+def trigger_text(summary: RunSummary) -> str:
+    """The same in a line for people, "" = a person or another run."""
+    shape, due = trigger_shape(summary), rfc3339(summary.trigger.get("due"))
+    if not shape:
+        return ""
+    files, line = shape.get("files", ()), str(shape.get("entry", ""))
+    line = line if line.startswith(shape["type"]) else f"{shape['type']} {line}".rstrip()
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return line + (f" ({files[0]}{more})" if files else "") + (f", due {due}" if due else "")
+
+
 def summary_shape(summary: RunSummary) -> Shape:
     """A run as an entry of a list (`DAGRunSummary`)."""
     root = summary.root or summary.ref
@@ -114,11 +143,13 @@ def summary_shape(summary: RunSummary) -> Shape:
         "finishedAt": rfc3339(summary.finished_at),
         "log": summary.log,
         "workerId": summary.worker,
+        "triggerType": summary.trigger_type,
     }
     if summary.parent is not None:
         shape["parentDAGRunName"] = summary.parent.dag
         shape["parentDAGRunId"] = summary.parent.run_id
     optional = {
+        "scheduleTime": rfc3339(summary.trigger.get("due")),
         "queuedAt": rfc3339(summary.queued_at),
         "params": params_text(summary.params),
         "attemptId": summary.attempt_id,
@@ -131,73 +162,6 @@ def summary_shape(summary: RunSummary) -> Shape:
         "recoveries": summary.recoveries,
     }
     return shape | {key: value for key, value in optional.items() if value}
-
-
-def step_shape(node: PlannedStep, plan: Plan) -> Shape:
-    """A step of a definition (`Step`)."""
-    shape: Shape = {"name": node.name}
-    optional = {
-        "id": node.id,
-        "description": node.description,
-        "dir": node.working_dir,
-        "commands": _commands(node),
-        "script": node.script,
-        "stdout": node.stdout,
-        "stderr": node.stderr,
-        "output": node.output.name if node.output else "",
-        "call": node.call.target if node.call else "",
-        "params": _call_params(node),
-        "depends": [plan.nodes[index].name for index in node.depends],
-        "repeatPolicy": _repetition(node.repeat) if node.repeat else {},
-        "mailOnError": node.mail_on_error,
-        "timeoutSec": int(node.timeout),
-        "preconditions": [condition_shape(condition) for condition in node.preconditions],
-    }
-    shape |= {key: value for key, value in optional.items() if value}
-    if node.executor != "command":
-        shape["executorConfig"] = {"type": node.executor}
-        if node.config:
-            shape["executorConfig"]["config"] = dict(node.config)
-    if node.call and node.call.parallel:
-        parallel = node.call.parallel
-        items: Any = parallel.source or [str(item) for item in parallel.items]
-        shape["parallel"] = {"items": items, "maxConcurrent": parallel.max_concurrent}
-    return shape
-
-
-def _commands(node: PlannedStep) -> list[Shape]:
-    if node.exec:
-        return [{"command": node.exec[0], "args": list(node.exec[1:])}]
-    return [{"command": text} for text in node.commands_shown]
-
-
-def _call_params(node: PlannedStep) -> str:
-    params = node.call.params if node.call else ""
-    return (
-        params if isinstance(params, str) else params_text([(name, to_text(data)) for name, data in params])
-    )
-
-
-def _repetition(repeat: Repeat) -> Shape:
-    shape: Shape = {"repeat": repeat.mode.value, "interval": int(repeat.interval)}
-    optional = {
-        "limit": repeat.limit,
-        "backoff": repeat.backoff if repeat.backoff != 1 else None,
-        "maxIntervalSec": None if repeat.max_interval is None else int(repeat.max_interval),
-        "condition": condition_shape(repeat.condition) if repeat.condition else None,
-        "exitCode": list(repeat.exit_codes),
-    }
-    return shape | {key: value for key, value in optional.items() if value}
-
-
-def condition_shape(condition: Condition) -> Shape:
-    """A precondition (`Condition`)."""
-    shape: Shape = {"condition": condition.condition}
-    if condition.expected:
-        shape["expected"] = condition.expected
-    if condition.negate:
-        shape["negate"] = True
-    return shape
 
 
 def _child(child: Any) -> Shape:

@@ -41,8 +41,11 @@ class Config(BaseModel):
         alias_generator=to_camel,
         hide_input_in_errors=True,
     )
-    #: other spellings of a field: folded key -> field name
+    #: other spellings of a field: key -> field name
     spellings: ClassVar[dict[str, str]] = {}
+    #: of a DAG-level key: groups of folded keys, each another way to say one thing. A DAG that says it lays
+    #: nothing of the group over the base config, and nothing at all when the base chose another group
+    alternatives: ClassVar[tuple[frozenset[str], ...]] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -64,4 +67,4 @@ class Config(BaseModel):
 def _known_keys(model: type[Config]) -> dict[str, str]:
     keys = {fold(name): field.alias or name for name, field in model.model_fields.items()}
     aliases = {name: field.alias or name for name, field in model.model_fields.items()}
-    return keys | {key: aliases[name] for key, name in model.spellings.items()}
+    return keys | {fold(key): aliases[name] for key, name in model.spellings.items()}

@@ -11,10 +11,12 @@ from dagu_core.base.errors import DaguError
 
 
 class Place(Struct, frozen=True, order=True):
-    """A position in a text; `line` and `column` count from 1, columns count characters."""
+    """A position in a text; `line` and `column` count from 1, columns count characters. `file` names the
+    text when it is another one than the one that is judged, as the base config is."""
 
     line: int = 1
     column: int = 1
+    file: str = ""
 
 
 class Problem(Struct, frozen=True):
@@ -32,6 +34,7 @@ class Problem(Struct, frozen=True):
 
     def render(self, file: str, text: str = "") -> str:
         """`file:line:col: severity CODE message`, the source line with a caret, then the hint."""
+        file, text = (self.place.file, "") if self.place.file else (file, text)
         head = f"{file}:{self.place.line}:{self.place.column}: {self.severity} {self.code} {self.message}"
         lines = [head]
         source = text.splitlines()

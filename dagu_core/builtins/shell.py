@@ -19,7 +19,7 @@ class ShellExecutor(Executor[NoConfig]):
     name = "command"
     aliases = ("shell",)
     Config = NoConfig
-    capabilities = frozenset({"command", "commands", "script", "shell"})
+    capabilities = frozenset({"command", "commands", "exec", "script", "shell"})
     expansion = "shell"
     reattaches = True
     icon = "terminal"

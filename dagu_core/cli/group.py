@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Set
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ VERBS: Mapping[str, str] = {
     "recover": "Take over the runs whose process died, and end them.",
     "doctor": "Tell what is not as it should be, and what to do.",
     "cleanup": "Delete old runs of a DAG.",
+    "migrate": "For scripts of the original: there is nothing to convert.",
     "schema": "Print the JSON Schema of the language.",
     "plugins": "List plugins, and what each one brings.",
     "plugin": "Make, verify, describe and find plugins.",
@@ -49,6 +51,7 @@ VERBS: Mapping[str, str] = {
 #: verbs of packages that can be installed
 ELSEWHERE: Mapping[str, str] = {
     "server": "it comes with the server: pip install 'dagu[server]'",
+    "cleanup --images": "it comes with containers: pip install dagu-docker",
 }
 #: flags without a value; any other flag before the verb takes the next word along
 SWITCHES = frozenset(
@@ -101,10 +104,14 @@ class VerbGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click, with a suggestion for a word that is no verb."""
-        command = self.get_command(ctx, args[0])
+        name, *words = args
+        command = self.get_command(ctx, name)
+        if command is not None and (longer := self._with_flag(ctx, name, _strange_flags(command, words))):
+            name, words = longer, [word for word in words if word != longer.partition(" ")[2]]
+            command = self.get_command(ctx, name)
         if command is None:
-            ctx.fail(self._unknown(ctx, args[0]))
-        return args[0], command, args[1:]
+            ctx.fail(self._unknown(ctx, name))
+        return name, command, without_equals(words, _valued(command))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Let flags stand before the verb too."""
@@ -118,6 +125,11 @@ class VerbGroup(click.Group):
         if more:
             with formatter.section("Commands of plugins"):
                 formatter.write_dl(list(more.items()))
+
+    def _with_flag(self, ctx: click.Context, verb: str, flags: list[str]) -> str:
+        """Verb and flag, where the two of them are a verb of a plugin; "" where they are not."""
+        both = {f"{verb} {flag}" for flag in flags}
+        return min(both & {*ELSEWHERE, *self.plugin_commands(ctx)}, default="") if both else ""
 
     def _unknown(self, ctx: click.Context, word: str) -> str:
         message = f'unknown command "{word}" for "dagu"'
@@ -146,6 +158,44 @@ def verb_first(args: list[str]) -> list[str]:
     if at >= len(args) or args[at] == "--":
         return args
     return [args[at], *args[:at], *args[at + 1 :]]
+
+
+def without_equals(args: list[str], valued: Set[str]) -> list[str]:
+    """`args` with the sign of `-p=VALUE` taken away, which click would take for a part of the value;
+    `valued` are the flags that take one. Words behind `--` stay as they are."""
+    done: list[str] = []
+    rest = iter(args)
+    for word in rest:
+        done.append(word)
+        if word == "--":
+            break
+        letters = word[1:] if word.startswith("-") and not word.startswith("--") else ""
+        at = next((at for at, letter in enumerate(letters, 1) if f"-{letter}" in valued), 0)
+        if at and word[at + 1 : at + 2] == "=":
+            done[-1:] = [word[: at + 1], word[at + 2 :]]
+        elif word in valued or (at and at + 1 == len(word)):
+            done += itertools.islice(rest, 1)
+    return [*done, *rest]
+
+
+def _strange_flags(command: click.Command, words: list[str]) -> list[str]:
+    """The flags among the words that the verb does not have."""
+    own = {flag for one in _with_those_below(command) for param in one.params for flag in param.opts}
+    before = itertools.takewhile(lambda word: word != "--", words)
+    return [word for word in before if word.startswith("--") and word.partition("=")[0] not in own]
+
+
+def _with_those_below(command: click.Command) -> Iterator[click.Command]:
+    yield command
+    for below in getattr(command, "commands", {}).values():
+        yield from _with_those_below(below)
+
+
+def _valued(command: click.Command) -> frozenset[str]:
+    """The flags of a verb, and of those below it, that take a value."""
+    params = [param for one in _with_those_below(command) for param in one.params]
+    options = (param for param in params if isinstance(param, click.Option))
+    return frozenset(flag for one in options if not (one.is_flag or one.count) for flag in one.opts)
 
 
 def with_common_options(command: click.Command) -> click.Command:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from msgspec import Struct
+from msgspec import Struct, field
 
 from dagu_core.base.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
     from dagu_core.app.dags import Dags
+    from dagu_core.app.log_lines import LogLines
     from dagu_core.base.settings import Settings
     from dagu_core.contracts.host import PluginHost
 
@@ -25,20 +26,24 @@ T = TypeVar("T")
 
 
 class Invocation(Struct, dict=True):
-    """The flags every verb takes, and what follows from them; `ctx.obj` of every click context."""
+    """The flags every verb takes, and what follows from them; `ctx.obj` of every click context.
+
+    `flags` are settings that were given on the command line, by their keys.
+    """
 
     config: str | None = None
     home: str | None = None
     quiet: bool = False
     cpu_profile: bool = False
     safe_mode: bool = False
+    flags: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings, read once. Home, file, safe mode and zone reach runners by the environment."""
+        """The settings, read once. Home, file, flags and zone reach runners by the environment."""
         from dagu_core.base.settings import Settings
 
-        flags = {"plugins.safeMode": True} if self.safe_mode else {}
+        flags = {**self.flags, "plugins.safeMode": self.safe_mode or None}
         settings = Settings.load(environ=dict(os.environ), config=self.config, home=self.home, flags=flags)
         if self.home and settings.home:
             os.environ["DAGU_HOME"] = str(settings.home)
@@ -46,6 +51,10 @@ class Invocation(Struct, dict=True):
             os.environ["DAGU_CONFIG"] = str(Path(self.config).expanduser().absolute())
         if self.safe_mode:
             os.environ["DAGU_SAFE_MODE"] = "1"
+        if self.flags:
+            from dagu_core.base.settings.flags import as_variables
+
+            os.environ |= as_variables(self.flags)
         if (zone := settings.core.tz) and os.environ.get("TZ") != zone:
             os.environ["TZ"] = zone
             if hasattr(time, "tzset"):
@@ -56,6 +65,13 @@ class Invocation(Struct, dict=True):
     def clock(self) -> Clock:
         """The clock shown durations are measured with."""
         return SystemClock()
+
+    @cached_property
+    def lines(self) -> LogLines:
+        """What writes log lines."""
+        from dagu_core.app.log_lines import LogLines
+
+        return LogLines.of(self.settings)
 
     @cached_property
     def host(self) -> PluginHost:
@@ -89,7 +105,7 @@ class Invocation(Struct, dict=True):
         from dagu_core.cli.event_loop import run_to_end
 
         async def with_app() -> T:
-            async with App.open(self.settings, host=self.host, clock=self.clock) as app:
+            async with App.open(self.settings, host=self.host, clock=self.clock, lines=self.lines) as app:
                 return await work(app)
 
         if not self.cpu_profile:

@@ -8,14 +8,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 import click
 
 from dagu_core.base.errors import DaguError
 from dagu_core.cli.group import VerbGroup
 from dagu_core.cli.invocation import Invocation
-from dagu_core.cli.output import tell, use_lenient_streams
+from dagu_core.cli.output import fill_closed_streams, lost_output, silence, tell, use_lenient_streams
 
 ABOUT = "Dagu runs workflows: steps with dependencies, retries, schedules and history."
 #: 128 + SIGPIPE, a name that Windows does not have
@@ -41,6 +41,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     gc.set_threshold(100_000)
     # Nor does this program use plugins of pydantic: it need not search every package for them.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    fill_closed_streams()
     use_lenient_streams()
     invocation = Invocation()
     code = run(list(sys.argv[1:] if args is None else args), invocation)
@@ -48,12 +49,12 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _pipe_closed()
-    except OSError:
-        _close(sys.stdout)  # a terminal that was hung up; how the run ended still counts
+    except OSError as error:
+        code = code or _refused(lost_output(error))
     try:
         sys.stderr.flush()
     except OSError:
-        _close(sys.stderr)
+        silence(sys.stderr)
     sys.exit(code)
 
 
@@ -103,12 +104,8 @@ def _refused(error: DaguError) -> int:
 
 def _pipe_closed() -> int:
     # The reader went away (`dagu history | head`): nothing may be written any more, not even at exit.
-    _close(sys.stdout)
+    silence(sys.stdout)
     return PIPE_CLOSED
-
-
-def _close(stream: TextIO) -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _broken(error: Exception, invocation: Invocation) -> int:

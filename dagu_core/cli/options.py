@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,8 @@ import click
 from dagu_core.cli.invocation import Invocation
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from dagu_core.model.run.run import RunRef
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,18 +65,48 @@ def text_option(*names: str, help: str, default: str | None = "", **more: Any) -
     return click.option(*names, default=default, callback=_clean, help=help, **more)
 
 
+def setting_option(
+    *names: str, key: str, metavar: str, help: str, read: Callable[[str], str] = str
+) -> Callable[[F], F]:
+    """An option that stands above the setting `key` of file and environment, also in runners. `read`
+    makes of a text what the setting takes; it raises ValueError."""
+
+    def keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+        if value is None:
+            return
+        try:
+            ctx.ensure_object(Invocation).flags[key] = read(unquoted(value))
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+
+    return click.option(*names, expose_value=False, callback=keep, metavar=metavar, help=help)
+
+
+dags_option = setting_option(
+    "-d",
+    "--dags",
+    key="paths.dagsDir",
+    metavar="FOLDER",
+    help="Folder of the DAG files.",
+    read=lambda text: os.path.abspath(os.path.expanduser(text)),
+)
+
+
 def reference_option(*names: str, help: str) -> Callable[[F], F]:
     """An option that takes a run, written NAME:RUNID."""
     return click.option(*names, default=None, callback=_reference, metavar="NAME:RUNID", help=help)
 
 
-def _dag_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def _dag_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names in the DAGs folder that begin so; without one, whatever files the shell finds."""
+    from click.shell_completion import CompletionItem
+
     invocation = ctx.find_object(Invocation) or Invocation()
     folder = invocation.settings.paths.dags
-    if not folder.is_dir():
-        return []
-    files = (file for file in folder.iterdir() if file.suffix in {".yaml", ".yml"})
-    return sorted(file.stem for file in files if file.stem.startswith(incomplete))
+    files = folder.iterdir() if folder.is_dir() else ()
+    names = sorted({file.stem for file in files if file.suffix in {".yaml", ".yml"}})
+    found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
 
 
 def dag_argument(*, required: bool = True, metavar: str = "DAG") -> Callable[[F], F]:
@@ -108,9 +141,10 @@ def named_queue_option(*names: str, help: str) -> Callable[[F], F]:
 queue_option = named_queue_option("-u", "--queue", help="The queue (default: the one of the DAG).")
 
 
-def queue_argument(name: str = "name") -> Callable[[F], F]:
-    """The queue a verb is about."""
-    return click.argument(name, metavar="QUEUE", callback=_queue)
+def queue_argument(name: str = "name", *, required: bool = True) -> Callable[[F], F]:
+    """The queue a verb is about; "" when it may be left out and is."""
+    metavar = "QUEUE" if required else "[QUEUE]"
+    return click.argument(name, metavar=metavar, callback=_queue, required=required)
 
 
 def count_option(

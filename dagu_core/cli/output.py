@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
+from dagu_core.base.errors import DaguError
 from dagu_core.cli.excerpt import printable
 
 
-def say(text: str = "") -> None:
-    """Print a line on stdout."""
-    sys.stdout.write(text + "\n")
+class OutputLost(DaguError):
+    """stdout cannot be written"""
+
+
+def say(text: str = "", *, at_once: bool = False) -> None:
+    """Print a line on stdout, if `at_once` past its buffer too. Raises OutputLost when it cannot be
+    written, and BrokenPipeError when its reader is gone; nothing more is written after that."""
+    try:
+        sys.stdout.write(text + "\n")
+        if at_once:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise lost_output(error) from error
+
+
+def lost_output(error: OSError) -> OutputLost:
+    """What to raise or tell for an error of stdout, which is written to no more."""
+    silence(sys.stdout)
+    return OutputLost(f"stdout cannot be written: {error.strerror or error}")
+
+
+def silence(stream: TextIO) -> None:
+    """Let whatever is still written to the stream, also at the exit of the process, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def tell(text: str = "") -> None:
@@ -91,8 +117,27 @@ def clock_time(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
 
 
+def fill_closed_streams() -> None:
+    """Put the null device where the process was started without stdin, stdout or stderr (`>&-`): the
+    next file that is opened would become one of them, and get what is printed."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8")
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
+
+
 def use_lenient_streams() -> None:
     """Make stdout and stderr take any text, whatever the encoding of the terminal."""
+    codecs.register_error("lenient", _lenient)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="lenient")
+
+
+def _lenient(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What is written for characters an encoding has not."""
+    if isinstance(error, UnicodeEncodeError) and error.encoding.lower() in ("utf-8", "utf8"):
+        # Only bytes that were no text to begin with cannot be said in UTF-8.
+        return "\ufffd".encode() * (error.end - error.start), error.end
+    return codecs.backslashreplace_errors(error)

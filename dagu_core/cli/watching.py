@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from dagu_core.cli.excerpt import read_excerpt
 from dagu_core.cli.invocation import Invocation, in_colour, on_terminal
-from dagu_core.cli.output import say, tell
+from dagu_core.cli.output import OutputLost, say, tell
 from dagu_core.cli.tree import render_tree
 
 if TYPE_CHECKING:
+    from dagu_core.app.log_lines import LogLines
     from dagu_core.app.views import RunView
     from dagu_core.model.run.events import Event
 
@@ -29,17 +30,14 @@ def watching(invocation: Invocation) -> Iterator[Watch | None]:
     elif shows_progress():
         from dagu_core.cli.live import live_display
 
-        for warning in (*invocation.settings.warnings, *invocation.host.warnings):
+        for warning in (*invocation.host.warnings, *invocation.settings.warnings):
             tell(f"Warning: {warning}")
         with live_display(invocation.clock) as display:
             yield display
     else:
-        from dagu_core.app.log_lines import warning_line
-
-        form = invocation.settings.core.log_format
-        for warning in (*invocation.settings.warnings, *invocation.host.warnings):
-            tell(warning_line(warning, invocation.clock.now(), form))
-        yield log_lines_to_stderr(form)
+        for warning in (*invocation.host.warnings, *invocation.settings.warnings):
+            tell(invocation.lines.warning(warning, invocation.clock.now()))
+        yield log_lines_to_stderr(invocation.lines)
 
 
 def shows_progress() -> bool:
@@ -48,12 +46,11 @@ def shows_progress() -> bool:
     return wanted and on_terminal(sys.stderr)
 
 
-def log_lines_to_stderr(form: str) -> Watch:
+def log_lines_to_stderr(lines: LogLines) -> Watch:
     """Tell every event of a run as a line on stderr."""
-    from dagu_core.app.log_lines import log_line
 
     def watch(view: RunView, event: Event) -> None:
-        if line := log_line(event, view, form):
+        if line := lines.told(event, view):
             tell(line)
 
     return watch
@@ -62,7 +59,11 @@ def log_lines_to_stderr(form: str) -> Watch:
 def finish(invocation: Invocation, view: RunView, *, dry: bool = False) -> int:
     """Print the tree of a run that is over, unless quiet; return the exit code."""
     if not invocation.quiet:
-        say(tree(invocation, view, dry=dry) + "\n")
+        try:
+            say(tree(invocation, view, dry=dry) + "\n", at_once=True)
+        except OutputLost as error:
+            # A full disk, a terminal that was hung up: how the run ended still counts.
+            tell(f"Error: {error}")
         if on_terminal(sys.stderr):
             # Elsewhere a log line has told it.
             tell_error(view)
@@ -77,7 +78,7 @@ def tell_error(view: RunView) -> None:
 
 def tree(invocation: Invocation, view: RunView, *, dry: bool = False) -> str:
     """The tree of a run as this stdout can show it; `dry` = without times and values."""
-    from dagu_core.cli.commands_shown import with_values
+    from dagu_core.app.commands_shown import with_values
 
     escape = on_terminal(sys.stdout)
     return render_tree(

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dagu_core.base.config import fold
+from dagu_core.contracts.discovery import plain
 from dagu_core.contracts.offers import Offer, claims_of
 from dagu_core.contracts.report import PluginReport
 
@@ -69,12 +70,8 @@ def settle(
 
 
 def is_meant(report: PluginReport, wanted: str) -> bool:
-    """Whether `wanted` names the plugin or its package, in any spelling of blanks in it."""
-    return wanted != "" and _plain(wanted) in (_plain(report.name), _plain(report.package))
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "-").lower()
+    """Whether `wanted` names the plugin or its package, in any spelling."""
+    return wanted != "" and plain(wanted) in (plain(report.name), plain(report.package))
 
 
 def _clash(claim: tuple[str, str], rivals: list[PluginReport], with_the_core: bool) -> str:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 class Command(Struct, frozen=True):
     """A verb: its name, one line of help, and a function that builds the click command when the
-    verb is used (so that listing verbs imports nothing)."""
+    verb is used (so that listing verbs imports nothing).
+
+    The name may be one of dagu's own verbs and a flag that verb does not have (`cleanup --images`)."""
 
     name: str
     help: str

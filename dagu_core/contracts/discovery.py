@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -31,6 +32,10 @@ BUILTINS = (
     "dagu_core.builtins.at",
 )
 _INFO = (".dist-info", ".egg-info")
+#: seconds an import may do nothing; between two looks at it; of CPU time that are something
+QUIET = 1.5
+_LOOK = 0.25
+_WORK = 0.02
 
 
 class EntryPoint(Struct, frozen=True):
@@ -95,8 +100,8 @@ def programs(paths: Sequence[str]) -> list[EntryPoint]:
 
 
 class Choice(Struct, frozen=True):
-    """Which plugins are wanted: `disabled` and a non-empty `allow` name plugins or packages, and with
-    `safe` nothing but the built-in parts is. `settings` know where that was said."""
+    """Which plugins are wanted: `disabled` and a non-empty `allow` name plugins or packages, in any
+    spelling, and with `safe` nothing but the built-in parts is. `settings` know where that was said."""
 
     disabled: frozenset[str] = frozenset()
     allow: frozenset[str] = frozenset()
@@ -106,16 +111,17 @@ class Choice(Struct, frozen=True):
     def against(self, name: str, package: str = "") -> str:
         """What disables a plugin, and where that stands; "" when nothing does. Without a `package` it
         is a built-in part, which stays unless it is named."""
-        names = {name, package or name}
-        if names & self.disabled:
-            return f"plugins.disabled in {self._source('plugins.disabled')}"
+        names = {plain(name), plain(package or name)}
+        if names.intersection(map(plain, self.disabled)):
+            return f"plugins.disabled in {self.source('plugins.disabled')}"
         if package and self.safe:
-            return f"safe mode ({self._source('plugins.safeMode')})"
-        if package and self.allow and not names & self.allow:
-            return f"plugins.allow in {self._source('plugins.allow')}, where it is not named"
+            return f"safe mode ({self.source('plugins.safeMode')})"
+        if package and self.allow and names.isdisjoint(map(plain, self.allow)):
+            return f"plugins.allow in {self.source('plugins.allow')}, where it is not named"
         return ""
 
-    def _source(self, key: str) -> str:
+    def source(self, key: str) -> str:
+        """Where a setting was given, in words."""
         source = self.settings.source_of(key) if self.settings is not None else ""
         return "--safe-mode" if source.startswith("flag ") else source or "the settings"
 
@@ -123,14 +129,15 @@ class Choice(Struct, frozen=True):
 class Importer:
     """Imports plugins, one after the other, in a thread beside the caller's.
 
-    A module that hangs cannot be stopped: after `limit` seconds it is left behind, and a new
-    thread goes on with the others.
+    A module that hangs cannot be stopped: it is left behind when nothing was done for QUIET seconds,
+    or after `limit` seconds in all, and a new thread goes on with the others. `hung` are those.
     """
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
         self._asked: SimpleQueue[EntryPoint | None] | None = None
         self._answers: SimpleQueue[tuple[object, BaseException | None]] = SimpleQueue()
+        self.hung: set[EntryPoint] = set()
 
     def __call__(self, entry: EntryPoint) -> object:
         """The plugin behind an entry point. Raises whatever its module raises, and PluginError
@@ -141,13 +148,31 @@ class Importer:
             threading.Thread(target=_import_all, args=arguments, daemon=True).start()
         self._asked.put(entry)
         try:
-            found, error = self._answers.get(timeout=self._limit)
-        except Empty:
+            found, error = self._answer()
+        except PluginError:
             self._asked = None
-            raise PluginError(f"import took longer than {self._limit:g} s") from None
+            self.hung.add(entry)
+            raise
         if error is not None:
             raise error
         return found
+
+    def _answer(self) -> tuple[object, BaseException | None]:
+        """What the thread answers. On a machine with much to do a slow import still does something;
+        one that waits for what never comes does nothing."""
+        ends = time.monotonic() + self._limit
+        quiet, worked = time.monotonic() + QUIET, time.process_time()
+        while True:
+            patience = min(ends, quiet) - time.monotonic()
+            if patience <= 0 and ends <= quiet:
+                raise PluginError(f"import took longer than {self._limit:g} s")
+            if patience <= 0:
+                raise PluginError(f"import did nothing for {QUIET:g} s")
+            try:
+                return self._answers.get(timeout=min(patience, _LOOK))
+            except Empty:
+                if time.process_time() - worked > _WORK:
+                    quiet, worked = time.monotonic() + QUIET, time.process_time()
 
     def close(self) -> None:
         """Let the thread end."""
@@ -216,6 +241,11 @@ def _import_file(entry: EntryPoint) -> object:
         del sys.modules[name]
         raise
     return module
+
+
+def plain(name: str) -> str:
+    """The name of a plugin or package as all spellings of it compare; paths have one only."""
+    return name if "/" in name else _normal(name)
 
 
 def _normal(name: str) -> str:

@@ -18,7 +18,7 @@ from dagu_core.model.run.run import RunRef
 C_co = TypeVar("C_co", bound=Config, covariant=True)
 C = TypeVar("C", bound=Config)
 
-Capability = Literal["command", "commands", "script", "shell", "container", "call", "workerSelector"]
+Capability = Literal["command", "commands", "exec", "script", "shell", "container", "call", "workerSelector"]
 Expansion = Literal["shell", "full", "words", "script", "none"]
 
 
@@ -44,9 +44,9 @@ class Attempt(Protocol[C_co]):
     `commands`, `exec`, `script` and `call` stand as in the plan, after expansion in the mode the
     executor asked for; `arguments` are the positional parameters. `step_fields` holds the values of
     the keys this type adds to a step, `dag_fields` the DAG-level values of plugins, both by word and
-    only where the file has them. `working_dir` is the step's folder, `dag_working_dir` the one of
-    its DAG, `scratch` a private one that is removed when the run ends. `grace` seconds pass between
-    `stop_signal` and a kill.
+    only where the file has them. `working_dir` is the step's folder, `dag_working_dir` the one its DAG
+    works in, `dag_folder` the one its file lies in, `scratch` a private one that is removed when the
+    run ends. `grace` seconds pass between `stop_signal` and a kill.
     """
 
     @property
@@ -77,6 +77,8 @@ class Attempt(Protocol[C_co]):
     def working_dir(self) -> Path: ...
     @property
     def dag_working_dir(self) -> Path: ...
+    @property
+    def dag_folder(self) -> Path: ...
     @property
     def scratch(self) -> Path: ...
     @property
@@ -128,10 +130,11 @@ class Executor(Part, ABC, Generic[C]):
     """A step type. One instance serves one attempt.
 
     `capabilities` names the step fields this type understands; others are refused when the file
-    is read. `expansion` says how texts are prepared: "shell" keeps plain references for the
-    step's POSIX shell to read from its environment, "full" replaces everything, "words" as well, but
-    splits a command line into words before (`shlex.split` gives them back), "script" the script
-    alone (the command is in a language that has a `$` of its own), "none" replaces nothing.
+    is read. Who takes `exec` but no `script` gets scripts as `exec: [sh, -c, ...]`.
+    `expansion` says how texts are prepared: "shell" keeps plain references for the step's POSIX
+    shell to read from its environment, "full" replaces everything, "words" as well, but splits a
+    command line into words before (`shlex.split` gives them back), "script" the script alone (the
+    command is in a language that has a `$` of its own), "none" replaces nothing.
     `reattaches` promises that `reattach` finds an attempt again after the engine died.
     `step_fields` are step keys beside `config` that belong to this type (`container:`).
     """

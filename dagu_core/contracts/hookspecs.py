@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dagu_core.contracts.secrets import SecretProvider
     from dagu_core.contracts.store import StateStore
     from dagu_core.contracts.trigger import ClockTrigger, ScheduleFilter, Trigger
+    from dagu_core.model.plan.places import Places
     from dagu_core.model.plan.plan import Plan
 
 API_VERSION = 1
@@ -147,10 +148,13 @@ def dagu_read_source(path: Path, text: str) -> str | None:
 
 
 @hookspec
-def dagu_lint(plan: Plan, settings: Settings | None) -> list[Problem]:
+def dagu_lint(plan: Plan, settings: Settings | None, places: Places) -> list[Problem]:
     """Look at a valid plan and return findings; one of severity error makes the file invalid.
 
-    `settings` (which an implementation may leave out) are those of the app, None without one.
+    `settings` (which an implementation may leave out, as `places`) are those of the app, None without
+    one. `places` tells where the parts of the plan stand in the file. A plugin that raises here, or
+    returns anything but problems, is told as a finding that names it: an error (D034) for a file that
+    uses a word of the plugin, a warning (W034) for any other.
 
     .. versionadded:: API 1
     """

@@ -10,10 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pluggy
-
-from dagu_core.base.errors import PluginError
-from dagu_core.contracts import hook_calls, hookspecs
+from dagu_core.contracts import hook_calls
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.discovery import (
     BUILTINS,
@@ -24,14 +21,15 @@ from dagu_core.contracts.discovery import (
     installed,
     programs,
 )
-from dagu_core.contracts.offers import Offer, claims_of, offers_of
+from dagu_core.contracts.offers import Offer, claims_of, settings_of
 from dagu_core.contracts.on_demand import OnDemand
 from dagu_core.contracts.report import PluginReport, State, cause, made_for, reasons_of
 
 if TYPE_CHECKING:
     from dagu_core.base.places import Problem
     from dagu_core.base.settings import Settings
-    from dagu_core.contracts.foreign import ForeignPlugin, Waiting
+    from dagu_core.contracts.foreign import Waiting
+    from dagu_core.model.plan.places import Places
     from dagu_core.model.plan.plan import Plan
 
 
@@ -42,9 +40,7 @@ class PluginHost:
     """
 
     def __init__(self, *, trace: bool = False, import_limit: float = 5.0, kept: Path | None = None) -> None:
-        self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
-        self._pluggy.add_hookspecs(hookspecs)
-        self._trace = trace
+        self._hooks = hook_calls.Hooks(trace)
         self._importer = Importer(import_limit)
         self._reports: dict[str, PluginReport] = {}
         self._offers: dict[str, tuple[Offer, ...]] = {}
@@ -54,7 +50,8 @@ class PluginHost:
         self._prefer: Mapping[str, str] = {}
         self._settings: Settings | None = None
         self._refused: dict[str, str] = {}  #: word -> why nobody brings it, though somebody would
-        self.warnings: tuple[str, ...] = ()  #: what is wrong with the preferences of the settings
+        self._void: list[str] = []  #: names of the settings that mean no plugin
+        self._wrong: list[str] = []  #: what is wrong with the preferences
         self.catalog = Catalog.of((), more=self.complete)
 
     @classmethod
@@ -98,7 +95,12 @@ class PluginHost:
             name = getattr(plugin, "__name__", type(plugin).__name__)
             host.add(PluginReport(name, "", "", "loaded"), partial(hook_calls.itself, plugin))
         found = installed() + (dropped_in(folder) if folder else []) if discover else []
-        host._discover(found + programs(executables), choice)
+        found += programs(executables)
+        host._discover(found, choice)
+        if choice.disabled or choice.allow:
+            from dagu_core.contracts.void_names import void_names
+
+            host._void = void_names(choice, found, host._reports)
         if host._waiting and host._waiting.has_any_of(host._prefer.values()):
             host._ask()
         host._settle()
@@ -123,9 +125,14 @@ class PluginHost:
         )
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the settings say of plugins that means nothing, a sentence each."""
+        return (*self._void, *self._wrong)
+
+    @property
     def reports(self) -> tuple[PluginReport, ...]:
         """Every plugin that was found, and how it fares; asks those that were not asked yet."""
-        self.complete()
+        self.complete(again=True)
         return tuple(self._reports.values())
 
     def offers_of(self, name: str) -> tuple[Offer, ...]:
@@ -137,9 +144,12 @@ class PluginHost:
         """Whether no plugin is left that is imported or asked only when needed."""
         return not self._on_demand.sleeps and not (self._waiting and self._waiting.reports)
 
-    def complete(self) -> Catalog:
-        """The catalog with what the plugins bring that are asked only when needed: now, once."""
+    def complete(self, *, again: bool = False) -> Catalog:
+        """The catalog with what the plugins bring that are asked only when needed: now, once; with
+        `again` also those whose last import hung."""
         self._wake(self._on_demand.wake_all())
+        if again:
+            self._wake(self._on_demand.avoided(), self._load)
         if self._waiting and self._waiting.reports:
             self._ask()
             self._settle()
@@ -151,11 +161,13 @@ class PluginHost:
             self._wake(self._on_demand.wake(text))
         return self.catalog
 
-    def _wake(self, woken: Iterable[tuple[PluginReport, Callable[[], object]]]) -> None:
+    def _wake(self, woken: Iterable[Any], load: Callable[[PluginReport, Any], None] | None = None) -> None:
         if found := list(woken):
-            for report, get in found:
-                self.add(report, get)
+            for report, source in found:
+                self._reports.pop(report.name, None)
+                (load or self.add)(report, source)
             self._importer.close()
+            self._on_demand.save()
             self._settle()
 
     def add(self, report: PluginReport, get: Callable[[], object]) -> None:
@@ -173,10 +185,8 @@ class PluginHost:
             if isinstance(plugin, type):
                 plugin = plugin()
             report = replace(report, api=made_for(plugin))
-            self._pluggy.register(plugin, name=name)
-            self._pluggy.check_pending()
-            hook_calls.refuse_wrappers(self._pluggy, plugin)
-            self._offers[name] = tuple(self._collect(name, plugin))
+            self._hooks.register(name, plugin)
+            self._offers[name] = tuple(self._hooks.offers(name, plugin))
         except (Exception, SystemExit) as error:
             self._drop(name)
             self._report(report, "failed", cause(error))
@@ -188,17 +198,19 @@ class PluginHost:
 
         Raises PluginError when the plugin that should read it breaks.
         """
-        return hook_calls.source_of(self._implementations("dagu_read_source"), path, text)
+        return hook_calls.source_of(self._hooks.of("dagu_read_source"), path, text)
 
-    def lint(self, plan: Plan) -> list[Problem]:
-        """What the plugins find about a valid plan; a plugin that breaks is left out."""
-        findings, broken = hook_calls.findings_of(self._implementations("dagu_lint"), plan, self._settings)
+    def lint(self, plan: Plan, places: Places | None = None) -> list[Problem]:
+        """What the plugins find about a valid plan; one that breaks is a finding itself."""
+        findings, broken = hook_calls.findings_of(self._hooks.of("dagu_lint"), plan, self._settings, places)
         for name, reason in broken.items():
-            self._reports[name] = replace(self._reports[name], reason=reason)
+            from dagu_core.contracts.broken_lint import unjudged
+
+            report = self._reports[name] = replace(self._reports[name], reason=reason)
+            findings.append(unjudged(report, self.offers_of(name), plan, places))
         return findings
 
     def _discover(self, found: list[EntryPoint], choice: Choice) -> None:
-        load = self._importer
         for entry in found:
             report = PluginReport(entry.name, entry.package, entry.version, "loaded")
             if reason := choice.against(entry.name, entry.package):
@@ -211,24 +223,28 @@ class PluginHost:
                 self._report(twin, "failed", f"the name {entry.name} is claimed by {both}; uninstall one")
             elif entry.is_program:
                 self._meet(report, Path(entry.target))
-            elif not self._on_demand.put(report, entry, partial(load, entry)):
-                self.add(report, partial(load, entry))
-                if entry.name in self._offers:
-                    plugin = self._pluggy.get_plugin(entry.name)
-                    self._on_demand.learn(entry, plugin, self._offers[entry.name])
-        load.close()
+            elif reason := self._on_demand.avoid(report, entry):
+                self._report(report, "failed", reason)
+            elif not self._on_demand.put(report, entry, partial(self._importer, entry)):
+                self._load(report, entry)
+        self._importer.close()
         self._on_demand.save()
+
+    def _load(self, report: PluginReport, entry: EntryPoint) -> None:
+        """Import a plugin, and keep what that came to."""
+        self.add(report, partial(self._importer, entry))
+        if entry in self._importer.hung:
+            self._on_demand.shun(entry, self._reports[report.name].reason)
+        else:
+            self._on_demand.learn(entry, self._hooks.plugin(entry.name), self.offers_of(entry.name))
 
     def _meet(self, report: PluginReport, path: Path) -> None:
         """Load an executable whose answer is kept; others wait until they are needed."""
         for opener, load in self._on_demand.wake_openers():
             self.add(opener, load)
         try:
-            calls = self._implementations("dagu_open_executable")
-            answers = (call(path=path, settings=self._settings) for _, call in calls)
-            foreign: ForeignPlugin | None = next(filter(None, answers), None)
-            if foreign is None:
-                raise PluginError("no plugin can run it: pip install dagu-process")
+            calls = self._hooks.of("dagu_open_executable")
+            foreign = hook_calls.opener_of(calls, path, self._settings)
             known = foreign.known
         except (Exception, SystemExit) as error:
             self._report(report, "failed", cause(error))
@@ -246,23 +262,6 @@ class PluginHost:
         for report, load in self._waiting.ask(*names):
             self.add(report, load)
 
-    def _collect(self, name: str, plugin: object) -> Iterable[Offer]:
-        for hook, found in hook_calls.registrations(self._pluggy, plugin):
-            try:
-                yield from offers_of(name, hook, self._traced(hook, found)())
-            except PluginError:
-                raise
-            except (Exception, SystemExit) as error:
-                raise PluginError(f"{hook} raised {cause(error)}") from error
-
-    def _implementations(self, hook: str) -> Iterable[tuple[str, Callable[..., Any]]]:
-        # pluggy calls the last registered first, so do we
-        for found in reversed(getattr(self._pluggy.hook, hook).get_hookimpls()):
-            yield found.plugin_name, self._traced(hook, found)
-
-    def _traced(self, hook: str, found: pluggy.HookImpl) -> Callable[..., Any]:
-        return hook_calls.traced(hook, found) if self._trace else partial(hook_calls.called, found)
-
     def _settle(self) -> None:
         """Give every word to one plugin, then build the catalog."""
         claims = [claim for its in self._offers.values() for claim in claims_of(its)]
@@ -277,13 +276,15 @@ class PluginHost:
         origins = {name: report.provider for name, report in self._reports.items()}
         offered = [offer for offers in self._offers.values() for offer in offers]
         self.catalog.fill(Catalog.of(offered, broken, origins, self._refused))
+        if self._settings is not None:
+            self._settings.know([*settings_of(offered), *self._on_demand.settings])
 
     def _settle_clashes(self) -> None:
         from dagu_core.contracts.clashes import settle
 
         unasked = self._waiting.reports if self._waiting else {}
         settled = settle(self._offers, self._reports | unasked, self._builtins, self._prefer, unasked)
-        self.warnings = tuple(settled.wrong)
+        self._wrong = settled.wrong
         for name, reason in settled.refused.items():
             words = (word for _, word in claims_of(self._offers[name]))
             self._refused.update(dict.fromkeys(words, reason))
@@ -293,8 +294,7 @@ class PluginHost:
 
     def _drop(self, name: str) -> None:
         self._offers.pop(name, None)
-        if self._pluggy.has_plugin(name):
-            self._pluggy.unregister(name=name)
+        self._hooks.drop(name)
 
     def _report(self, report: PluginReport, state: State, reason: str) -> None:
         self._reports[report.name] = replace(report, state=state, reason=reason)

@@ -69,6 +69,14 @@ def claims_of(offers: Iterable[Offer]) -> tuple[Claim, ...]:
     return tuple(dict.fromkeys(claim for offer in offers for claim in offer.claims))
 
 
+def settings_of(offers: Iterable[Offer]) -> list[str]:
+    """The dotted keys, older ones too, that the settings of a plugin may have."""
+    from dagu_core.base.settings.section import declarations
+
+    sections = [offer.thing for offer in offers if offer.kind == "settings section"]
+    return [key for each in sections for item in declarations(each) for key in (item.key, *item.old_keys)]
+
+
 def first_line(thing: object) -> str:
     """The first line of the docstring: what it is for."""
     return (inspect.getdoc(thing) or "").partition("\n")[0]

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from dagu_core.base.config import fold
 from dagu_core.contracts.discovery import EntryPoint
-from dagu_core.contracts.offers import Claim, Offer, claims_of
+from dagu_core.contracts.offers import Claim, Offer, claims_of, settings_of
 from dagu_core.contracts.report import PluginReport
 
 #: kinds of things that are asked for without any word in a file
@@ -53,11 +53,13 @@ class OnDemand:
         self._kept: dict[str, Any] | None = None
         self._learned = False
         self._sleeping: dict[str, _Sleeper] = {}
+        self._shunned: list[tuple[PluginReport, EntryPoint]] = []
+        self.settings: list[str] = []  #: the keys of settings of plugins that were not imported
 
     @property
     def sleeps(self) -> bool:
-        """Whether any plugin does."""
-        return bool(self._sleeping)
+        """Whether any plugin does, or is left out because its last import hung."""
+        return bool(self._sleeping or self._shunned)
 
     @property
     def claims(self) -> list[Claim]:
@@ -72,20 +74,46 @@ class OnDemand:
                 return False
             claims = tuple((space, word) for space, word in known["claims"])
             words, opens = frozenset(known["words"]), bool(known["opens"])
+            self.settings += map(str, known["settings"])
             self._sleeping[entry.name] = _Sleeper(report, get, words, claims, opens)
         except (TypeError, ValueError, KeyError):
             return False  # a file that is damaged is written anew
         return True
 
+    def avoid(self, report: PluginReport, entry: EntryPoint) -> str:
+        """Leave a plugin out whose last import hung, and that has not changed since; why, else ""."""
+        known = self._known().get(entry.name)
+        try:
+            if known is None or known["entry"] != _identity(entry) or not _unchanged(known["files"]):
+                return ""
+            reason = f"{known['hung']}; tried again by `dagu plugins`, or when its files change"
+        except (TypeError, ValueError, KeyError):
+            return ""
+        self._shunned.append((report, entry))
+        return reason
+
+    def avoided(self) -> list[tuple[PluginReport, EntryPoint]]:
+        """Those that were left out; they are not any longer."""
+        found, self._shunned = self._shunned, []
+        return found
+
+    def shun(self, entry: EntryPoint, reason: str) -> None:
+        """Keep that the import of a plugin hung."""
+        if files := _files_of(entry):
+            self._known()[entry.name] = {"entry": _identity(entry), "files": files, "hung": reason}
+            self._learned = True
+
     def recall(self, entry: EntryPoint) -> frozenset[str]:
         """The words, spelling-free, a plugin brought when it was last imported; none that have a package
-        of ours, which is told by its name."""
+        of ours, which is told by its name. Its settings count as known."""
         from dagu_core.contracts.catalog import OWNERS
 
         known = self._known().get(entry.name)
         try:
-            words = known["claims"] if known is not None and known["entry"] == _identity(entry) else []
-            return frozenset(word for _, word in words) - set(map(fold, OWNERS))
+            if known is None or known["entry"] != _identity(entry):
+                return frozenset()
+            self.settings += map(str, known["settings"])
+            return frozenset(word for _, word in known["claims"]) - set(map(fold, OWNERS))
         except (TypeError, ValueError, KeyError):
             return frozenset()
 
@@ -112,9 +140,11 @@ class OnDemand:
         return self._leave(list(self._sleeping))
 
     def learn(self, entry: EntryPoint, plugin: object, offers: Collection[Offer]) -> None:
-        """Keep what an imported plugin brings, if it can do without being imported each time."""
+        """Keep what an imported plugin brings, if it can do without being imported each time; forget what
+        was known before."""
+        self._learned |= self._known().pop(entry.name, None) is not None
         needed = not getattr(plugin, "DAGU_ON_DEMAND", False) or _ALWAYS_NEEDED & {o.kind for o in offers}
-        if needed or not (modules := _files_of(entry)):
+        if needed or entry.is_file or not (modules := _files_of(entry)):
             return
         claims = claims_of(offers)
         words = {" ".join(_WORD.findall(word)) for _, word in claims}
@@ -126,6 +156,7 @@ class OnDemand:
             "claims": claims,
             "words": sorted(words),
             "opens": hasattr(plugin, "dagu_open_executable"),
+            "settings": settings_of(offers),
         }
         self._learned = True
 
@@ -163,7 +194,10 @@ def _identity(entry: EntryPoint) -> list[str]:
 
 
 def _files_of(entry: EntryPoint) -> dict[str, list[int]]:
-    """The modules of a plugin's package that were imported with it, each with its stamp."""
+    """The modules of a plugin's package that were imported with it, each with its stamp; a plugin that is
+    one file by itself."""
+    if entry.is_file:
+        return {entry.target: stamp} if (stamp := _stamp(entry.target)) else {}
     package = entry.target.partition(":")[0].partition(".")[0]
     files = {
         module.__file__: _stamp(module.__file__)

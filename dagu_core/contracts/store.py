@@ -39,7 +39,8 @@ class RunQuery(Struct, frozen=True):
     """Which runs to list, newest first. Times in epoch seconds; empty = no restriction.
 
     `run_id` matches a part of the id unless `exact`. `roots_only` leaves sub-DAG runs out.
-    `tags`: all of them. `queue` restricts to that queue; `engine` to one owner.
+    `tags`: all of them. `queue` restricts to that queue. `trigger` is the `trigger_type` of a run,
+    `trigger_text` a part of the text (JSON) that is recorded of its trigger.
     """
 
     dag: str = ""
@@ -52,6 +53,8 @@ class RunQuery(Struct, frozen=True):
     root: RunRef | None = None
     roots_only: bool = True
     queue: str = ""
+    trigger: str = ""
+    trigger_text: str = ""
     limit: int = 100
     offset: int = 0
 
@@ -76,10 +79,11 @@ class Versioned(Struct, frozen=True):
 
 class Damage(Struct, frozen=True):
     """Something stored that cannot be read any more: `what` in a sentence, `ref` = whose (None = no
-    run's)."""
+    run's), `hint` = what to do about it, where it is more than the usual."""
 
     what: str
     ref: RunRef | None = None
+    hint: str = ""
 
 
 class StateStore(ABC):
@@ -199,6 +203,9 @@ class StateStore(ABC):
         What has begun goes first: with `slots`, one is left free for each run of the queue that
         wants its slot back (see `hold_slot`), and, unless `ref` is given, for each queued sub-DAG
         run whose parent is running.
+
+        A run with a `home` takes a slot of that queue as well: with `slots` it is passed over while
+        its `home_slots` are in use or wanted there.
         """
 
     @abstractmethod
@@ -207,14 +214,15 @@ class StateStore(ABC):
     ) -> bool:
         """Give the slot of a running run back, or take it again; whether it holds one now.
 
-        It is taken when fewer than `slots` (None = any number) are in use by runs of its queue, in
-        the same transaction; else it is wanted, until it is taken, given back, or the run adopted.
+        It is taken when fewer than `slots` (None = any number) are in use by runs of its queue, and
+        fewer than its `home_slots` in its `home`, in the same transaction; else it is wanted, until it
+        is taken, given back, or the run adopted.
         Raises Conflict when the stored fence is not `fence`, NotFound when there is no such run.
         """
 
     @abstractmethod
     async def queues(self) -> list[QueueState]:
-        """Every queue in which runs wait or hold a slot, by name."""
+        """Every queue in which runs wait or hold a slot, be it as their `home`, by name."""
 
     # -- leases ---------------------------------------------------------------------------------
 
@@ -266,5 +274,5 @@ def definition_key(source: Source) -> str:
     """The content address of a definition: equal definitions share one stored row."""
     import hashlib
 
-    parts = (source.text, source.path, str(source.document), source.base)
+    parts = (source.text, source.path, str(source.document), source.base, *(["literal"] * source.literal))
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import tzinfo
@@ -61,6 +62,16 @@ class ClockTrigger(Part, ABC):
     def backfillable(self, config: Config) -> bool:
         """Whether instants of the past can be asked for."""
         return True
+
+    def exact(self, config: Config) -> bool:
+        """Whether its instants are meant to the second, as those of a beat: what is some seconds late
+        is missed then, where other starts are made up to a minute late."""
+        return False
+
+    def closest(self, config: Config) -> float:
+        """The fewest seconds between two of its instants; infinite when they lie far apart. Nothing is
+        done by entries that come closer than `scheduler.minInterval`."""
+        return math.inf
 
     @abstractmethod
     def next_after(self, config: Config, scope: ClockScope, at: float) -> Tick | None:

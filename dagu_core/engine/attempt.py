@@ -17,6 +17,7 @@ from dagu_core.base.reserve import release
 from dagu_core.contracts.executor import Children
 from dagu_core.engine.ahead import Place
 from dagu_core.engine.context import RunContext
+from dagu_core.engine.env_limit import ENV_LIMIT
 from dagu_core.engine.log_keeper import LogKeeper
 from dagu_core.engine.log_writer import LogWriter
 from dagu_core.engine.logs import make_folder
@@ -99,6 +100,10 @@ class LiveAttempt(Struct):
     @property
     def dag_working_dir(self) -> Path:
         return self.context.working_dir
+
+    @property
+    def dag_folder(self) -> Path:
+        return self.context.folder
 
     @property
     def stop_signal(self) -> int:
@@ -250,6 +255,6 @@ def describe(error: OSError) -> tuple[int, str]:
     if isinstance(error, PermissionError):
         return 126, f"{name}: {error.strerror or 'permission denied'}"
     if error.errno == 7:
-        limit = os.sysconf("SC_ARG_MAX")
-        return 126, f"argument list too long: arguments and environment may take {limit} bytes"
+        most = f"one argument or variable may take {ENV_LIMIT} bytes, all together {os.sysconf('SC_ARG_MAX')}"
+        return 126, f"argument list too long: {most}"
     return 126, f"{name}: {error.strerror}" if name else str(error)

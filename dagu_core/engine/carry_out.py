@@ -31,8 +31,6 @@ from dagu_core.engine.streams import Streams
 from dagu_core.engine.substitute import Substitution
 from dagu_core.engine.supervision import Supervision
 from dagu_core.engine.texts import prepare
-from dagu_core.engine.verdict import checked
-from dagu_core.engine.watchdog import watched
 from dagu_core.model.plan.plan import Plan, PlannedStep, Shell
 from dagu_core.model.run.events import ConditionResult, Outcome
 from dagu_core.model.run.run import Run
@@ -102,7 +100,7 @@ async def carry_out(
                 node.preconditions,
                 scope=values.scope,
                 shell=bench.context.shell,
-                env={**bench.context.environ, **bench.context.base_env},
+                env={**bench.context.environ, **values.env, "PWD": str(bench.context.working_dir)},
                 cwd=bench.context.working_dir,
             )
             conditions = tuple(bench.context.masked(result) for result in conditions)
@@ -198,7 +196,8 @@ async def _make(
         from dagu_core.engine.step_rules import check_inputs
 
         await check_inputs(node, values)
-    texts = await prepare(node, shell, part.expansion, values, substitution)
+    literal = bench.plan.source.literal and node.handler is None
+    texts = await prepare(node, shell, "none" if literal else part.expansion, values, substitution)
     config = await real_config(part.Config, dict(node.config), "config", values.scope, substitution)
     step_fields = {
         word: await real_config(model, node.extras[word], word, values.scope, substitution)
@@ -264,6 +263,10 @@ async def _run(
             try:
                 if type(executor).__module__ in BUILTINS:
                     return await work
+                # Most runs have no step type of a plugin.
+                from dagu_core.engine.verdict import checked
+                from dagu_core.engine.watchdog import watched
+
                 label = f"executor {node.executor} of step {node.name}"
                 seen = watched(work, label, lambda text: attempt.note("engine.blocked", text))
                 return checked(await bounded(seen, patience))

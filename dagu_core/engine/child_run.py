@@ -67,12 +67,18 @@ class ChildRun(Struct, frozen=True):
         queue = self.child.plan.queue
         if call is not None and call.queue:
             text = await expand(call.queue, self.attempt.values.scope, self.attempt.substitution)
-            queue = check_queue_name(text.strip()) if text.strip() else queue
+            queue = text.strip() or queue
+        queues = self.runner.queues
+        if queue:
+            queue = queues.check(queue) if queues is not None else check_queue_name(queue)
         priority = parent.summary.priority
         if call is not None and call.priority:
             text = await expand(call.priority, self.attempt.values.scope, self.attempt.substitution)
             priority = priority_of(text)
-        waits = bool(queue) and self.runner.queues is not None
+        waits = bool(queue) and queues is not None
+        home, home_slots = "", 0
+        if queues is not None and self.child.plan.queue:
+            home, home_slots = queues.home_of(self.child.plan, queue)
         return Launch(
             plan=self.child.plan,
             ref=self.child.ref,
@@ -88,6 +94,8 @@ class ChildRun(Struct, frozen=True):
             parent=parent.ref,
             parent_step=self.node.name,
             queue=queue,
+            home=home,
+            home_slots=home_slots,
             priority=priority,
             depth=self.launch.depth + 1,
             inherited=names_below(context.known),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dagu_core.base.errors import DaguError, Invalid
+from dagu_core.engine.env_limit import refuse_too_large
 from dagu_core.engine.substitute import Substitution, run_for_output
 from dagu_core.model.plan.plan import Shell
 from dagu_core.model.plan.policies import Condition
@@ -17,6 +19,7 @@ from dagu_core.model.run.events import ConditionResult
 from dagu_core.model.values.expand import expand
 from dagu_core.model.values.scope import Scope
 from dagu_core.model.values.shelltext import for_shell
+from dagu_core.model.values.words import expand_words
 
 #: seconds a `re:` pattern may take before it is called too slow
 PATTERN_LIMIT = 2.0
@@ -54,10 +57,14 @@ async def _judge(condition: Condition, scope: Scope, shell: Shell, env: Mapping[
 
 async def _succeeds(text: str, scope: Scope, shell: Shell, env: Mapping[str, str], cwd: Path) -> str:
     if shell.is_direct:
-        code, _ = await run_for_output(await expand(text, scope), shell=(), env=env, cwd=cwd)
+        words = shlex.split(await expand_words(text, scope, Substitution(shell, env, cwd)))
+        code, _ = await run_for_output(words, env=env, cwd=cwd)
     else:
+        refuse_too_large([text], scope)
         prepared = await for_shell(text, scope, Substitution(shell, env, cwd))
-        code, _ = await run_for_output(prepared.text, shell=shell.argv, env={**env, **prepared.env}, cwd=cwd)
+        code, _ = await run_for_output(
+            [*shell.argv, "-c", prepared.text], env={**env, **prepared.env}, cwd=cwd
+        )
     return f"condition was not met: exit status {code}" if code else ""
 
 

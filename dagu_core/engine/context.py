@@ -65,12 +65,14 @@ class RunContext(Struct):
     """What the steps of one run share. `environ` is what references may fall back to; `base_env`
     is the process environment of every step before anything of its own is added; `fields` are the
     DAG-level values of plugins, references replaced; `secrets` are those of the DAG, `known` all that
-    must be masked."""
+    must be masked. `working_dir` is where the DAG works, `folder` where its file lies. `large` names
+    what is in `base_env`, but too large for a process."""
 
     environ: Mapping[str, str]
     dag_env: dict[str, str]
     params: Params
     working_dir: Path
+    folder: Path
     shell: Shell
     secrets: Mapping[str, str] = field(default_factory=dict)
     known: Mapping[str, str] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class RunContext(Struct):
     base_env: dict[str, str] = field(default_factory=dict)
     positional: tuple[str, ...] = ()
     fields: Mapping[str, Config] = field(default_factory=dict)
+    large: frozenset[str] = frozenset()
 
     @property
     def param_values(self) -> dict[str, str]:
@@ -186,20 +189,24 @@ def assemble(
     special: dict[str, str],
     shell: Shell,
     cwd: Path,
+    source: str,
     home: str,
+    given: str = "",
 ) -> RunContext:
-    """Put a context together in the order of precedence of the language (later wins)."""
+    """Put a context together in the order of precedence of the language (later wins); `given` is the JSON
+    text the parameters were given as."""
     all_env = {**dag_env, **dotenv}
     own = secrets.own if secrets else {}
     base = passed_on(environ) | all_env | special | dict(params) | own
     base.setdefault("DAGU_HOME", home)
-    if params:
-        base["DAGU_PARAMS_JSON"] = params_json(params)
+    if params or given:
+        base["DAGU_PARAMS_JSON"] = given or params_json(params)
     return RunContext(
         environ=environ,
         dag_env=all_env,
         params=params,
         working_dir=cwd,
+        folder=Path(source).parent if source else cwd,
         shell=shell,
         secrets=own,
         known=secrets.every if secrets else {},

@@ -33,6 +33,9 @@ class Sink:
         self.capture: str = orders["capture"]
         self.limit = limit
         self.kept = bytearray()
+        #: the log has another stream in it: write whole lines
+        self.lines: bool = orders["lines"]
+        self.held = b""
 
     def opened(self, path: str) -> int:
         """A log, or nothing when there is no room for another file: the step goes on without it."""
@@ -45,12 +48,22 @@ class Sink:
         """Take a chunk."""
         if self.capture and len(self.kept) <= self.limit:
             self.kept += data[: self.limit + 1 - len(self.kept)]
-        self.write(self.mask.feed(data) if self.mask else data)
+        self.give(self.mask.feed(data) if self.mask else data)
 
     def idle(self) -> None:
         """Nothing came for a while: show what was held back."""
         if self.mask:
-            self.write(self.mask.flush())
+            self.give(self.mask.flush())
+        self.write(self.held)
+        self.held = b""
+
+    def give(self, data: bytes) -> None:
+        """Write the data, but a last line that has not come to its end."""
+        if self.lines:
+            data = self.held + data
+            end = data.rfind(b"\n") + 1 if len(data) < _CHUNK else len(data)
+            data, self.held = data[:end], data[end:]
+        self.write(data)
 
     def close(self) -> None:
         """The stream has ended."""
@@ -106,7 +119,8 @@ def private(path: str, flags: int) -> int:
 def main() -> None:
     """Body of the filter process: orders on stdin, then copy until both pipes are closed.
 
-    The pipes are the descriptors named by the two arguments, stdout's first.
+    The pipes are the descriptors named by the arguments, stdout's first; there is one when both streams
+    go the same way.
     """
     orders = marshal.loads(sys.stdin.buffer.read())
     masker = None
@@ -116,7 +130,7 @@ def main() -> None:
 
         forbid_dumps()
         masker = Masker(orders["secrets"])
-    pipes = [int(text) for text in sys.argv[1:3]]
+    pipes = [int(text) for text in sys.argv[1:]]
     sinks = {
         pipe: Sink(stream, masker, orders["limit"])
         for pipe, stream in zip(pipes, orders["streams"], strict=True)
@@ -125,7 +139,8 @@ def main() -> None:
     for pipe in pipes:
         poll.register(pipe, select.POLLIN)
     while sinks:
-        ready = poll.poll(IDLE * 1000 if masker else None)
+        waits = masker or any(sink.held for sink in sinks.values())
+        ready = poll.poll(IDLE * 1000 if waits else None)
         if not ready:
             for sink in sinks.values():
                 sink.idle()

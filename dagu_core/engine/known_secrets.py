@@ -20,7 +20,7 @@ from dagu_core.base.masking import Masker, names_below, references, without_refe
 from dagu_core.contracts.secrets import SecretProvider, SecretScope
 from dagu_core.engine.context import Params
 from dagu_core.engine.kernel import forbid_dumps
-from dagu_core.model.run.run import KEPT_PARAMS
+from dagu_core.model.run.run import KEPT_PARAMS, PARAMS_JSON
 from dagu_core.model.values.params import params_text
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ class KnownSecrets(Struct, frozen=True):
         """Write the parameters of a run into its row, none of the values among them."""
         if KEPT_PARAMS in summary.extra and self.wrong:
             return  # what is kept already may refer to a secret that cannot be had now
+        given = summary.extra.get(PARAMS_JSON, "")
+        if self.masker.mask(given) != given:
+            del summary.extra[PARAMS_JSON]
         kept = tuple(self._kept(name, value) for name, value in params)
         shown = tuple((without_references(name), without_references(value or "")) for name, value in kept)
         summary.params, summary.params_given = shown, params_text(shown)

@@ -19,6 +19,7 @@ from dagu_core.engine.carry_out import Workbench
 from dagu_core.engine.children import RunChildren
 from dagu_core.engine.context import Params, RunContext, assemble, default_shell, load_dotenv
 from dagu_core.engine.driver import Driver
+from dagu_core.engine.env_limit import keep_large
 from dagu_core.engine.logs import RunFiles, log_folder, run_files, work_folder
 from dagu_core.engine.new_run import Launch, evaluate_params, new_summary, secrets_of
 from dagu_core.engine.queue_slot import RunSlots, Seat
@@ -37,7 +38,7 @@ from dagu_core.model.run.events import (
     StopRequested,
 )
 from dagu_core.model.run.index import new_run, restore
-from dagu_core.model.run.run import KEPT_PARAMS, Run, RunSummary
+from dagu_core.model.run.run import KEPT_PARAMS, PARAMS_JSON, Run, RunSummary
 from dagu_core.model.status import RunStatus
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ async def start(runner: Runner, launch: Launch) -> Run:
     summary = new_summary(launch, params, now, secrets)
     summary.status, summary.fence = RunStatus.RUNNING, 1
     summary.engine, summary.host = runner.engine, runner.host
+    summary.worker = runner.worker or summary.worker
     summary.extra[BOOT] = boot_id()
     providers.record(summary, launch.plan, runner.catalog)
     summary.log_dir = str(log_folder(launch.plan, runner.places.logs, {**launch.environ, **env}))
@@ -104,6 +106,7 @@ async def resume(
         raise Conflict(f"run {old.ref} has changed meanwhile")
     if reset is not None:
         run.summary.queue = launch.queue or old.queue
+        run.summary.home, run.summary.home_slots = launch.home, launch.home_slots
         run.summary.priority = launch.priority
         run.summary.extra |= launch.extra
     secrets = await secrets_of(launch, runner.catalog.providers)
@@ -126,6 +129,7 @@ async def resume(
     if not settled:
         first += lost_to_a_restart(run, files, now)
     run.summary.extra[BOOT] = boot_id()
+    run.summary.worker = runner.worker or run.summary.worker
     providers.record(run.summary, launch.plan, runner.catalog)
     if recovered and old.recoveries + 1 > RECOVERY_LIMIT:
         first.append(RunFailed(now, "recovery limit reached: its engine died too often", "recovery_limit"))
@@ -208,8 +212,14 @@ async def _drive(
         special=special,
         shell=default_shell(plan, launch.environ),
         cwd=cwd,
+        source=plan.source.path,
         home=runner.places.home,
+        given=run.summary.extra.get(PARAMS_JSON, ""),
     )
+    try:
+        keep_large(context, files.work / "values")
+    except OSError as error:
+        first.append(RunFailed(now, f"cannot use {error.filename}: {error.strerror}"))
     first += await _plugin_values(runner, plan, run, context)
     seat = launch.seat or Seat(runner, run)
     slots = RunSlots(seat, runner.slots, run)

@@ -69,6 +69,15 @@ def living_pid(data: Path, engine: str) -> int | None:
         os.close(descriptor)
 
 
+def stands_still(pid: int) -> bool:
+    """Whether somebody has stopped the process (SIGSTOP, a debugger): it lives, and does nothing."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1]
+    except OSError:
+        return False
+    return state in b"Tt"
+
+
 def died_at(data: Path, engine: str) -> float | None:
     """About when a dead engine was last heard of (its lock file's time), if that is known."""
     with contextlib.suppress(OSError):

@@ -81,6 +81,14 @@ def make_folder(folder: str | Path) -> None:
     kernel.make_folder(str(folder))
 
 
+def write_private(path: str | Path, data: bytes) -> None:
+    """Write a file that nobody else can read at any moment, whatever the umask. Raises OSError."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+    with open(file, "wb") as out:
+        os.fchmod(file, FILE_MODE)
+        out.write(data)
+
+
 def run_files(
     ref: RunRef, attempt_id: str, *, created: float, started: float, logs: Path, data: Path
 ) -> RunFiles:

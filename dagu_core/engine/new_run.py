@@ -28,7 +28,7 @@ class Launch(Struct, frozen=True):
     environment its references see; `fallback_dir` where it works unless its file says; `extra` what
     its row keeps of its cause; `notes` (code, sentence) what its definition was warned of;
     `inherited` are the secrets of the runs above it; `seat` is the slot of a queue it works in, when
-    that is not one of its own."""
+    that is not one of its own; `home` and `home_slots` are those of `RunSummary`."""
 
     plan: Plan
     ref: RunRef
@@ -40,6 +40,8 @@ class Launch(Struct, frozen=True):
     parent_step: str = ""
     worker: str = "local"
     queue: str = ""
+    home: str = ""
+    home_slots: int = 0
     priority: int = DEFAULT_PRIORITY
     depth: int = 0
     params: Params | None = None
@@ -83,8 +85,9 @@ async def _evaluated(
     if launch.params is not None:
         return _as_before(launch, secrets), env, cwd
     run = Substitution(shell, {**environ, **env}, cwd if cwd.is_dir() else Path("/"))
+    places = [*folders, cwd, *([Path(plan.source.path).parent] if plan.source.path else [])]
     params = await resolve(
-        plan.params, launch.overrides, env=env, environ=environ, run_command=run, folders=[*folders, cwd]
+        plan.params, launch.overrides, env=env, environ=environ, run_command=run, folders=places
     )
     return params, env, cwd
 
@@ -109,6 +112,8 @@ def new_summary(
         parent=launch.parent,
         parent_step=launch.parent_step,
         queue=launch.queue or launch.plan.queue or launch.ref.dag,
+        home=launch.home,
+        home_slots=launch.home_slots,
         priority=launch.priority,
         created_at=now,
         params=params,

@@ -7,9 +7,10 @@ import re
 
 from dagu_core.base.clock import rfc3339
 from dagu_core.engine.context import RunContext
-from dagu_core.engine.logs import FILE_MODE, RunFiles
+from dagu_core.engine.logs import RunFiles, write_private
 from dagu_core.model.run.run import Run
 from dagu_core.model.values.params import params_text
+from dagu_core.model.values.text import whole
 
 
 def collected(run: Run, context: RunContext) -> dict[str, str]:
@@ -39,9 +40,8 @@ def write_outputs(run: Run, context: RunContext, files: RunFiles) -> None:
         },
         "outputs": values,
     }
-    path = files.step_dir / "outputs.json"
-    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    path.chmod(FILE_MODE)
+    text = whole(json.dumps(document, indent=2, ensure_ascii=False))
+    write_private(files.step_dir / "outputs.json", f"{text}\n".encode())
 
 
 def camel_case(name: str) -> str:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from dagu_core.base.errors import Conflict, DaguError, LostOwnership, NotFound
 from dagu_core.model.run.events import Noted
-from dagu_core.model.run.run import Run, RunRef
+from dagu_core.model.run.run import Run, RunRef, RunSummary
 
 if TYPE_CHECKING:
     from dagu_core.engine.host import Slots
     from dagu_core.engine.runner import Runner
+    from dagu_core.model.plan.plan import Plan
 
 #: seconds between two looks when nobody tells us to look again
 LOOK = 0.2
@@ -29,8 +30,16 @@ class QueueRules(Protocol):
         matter for a run that has `begun`."""
         ...
 
-    async def what_blocks(self, name: str, limit: int) -> str:
-        """Why no slot is free, as people read it: `1 of 1 in use by nightly:r7`."""
+    def check(self, name: str) -> str:
+        """Return `name` when runs may be sent to that queue. Raises UsageError."""
+        ...
+
+    def home_of(self, plan: Plan, queue: str) -> tuple[str, int]:
+        """`RunSummary.home` and `home_slots` of a run of the DAG that is sent to `queue`."""
+        ...
+
+    async def what_blocks(self, name: str, limit: int, guest: RunSummary | None = None) -> str:
+        """Why no slot is free, or none for this run, as people read it: `1 of 1 in use by nightly:r7`."""
         ...
 
     async def slot_is_free(self, name: str) -> None:
@@ -138,7 +147,7 @@ class Seat:
                     summary.holds_slot = True
                     return
                 if not told and limit is not None:
-                    why = await runner.queues.what_blocks(summary.queue, limit)
+                    why = await runner.queues.what_blocks(summary.queue, limit, summary)
                     runner.tell(run, Noted(runner.clock.now(), "queue.slot", why))
                     told = True
                 await runner.waits.news(LOOK)

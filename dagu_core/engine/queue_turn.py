@@ -74,14 +74,14 @@ class Waits:
                 if limit and (claimed := await _claimed(runner, queue, ref, limit)):
                     return claimed, True
                 if not told:
-                    note(f"{ref}: {await runner.queues.what_blocks(queue, limit)}")
+                    note(f"{ref}: {await runner.queues.what_blocks(queue, limit, stored.summary)}")
                     told = True
                 await self.news(min(self.SLOWEST, max(LOOK, self.EACH * len(self._waiting))))
         finally:
             del self._waiting[ref]
 
 
-async def _claimed(runner: Runner, queue: str, ref: RunRef, slots: int) -> StoredRun | None:
+async def _claimed(runner: Runner, queue: str, ref: RunRef, slots: int | None) -> StoredRun | None:
     found = await runner.store.claim(queue, engine=runner.engine, host=runner.host, slots=slots, ref=ref)
     return found[0] if found else None
 
@@ -104,6 +104,17 @@ async def create_queued(runner: Runner, launch: Launch) -> None:
     summary.fence, summary.engine, summary.host = 1, runner.engine, runner.host
     summary.log_dir = str(log_folder(launch.plan, runner.places.logs, {**launch.environ, **env}))
     await runner.store.create(Change(summary, durable=launch.parent is None), launch.plan.source)
+
+
+async def begin_created(runner: Runner, launch: Launch) -> Run:
+    """Drive a run that `create_queued` recorded, at once, whether its queue has a slot or not."""
+    from dagu_core.engine.launch import resume
+
+    claimed = await _claimed(runner, "", launch.ref, None)
+    if claimed is None:
+        raise Conflict(f"another process carries run {launch.ref} out, or it was stopped")
+    claimed.summary.queued_at = None  # it never waited for a slot, and shall not later
+    return await resume(runner, launch, claimed, claimed=True)
 
 
 async def carry_out_in_turn(runner: Runner, launch: Launch, note: Note) -> Run | None:

@@ -34,7 +34,8 @@ async def real_config(
         return model.model_validate({} if real is None else real, strict=False)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        raise Invalid("; ".join(f"{_path(where, item['loc'])}: {item['msg']}" for item in found)) from None
+        told = (f"{_path(where, item['loc'])}: {item['msg'].removeprefix('Value error, ')}" for item in found)
+        raise Invalid("; ".join(told)) from None
     except Invalid as error:
         raise Invalid(f"{where}: {error}", hint=error.hint) from None
 

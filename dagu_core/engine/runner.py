@@ -64,9 +64,9 @@ class Surroundings:
 class Runner:
     """Drives any number of runs at once; `async with` holds its liveness lock.
 
-    `watch` hears every committed event of every run; `describe` turns one into a line for the
-    run's own log ("" = none). `look_ahead` = steps of a chain may begin before the store knows.
-    `woken` is set whenever somebody pokes this process. Without `queues` no run waits for its turn.
+    `watch` hears every committed event of every run; `describe` makes a line for the run's own log
+    of one ("" = none). `look_ahead` = steps of a chain may begin before the store knows. `woken` is set
+    by whoever pokes us. Without `queues` no run waits for its turn. `worker`: its name in its runs.
     """
 
     store: StateStore
@@ -81,6 +81,7 @@ class Runner:
     supervision: Supervision = field(default_factory=Supervision)
     engine: str = ""
     host: str = field(default_factory=host_name)
+    worker: str = ""
     slots: asyncio.Semaphore = field(init=False)
     capacity: int = field(init=False)
     fanout: Fanout = field(init=False)

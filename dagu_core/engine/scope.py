@@ -8,15 +8,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from dagu_core.engine.context import RunContext
-from dagu_core.engine.logs import FILE_MODE, make_folder
+from dagu_core.engine.env_limit import fits, in_file
 from dagu_core.engine.substitute import Substitution
 from dagu_core.model.plan.plan import Plan, PlannedStep
 from dagu_core.model.run.run import Run
 from dagu_core.model.values.expand import expand
 from dagu_core.model.values.scope import Scope, StepFacts
-
-#: the kernel takes no longer string in an environment, NAME= and the final NUL included
-ENV_LIMIT = 131_072
 
 
 class Visibility:
@@ -79,11 +76,12 @@ class Visibility:
 
 
 class StepScope(Struct):
-    """The values of one attempt: `scope` for references, `env` for its process."""
+    """The values of one attempt: `scope` for references, `env` for its process, which may lack the
+    names in `too_large`."""
 
     scope: Scope
     env: dict[str, str]
-    too_large: dict[str, int]
+    too_large: frozenset[str] = frozenset()
 
 
 async def step_scope(
@@ -102,7 +100,7 @@ async def step_scope(
     inner = {"DAG_RUN_STEP_NAME": node.name, "PWD": str(cwd)}
     if node.handler is not None:
         inner["DAG_RUN_STATUS"] = status
-    outputs, too_large = _outputs(node, run, context, visibility, spill)
+    outputs = _outputs(node, run, context, visibility, spill)
     params = context.param_values
     variables = {**outputs, **params}
     step_env: dict[str, str] = {}
@@ -113,13 +111,24 @@ async def step_scope(
         outputs=outputs,
         positional=context.positional,
     )
-    env = {**context.base_env, **inner, **_exportable(outputs), **params}
+    env = {**context.base_env, **inner, **outputs, **params}
+    too_large = context.large
+    if outputs:
+        too_large = too_large.union(name for name, value in outputs.items() if not fits(name, value))
+    for name in too_large:
+        # What the step really sees under this name may be another value, which fits.
+        if not fits(name, env[name]):
+            del env[name]
     if node.env:
         substitution = Substitution(context.shell, env, context.working_dir)
         for entry in node.env:
             # Entries see the earlier ones, as in the DAG's own env.
-            step_env[entry.name] = await expand(entry.value, scope, substitution)
-            env[entry.name] = step_env[entry.name]
+            name, value = entry.name, await expand(entry.value, scope, substitution)
+            step_env[name] = env[name] = value
+            if not fits(name, value):
+                too_large |= {name}
+                del env[name]
+                step_env[f"{name}_FILE"] = env[f"{name}_FILE"] = in_file(f"{spill}/env", name, value)
     if logs[0]:
         env["DAG_RUN_STEP_STDOUT_FILE"], env["DAG_RUN_STEP_STDERR_FILE"] = logs
     return StepScope(scope, env, too_large)
@@ -127,32 +136,17 @@ async def step_scope(
 
 def _outputs(
     node: PlannedStep, run: Run, context: RunContext, visibility: Visibility, spill: str
-) -> tuple[dict[str, str], dict[str, int]]:
+) -> dict[str, str]:
     values: dict[str, str] = {}
-    too_large: dict[str, int] = {}
     for name, index in visibility.of(node).items():
         output = run.steps[index].output
         if output is None:
             continue
         value = context.restore(output)
-        size = len(value.encode("utf-8", "replace"))
         values[name] = value
-        if size + len(name) + 2 > ENV_LIMIT:
-            too_large[name] = size
-            make_folder(spill)
-            path = Path(spill, name)
-            path.write_bytes(value.encode("utf-8", "replace"))
-            path.chmod(FILE_MODE)
-            values[f"{name}_FILE"] = str(path)
-    return values, too_large
-
-
-def _exportable(values: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: value
-        for name, value in values.items()
-        if len(value) < ENV_LIMIT // 4 or len(value.encode("utf-8", "replace")) + len(name) + 2 <= ENV_LIMIT
-    }
+        if not fits(name, value):
+            values[f"{name}_FILE"] = in_file(spill, name, value)
+    return values
 
 
 class _Facts(Mapping[str, StepFacts]):

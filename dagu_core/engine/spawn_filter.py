@@ -10,21 +10,22 @@ from typing import Any
 
 
 def spawn_filter(wanted: dict[str, Any]) -> tuple[int, int, int]:
-    """(pid of the filter, write end of its stdout pipe, of its stderr pipe). Raises OSError."""
-    writes, reads = [], []
-    for _ in range(3):
+    """(pid of the filter, write end of its stdout pipe, of its stderr pipe): one and the same when there
+    is one stream. Raises OSError."""
+    writes, reads, count = [], [], len(wanted["orders"]["streams"])
+    for _ in range(count + 1):
         read, write = os.pipe()
         reads.append(read)
         writes.append(write)
     lock = os.open(wanted["lock"], os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    for descriptor in (lock, *reads[:2]):
+    for descriptor in (lock, *reads[:count]):
         os.set_inheritable(descriptor, True)
     pid = os.posix_spawn(
         sys.executable,
-        [sys.executable, "-I", "-S", "-c", wanted["boot"], str(reads[0]), str(reads[1])],
+        [sys.executable, "-I", "-S", "-c", wanted["boot"], *map(str, reads[:count])],
         {"PATH": os.environ.get("PATH", os.defpath)},
-        file_actions=[(os.POSIX_SPAWN_DUP2, reads[2], 0)],
+        file_actions=[(os.POSIX_SPAWN_DUP2, reads[-1], 0)],
         setsid=True,
     )
     for descriptor in (*reads, lock):
@@ -32,4 +33,4 @@ def spawn_filter(wanted: dict[str, Any]) -> tuple[int, int, int]:
     with os.fdopen(writes.pop(), "wb") as pipe:
         # The secrets travel through a pipe, never through arguments or files.
         pipe.write(marshal.dumps(wanted["orders"]))
-    return pid, writes[0], writes[1]
+    return pid, writes[0], writes[-1]

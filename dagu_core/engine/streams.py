@@ -52,10 +52,11 @@ class Streams(Struct):
         capture = self.capture
         if not (self.secrets or self.extra_out or self.extra_err or capture or self.scarce):
             return None
-        streams = [
-            self._stream(self.stdout, self.extra_out, capture or ""),
-            self._stream(self.stderr, self.extra_err, ""),
-        ]
+        streams = [self._stream(self.stdout, self.extra_out, capture or "")]
+        if not self.merged or capture or self.extra_out or self.extra_err:
+            streams.append(self._stream(self.stderr, self.extra_err, ""))
+        for stream in streams:
+            stream["lines"] = self.merged and len(streams) > 1
         return {
             "boot": boot("dagu_core.engine.filter"),
             "lock": self.filter_lock,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dagu_core.base.errors import Invalid
+from dagu_core.engine.env_limit import fits
 from dagu_core.engine.supervision import find_program
 from dagu_core.model.plan.plan import Shell
 
@@ -17,18 +18,16 @@ from dagu_core.model.plan.plan import Shell
 OUTPUT_LIMIT = 1_048_576
 
 
-async def run_for_output(
-    text: str, *, shell: Sequence[str], env: Mapping[str, str], cwd: Path
-) -> tuple[int, str]:
-    """Run a command text in a shell; its exit code and its stdout. The whole group dies with us."""
-    argv = [*shell, "-c", text] if shell else text.split()
+async def run_for_output(argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> tuple[int, str]:
+    """Run a command; its exit code and its stdout. The whole group dies with us."""
+    argv = list(argv)
     argv[0] = find_program(argv[0], env.get("PATH", os.defpath), str(cwd))
     process = await asyncio.create_subprocess_exec(
         *argv,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env=dict(env),
+        env={name: value for name, value in env.items() if fits(name, value)},
         cwd=cwd,
         start_new_session=True,
         limit=OUTPUT_LIMIT,
@@ -54,9 +53,9 @@ class Substitution:
         self.shell, self.env, self.cwd = shell, env, cwd
 
     async def __call__(self, text: str) -> str:
-        argv = () if self.shell.is_direct else self.shell.argv
+        shell = ("/bin/sh",) if self.shell.is_direct else self.shell.argv  # a backtick is a shell's word
         try:
-            code, output = await run_for_output(text, shell=argv, env=self.env, cwd=self.cwd)
+            code, output = await run_for_output([*shell, "-c", text], env=self.env, cwd=self.cwd)
         except OSError as error:
             raise Invalid(f"command substitution `{text}` cannot run: {error}") from None
         if code:

@@ -207,7 +207,7 @@ class Supervisor:
 
                 pid, out, err = spawn_filter(order["filter"])
                 self.filters[pid] = order["id"]
-                opened += [out, err]
+                opened += {out, err}
             else:
                 out, err = opened[1], opened[-1]
             os.chdir(order["cwd"])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from dagu_core.base.errors import Invalid
 from dagu_core.contracts.executor import Expansion
+from dagu_core.engine.env_limit import fits, refuse_too_large, size
 from dagu_core.engine.scope import StepScope
 from dagu_core.engine.substitute import Substitution
 from dagu_core.model.plan.plan import Call, PlannedStep, Shell
@@ -16,7 +15,6 @@ from dagu_core.model.values.expand import expand
 from dagu_core.model.values.shelltext import ShellText, for_shell, in_place
 from dagu_core.model.values.words import expand_words
 
-_NAMED = re.compile(r"\$\{?([A-Za-z0-9_]+)")
 _POSIX = frozenset({"sh", "bash", "zsh", "ksh", "ash", "dash", "nix-shell", "busybox", "mksh"})
 
 
@@ -39,7 +37,8 @@ async def prepare(
     node: PlannedStep, shell: Shell, mode: Expansion, values: StepScope, substitution: Substitution
 ) -> Texts:
     """Expand the texts of a step once; what was inserted is never scanned again."""
-    _refuse_too_large(node, mode, values)
+    if values.too_large and mode in ("shell", "words"):
+        refuse_too_large((*node.commands, *node.exec, node.script), values.scope)
     texts = Texts(commands=node.commands, exec=node.exec, script=node.script)
     if node.call is not None:
         target = await expand(node.call.target, values.scope, substitution)
@@ -56,16 +55,16 @@ async def prepare(
         texts.commands = tuple([await expand_words(line, scope, substitution) for line in node.commands])
         texts.script = await expand(node.script, scope, substitution)
         return texts
+    if mode == "shell" and (shell.is_direct or (node.script and node.commands)):
+        # An argument vector, or an interpreter that gets the script as a file: no shell reads either.
+        texts.commands = tuple([await expand_words(text, scope, substitution) for text in node.commands])
+        texts.script = in_place(node.script, scope)
+        return texts
     if mode == "full" or not is_posix(shell):
         texts.commands = tuple([await expand(text, scope, substitution) for text in node.commands])
         texts.script = (
             await expand(node.script, scope, substitution) if mode == "full" else in_place(node.script, scope)
         )
-        return texts
-    if node.script and node.commands:
-        # The command is an interpreter that gets the script as a file: no shell reads either.
-        texts.commands = tuple([await expand(text, scope, substitution) for text in node.commands])
-        texts.script = in_place(node.script, scope)
         return texts
     commands = []
     for index, text in enumerate(node.commands):
@@ -78,6 +77,9 @@ async def prepare(
         else:
             prepared = await for_shell(node.script, scope, None)
             texts.script = _kept_apart(0, prepared, texts.env)
+    for name, value in texts.env.items():
+        if not fits(name, value):
+            raise Invalid(f"a value in its command is {size(value)} bytes, too large for a shell to be given")
     return texts
 
 
@@ -98,17 +100,3 @@ def _kept_apart(index: int, prepared: ShellText, all_values: dict[str, str]) -> 
         return prepared.text
     all_values.update({name.replace("REF_", f"REF{index}_"): value for name, value in prepared.env.items()})
     return prepared.text.replace("${DAGU_REF_", f"${{DAGU_REF{index}_")
-
-
-def _refuse_too_large(node: PlannedStep, mode: Expansion, values: StepScope) -> None:
-    if not values.too_large or mode == "none":
-        return
-    named = set()
-    commands = () if mode == "script" else (*node.commands, *node.exec)
-    for text in (*commands, node.script):
-        named |= set(_NAMED.findall(text))
-    for name in sorted(named & values.too_large.keys()):
-        raise Invalid(
-            f"output {name} is {values.too_large[name]} bytes, too large for an environment variable; "
-            f"read ${name}_FILE"
-        )

@@ -88,8 +88,8 @@ class Watchdog:
             self._culprit = (watched, where)
             label = watched.label if watched is not None else "something"
             sys.stderr.write(
-                f"warning: {label} keeps the engine from working, in {where}: no step of this process can "
-                "end, time out or be stopped meanwhile. It should wait with `await`, or be a BlockingExecutor\n"
+                f"warning: {label} keeps the engine from working, in {where}: no step of this process "
+                "can end, time out or be stopped meanwhile. Let it `await`, or make it a BlockingExecutor\n"
             )
 
 

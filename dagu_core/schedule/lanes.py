@@ -38,12 +38,13 @@ class Clockwork(Struct, frozen=True):
 
 class Lane(Struct, frozen=True):
     """An entry and its clockwork; `index` is its place in the file, `rank` that of its action among
-    those of one instant."""
+    those of one instant, `exact` says that it is meant to the second."""
 
     index: int
     rank: int
     entry: ScheduleEntry
     work: Clockwork
+    exact: bool = False
 
 
 def clockwork(

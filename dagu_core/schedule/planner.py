@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from dagu_core.base.errors import Invalid
 from dagu_core.base.zones import zone_named
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.trigger import ClockScope
@@ -66,7 +67,8 @@ class Planner:
             its_zone = zone_named(entry.timezone) if entry.timezone else own_zone
             its_scope = replace(scope, zone=its_zone, anchor=seen.get(entry.fingerprint, 0.0))
             work = clockwork(catalog, entry.kind, entry.config, entry.text, its_scope)
-            return Lane(index, ACTIONS.index(entry.action), entry, work)
+            exact = work.trigger.exact(work.config)
+            return Lane(index, ACTIONS.index(entry.action), entry, work, exact)
 
         def excluding(each: Exclusion) -> Clockwork:
             return clockwork(catalog, each.kind, each.config, each.text, scope)
@@ -112,6 +114,19 @@ class Planner:
             return self._of_one_lane(self._lanes[0], after, until)
         return self._merged(after, until)
 
+    def check_pace(self, least: float) -> None:
+        """Raise Invalid for an entry whose instants lie closer than `least` seconds."""
+        for lane in self._lanes:
+            if (gap := lane.work.trigger.closest(lane.work.config)) < least:
+                text = lane.entry.text
+                message = f"schedule {text!r} comes every {gap:g} s, the settings allow {least:g} s"
+                raise Invalid(message, hint="see scheduler.minInterval")
+
+    @property
+    def exact(self) -> bool:
+        """Whether all its entries are meant to the second."""
+        return all(lane.exact for lane in self._lanes)
+
     def next(self, after: float) -> Slot | None:
         """The first slot after `after`, skipped ones included; None = there is none any more."""
         return next(self.slots(after, math.inf), None)
@@ -140,7 +155,7 @@ class Planner:
             at = tick.at
             if at > until or at >= end:
                 return
-            yield Slot(at, at, action, entries, tick.skipped, tick.note)
+            yield Slot(at, at, action, entries, tick.skipped, tick.note, "", lane.exact)
 
     def _merged(self, after: float, until: float) -> Iterator[Slot]:
         begin = self._begin(after)
@@ -172,7 +187,8 @@ class Planner:
             warning = "; ".join(dict.fromkeys([each.warning for each in fires if each.warning]))
         due = first.target
         at = due if skipped or not self._jitter else due + self._delay(first.lane, due)
-        return Slot(due, at, first.lane.entry.action, entries, skipped, note, warning)
+        exact = all(each.lane.exact for each in group)
+        return Slot(due, at, first.lane.entry.action, entries, skipped, note, warning, exact)
 
     def _delay(self, lane: Lane, due: float) -> float:
         """The same for the same DAG, entry and instant, spread evenly over the jitter."""

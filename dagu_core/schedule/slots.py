@@ -14,7 +14,7 @@ class Slot(Struct, frozen=True):
     action it tells the slot from all others of its DAG. `at` is when it is to be done: `due`, or
     later by the jitter. `entries` are all that name the instant: they make one start, and the
     first decides about params and queue. `skipped` = nothing happens, and why; `warning` = what is
-    doubtful about a start that is made.
+    doubtful about a start that is made. `exact`: all its entries are meant to the second.
     """
 
     due: float
@@ -24,3 +24,4 @@ class Slot(Struct, frozen=True):
     skipped: str = ""
     note: str = ""
     warning: str = ""
+    exact: bool = False

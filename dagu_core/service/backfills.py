@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from dagu_core.app.accepting import cause_of, is_held
+from dagu_core.app.accepting import cause_of
 from dagu_core.app.backfill import Backfill, Covered
+from dagu_core.app.backfill_overlap import Companies
 from dagu_core.app.backfill_results import MADE
 from dagu_core.app.overlap import active_runs
 from dagu_core.app.services import wake_runners
@@ -32,10 +33,12 @@ _AT_ONCE = 100
 
 class BackfillLoop:
     """At work in the leading scheduler; `sure` raises LostOwnership when it may lead no longer. `news`
-    is to be set when there is a backfill to go on with."""
+    is to be set when there is a backfill to go on with; `companies` knows the DAGs there are."""
 
-    def __init__(self, app: App, sure: Callable[[], Awaitable[None]]) -> None:
-        self.app, self.sure = app, sure
+    def __init__(
+        self, app: App, sure: Callable[[], Awaitable[None]], companies: Companies | None = None
+    ) -> None:
+        self.app, self.sure, self._companies = app, sure, companies
         self.news = asyncio.Event()
         self._covered: dict[str, Covered] = {}
         self._made = time.monotonic()
@@ -71,13 +74,13 @@ class BackfillLoop:
             if not ours:
                 await self.app.backfills.change(one.id, lambda now: replace(now, state="done"))
             return
-        if any(is_held(each) for each in active):
-            return
         room, patience = one.max_active - ours, _AT_ONCE
         makes = False
         while room > 0 and patience > 0 and one.state == "running" and one.settled < len(covered.instants):
             await self.sure()
-            outcome = await self.app.backfills.settle(one, one.settled, covered)
+            outcome = await self.app.backfills.settle(one, one.settled, covered, self._companies)
+            if not outcome:
+                break  # other runs go first
             one = await self.app.backfills.change(one.id, _counted(one.settled, outcome))
             room, patience, makes = room - (outcome == MADE), patience - 1, makes or outcome == MADE
         if makes:

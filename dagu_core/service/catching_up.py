@@ -84,8 +84,9 @@ class CatchingUp:
         gap = Gap(deque(maxlen={"none": 1, "latest": 1}.get(rule.mode, most)))
         previous = None
         for number, slot in enumerate(missed.line.planner.slots(after, missed.until)):
-            if slot.action == "start" and not slot.skipped and missed.line.counts(slot):
-                gap.add(slot, previous)
+            if slot.action == "start" and not slot.skipped:
+                if missed.covers(slot) and missed.line.counts(slot):
+                    gap.add(slot, previous)
                 previous = slot.due
             if number % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -42,7 +45,11 @@ class Changes(Struct, frozen=True):
 
 class Definitions:
     """The scheduled DAGs of the top level of the folder. `say` hears of files that are broken,
-    once for each change of a file."""
+    once for each change of a file.
+
+    A file that nobody has just written is read as far as it says when it starts; `check_some` looks at
+    the rest, later. Any thread may ask for either.
+    """
 
     def __init__(self, app: App, say: Callable[[str, str], None] = lambda dag, text: None) -> None:
         self.folder, self.base = app.dags.folder, app.dags.base_config
@@ -51,6 +58,8 @@ class Definitions:
         self._dags, self._say = app.dags, say
         self._filters = frozenset(app.host.complete().filters)
         self._files: dict[Path, Reading] = {}
+        self._unchecked: deque[Path] = deque()
+        self._lock = Lock()
         self._base_stamp: Stamp | None = None
         self._base_text = ""
         self._base_starts = False
@@ -60,8 +69,32 @@ class Definitions:
         """What is wrong with files, by name."""
         return {path.name: one.problem for path, one in self._files.items() if one.problem}
 
+    @property
+    def has_unchecked(self) -> bool:
+        """Whether there are files of which only a part was read."""
+        return bool(self._unchecked)
+
+    def check_some(self, seconds: float) -> None:
+        """Look for what is wrong with files of which only a part was read, for so long."""
+        until = time.monotonic() + seconds
+        with self._lock:
+            while self._unchecked and time.monotonic() < until:
+                path = self._unchecked.popleft()
+                one = self._files.get(path)
+                if one is None or one.plan is None or one.problem:
+                    continue
+                try:
+                    self._check(path)
+                except DaguError as error:
+                    self._files[path] = replace(one, problem=str(error))
+                    self._say(one.plan.name, str(error))
+
     def refresh(self, paths: Iterable[Path] | None = None) -> Changes:
         """Read what has changed: the files of these paths, or all of them."""
+        with self._lock:
+            return self._refreshed(paths)
+
+    def _refreshed(self, paths: Iterable[Path] | None) -> Changes:
         if self._base_changed():
             self._files = {path: replace(one, stamp=(0, 0, 0)) for path, one in self._files.items()}
             paths = None
@@ -102,13 +135,21 @@ class Definitions:
                 self._say(path.stem, problem)
             return Reading(stamp, None, problem)
         try:
-            if (plan := self._light_plan(path)) is not None and whole:
-                self._dags.check(self._dags.text_of(path), path=str(path), base=self._base_text)
+            if (plan := self._light_plan(path)) is not None:
+                if whole:
+                    self._check(path)
+                else:
+                    self._unchecked.append(path)
             return Reading(stamp, plan)
         except DaguError as error:
+            last_good = known.plan if known else None
             if known is None or known.problem != str(error):
-                self._say(path.stem, str(error))
-            return Reading(stamp, known.plan if known else None, str(error))
+                name = last_good.name if last_good else self._dags.name_of_broken(path)
+                self._say(name, str(error))
+            return Reading(stamp, last_good, str(error))
+
+    def _check(self, path: Path) -> None:
+        self._dags.check(self._dags.text_of(path), path=str(path), base=self._base_text)
 
     def _light_plan(self, path: Path) -> Plan | None:
         text = self._dags.text_of(path)

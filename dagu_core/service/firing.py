@@ -69,7 +69,8 @@ class Firing:
         self._suspended.discard(plan.name)
         await self.sure()
         if slot.skipped:
-            await self.decide(plan.name, "skipped", "filtered", slot.skipped, slot.due)
+            detail = slot.skipped if slot.action == "start" else f"no {slot.action}: {slot.skipped}"
+            await self.decide(plan.name, "skipped", "filtered", detail, slot.due, action=slot.action)
             return
         run_id = run_id_of(slot)
         try:
@@ -88,7 +89,9 @@ class Firing:
         except (LostOwnership, Unavailable):
             raise
         except DaguError as error:
-            await self.decide(plan.name, "refused", error.code, first_line(error), slot.due)
+            await self.decide(
+                plan.name, "refused", error.code, first_line(error), slot.due, action=slot.action
+            )
 
     async def load_gaps(self) -> None:
         """Read the gaps that the last leader has noted."""
@@ -116,10 +119,19 @@ class Firing:
         return arrival
 
     async def decide(
-        self, dag: str, kind: Kind, reason: str, detail: str, due: float | None = None, fire: str = ""
+        self,
+        dag: str,
+        kind: Kind,
+        reason: str,
+        detail: str,
+        due: float | None = None,
+        fire: str = "",
+        action: str = "start",
     ) -> None:
         """Keep a decision, and tell of it."""
-        self._decided(await decisions.record(self.app, dag, kind, reason, detail, due=due, fire=fire))
+        self._decided(
+            await decisions.record(self.app, dag, kind, reason, detail, due=due, fire=fire, action=action)
+        )
 
     def is_suspended(self, plan: Plan) -> bool:
         """Whether somebody has suspended the schedules of the DAG."""
@@ -138,7 +150,7 @@ class Firing:
             await ask_to_stop(self.app, one, "schedule")
         if not running:
             detail = "nothing to stop: no run is running"
-            await self.decide(plan.name, "skipped", "not_running", detail, due, fire)
+            await self.decide(plan.name, "skipped", "not_running", detail, due, fire, "stop")
 
     async def restart(
         self, plan: Plan, request: StartRequest, due: float, before: float, fire: str = ""
@@ -147,7 +159,7 @@ class Firing:
         running = await self._running(plan, before)
         if not running:
             detail = "nothing to restart: no run is running"
-            await self.decide(plan.name, "skipped", "not_running", detail, due, fire)
+            await self.decide(plan.name, "skipped", "not_running", detail, due, fire, "restart")
             return
         request = replace(request, dag=plan.name, from_run_id=running[-1].ref.run_id)
         hold = Hold(self.company(plan).line, (plan.name,), 1, due, "restart", plan.restart_wait)

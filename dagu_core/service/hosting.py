@@ -197,6 +197,7 @@ class Hosting:
 
     async def _leave_note(self) -> None:
         facts = {"runs": len(self._runs), "most": self.most, "blocked": self._blocked}
+        facts |= {"worker": self.runner.worker, "labels": self.app.settings.worker.labels}
         with contextlib.suppress(DaguError):
             await register(self.app, "runner", self.runner.engine, self._since, **facts)
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from dagu_core.base.errors import Unavailable
+from dagu_core.base.settings.flags import as_variables
+from dagu_core.engine.liveness import host_name
 
 if TYPE_CHECKING:
     from dagu_core.base.settings import Settings
@@ -31,11 +33,19 @@ class _Member(Struct):
     retired: bool = False
 
 
-class Pool:
-    """`async with` it, or `start` and `stop`. `say` hears what people should know."""
+def own_name(settings: Settings) -> str:
+    """The name of a worker that is this process."""
+    return settings.worker.id or f"{host_name()}@{os.getpid()}"
 
-    def __init__(self, settings: Settings, say: Callable[[str], None] = lambda text: None) -> None:
-        self._settings, self._say = settings, say
+
+class Pool:
+    """`async with` it, or `start` and `stop`. `name` stands in the runs it carries out, "" = what the
+    settings say. `say` hears what people should know."""
+
+    def __init__(
+        self, settings: Settings, name: str = "", say: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self._settings, self._name, self._say = settings, name, say
         self.size = settings.worker.runners or min(4, os.cpu_count() or 1)
         self._members: list[_Member] = []
         self._keepers: list[asyncio.Task[None]] = []
@@ -114,6 +124,8 @@ class Pool:
         environ = dict(os.environ)
         if home := self._settings.home:
             environ["DAGU_HOME"] = str(home)
+        if self._name:
+            environ |= as_variables({"worker.id": self._name})
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",

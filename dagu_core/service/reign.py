@@ -52,7 +52,7 @@ class Reign:
         self.outcomes: list[Arrival | Decision] = []
         self._is_serving = False
         self._holding = Holding(app, sure, self.arrived)
-        self._backfills = BackfillLoop(app, sure)
+        self._backfills = BackfillLoop(app, sure, self.firing.company)
         self._catching_up = CatchingUp(app, self.firing)
         self._work: dict[str, asyncio.Task[None]] = {}
         self._open: dict[int, float] = {}
@@ -111,9 +111,10 @@ class Reign:
 
     def _put(self, plan: Plan, after: float) -> None:
         seen = self.marks.seen(plan.name)
+        late = self.app.settings.scheduler.misfire_threshold
         try:
             self.timetable.put(
-                line_of(plan, lambda plan: self.app.schedules.planner(plan, seen), seen, after)
+                line_of(plan, lambda plan: self.app.schedules.planner(plan, seen), seen, after, late)
             )
         except Exception as error:  # its plugin is missing, or broken; the other DAGs go on
             self.timetable.remove(plan.name)

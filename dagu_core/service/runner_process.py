@@ -19,6 +19,7 @@ from dagu_core.service.hosting import Hosting
 async def serve(settings: Settings) -> None:
     """Open everything, say so on stdout, then work until told to stop."""
     async with App.open(settings) as app, app.runner(lambda run, event: None) as runner:
+        runner.worker = settings.worker.id
         hosting = Hosting(app, runner, settings.worker.max_active_runs)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: seconds everything gets to let go at the end
 PATIENCE = 1.0
+#: seconds of looking at files of which only a part was read, and of leaving that
+CHECK, PAUSE = 0.02, 0.2
 
 
 class Scheduler:
@@ -41,9 +44,13 @@ class Scheduler:
         self._reign: Reign | None = None
         self._crew: TriggerCrew | None = None
         self._since = app.clock.now()
+        #: called whenever this process begins to lead
+        self.on_lead: Callable[[], None] = lambda: None
         #: set when somebody pokes this process
         self.woken = asyncio.Event()
         self._listens = False
+        #: set when there are files of which only a part was read
+        self._unchecked = asyncio.Event()
         self._reports: list[tuple[str, str]] = []
 
     def health(self) -> dict[str, Any]:
@@ -52,6 +59,7 @@ class Scheduler:
             "status": "healthy",
             "leader": self._reign is not None,
             "engine": self.engine,
+            "pid": os.getpid(),
             "dags": self._reign.scheduled if self._reign is not None else len(self.definitions.plans),
             "problems": self.definitions.problems,
         }
@@ -86,6 +94,8 @@ class Scheduler:
             await reign.prepare()
             await self._report()
             await reign.one_pass()
+            while self.definitions.has_unchecked:
+                await self._check_some()
         finally:
             await self.leadership.give_up()
             await unregister(self.app, "scheduler", self.engine)
@@ -112,10 +122,12 @@ class Scheduler:
             await self._report()
             await crew.update(self.definitions.plans.values())
             self._reign, self._crew = reign, crew
+            self.on_lead()
             await self._note()
             self._say(f"leading: {reign.scheduled} scheduled DAGs")
             serving = asyncio.create_task(reign.serve())
-            tasks.append(serving)
+            self._unchecked.set()
+            tasks += [serving, asyncio.create_task(self._check_files())]
             if self._caretaker is not None:
                 tasks.append(asyncio.create_task(self._caretaker.serve()))
             done, _ = await asyncio.wait({keeping, serving}, return_when=asyncio.FIRST_COMPLETED)
@@ -135,6 +147,8 @@ class Scheduler:
         folders = [self.definitions.folder, self.definitions.base.parent, suspended]
         async for paths in FolderWatch(folders).changes():
             changes = await asyncio.to_thread(self.definitions.refresh, paths)
+            if self.definitions.has_unchecked:
+                self._unchecked.set()
             await self._report()
             reign, crew = self._reign, self._crew
             if reign is not None and paths is not None and any(path.parent == suspended for path in paths):
@@ -146,6 +160,18 @@ class Scheduler:
                 await crew.update(self.definitions.plans.values())
             except Unavailable as error:
                 reign.abandon(error)  # the next one reads everything anew
+
+    async def _check_files(self) -> None:
+        while True:
+            await self._unchecked.wait()
+            await self._check_some()
+            if not self.definitions.has_unchecked:
+                self._unchecked.clear()
+            await asyncio.sleep(PAUSE)
+
+    async def _check_some(self) -> None:
+        await asyncio.to_thread(self.definitions.check_some, CHECK)
+        await self._report()
 
     async def _hear(self) -> None:
         while True:

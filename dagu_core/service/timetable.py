@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Iterator, Mapping
-from itertools import chain, count, islice
+from itertools import count
 
 from msgspec import Struct, field
 
@@ -13,40 +13,60 @@ from dagu_core.model.plan.plan import Plan
 from dagu_core.schedule.planner import Planner
 from dagu_core.schedule.slots import Slot
 
-#: seconds a slot may be late and is still done; the second for slots that come closer than a minute
+#: seconds a slot may be late and is still done; the second for those that are meant to the second
 LATE, LATE_BY_SECONDS = 60.0, 5.0
-_MINUTE = 60.0
 
 
 class Line(Struct):
-    """The slots of one DAG from some instant on. `previous` is the last start before the next."""
+    """The slots of one DAG from some instant on. `previous` is the last start before the next,
+    `threshold` how late each may be done (None = as its entries are meant)."""
 
     plan: Plan
     planner: Planner
     seen: Mapping[str, float]
-    patience: float = LATE
+    threshold: float | None = None
     upcoming: Slot | None = None
     previous: float | None = None
     number: int = 0
     #: what its schedule broke with: nothing is due any more until the file changes
     problem: str = ""
+    #: what was too late then is left out: it was handled
+    _missed_at: float = -math.inf
     _slots: Iterator[Slot] = field(default_factory=lambda: iter(()))
 
-    def arm(self, after: float) -> None:
-        """Go on with the first slot after `after`."""
-        self.previous = None
-        slots = self._guarded(self.planner.slots(after, math.inf))
-        first_two = list(islice(slots, 2))
-        close = len(first_two) == 2 and first_two[1].at - first_two[0].at < _MINUTE
-        self.patience = LATE_BY_SECONDS if close else LATE
-        self._slots = chain(first_two, slots)
-        self.upcoming = next(self._slots, None)
+    def arm(self, after: float, missed_at: float = -math.inf) -> None:
+        """Go on with the first slot after `after` that was not too late at `missed_at`."""
+        self.previous = self.upcoming = None
+        self._missed_at = missed_at
+        self._slots = self._guarded(self.planner.slots(after, math.inf))
+        self.advance()
 
     def advance(self) -> None:
         """Go on with the slot after this one."""
-        if self.upcoming is not None and self.upcoming.action == "start" and not self.upcoming.skipped:
-            self.previous = self.upcoming.due
-        self.upcoming = next(self._slots, None)
+        self._leave(self.upcoming)
+        for slot in self._slots:
+            if not self.is_late(slot, self._missed_at):
+                self.upcoming = slot
+                return
+            self._leave(slot)
+        self.upcoming = None
+
+    def is_late(self, slot: Slot, now: float) -> bool:
+        """Whether it is too late at `now` to do what the slot says."""
+        return now - slot.at > self._patience(slot.exact)
+
+    def miss(self, now: float) -> None:
+        """Leave out every slot that is too late at `now`."""
+        self.arm(now - self._patience(self.planner.exact) - 0.001, now)
+
+    def _patience(self, exact: bool) -> float:
+        if self.threshold is not None:
+            return self.threshold
+        return LATE_BY_SECONDS if exact else LATE
+
+    def _leave(self, slot: Slot | None) -> None:
+        if slot is not None and slot.action == "start" and not slot.skipped:
+            self.previous = slot.due
 
     def _guarded(self, slots: Iterator[Slot]) -> Iterator[Slot]:
         try:
@@ -68,11 +88,17 @@ class Due(Struct, frozen=True):
 
 
 class Missed(Struct, frozen=True):
-    """A DAG that has slots in (after, until] nobody has handled, all of them too old to be done."""
+    """A DAG that has slots in (after, until] nobody has handled: all of them, or those that are too
+    late at `until`."""
 
     line: Line
     after: float
     until: float
+    late_only: bool = False
+
+    def covers(self, slot: Slot) -> bool:
+        """Whether a slot of that time was missed."""
+        return not self.late_only or self.line.is_late(slot, self.until)
 
 
 class Timetable:
@@ -111,11 +137,10 @@ class Timetable:
             line = heapq.heappop(self._heap)[2]
             slot, previous = line.upcoming, line.previous
             assert slot is not None
-            if now - slot.at > line.patience:
-                until = now - line.patience
-                line.arm(until)
+            if line.is_late(slot, now):
+                line.miss(now)
                 self._push(line)
-                yield Missed(line, slot.at - 0.001, until)
+                yield Missed(line, slot.at - 0.001, now, late_only=True)
                 continue
             line.advance()
             self._push(line)
@@ -130,8 +155,14 @@ class Timetable:
             heapq.heappush(self._heap, (line.upcoming.at, line.number, line))
 
 
-def line_of(plan: Plan, make: Callable[[Plan], Planner], seen: Mapping[str, float], after: float) -> Line:
+def line_of(
+    plan: Plan,
+    make: Callable[[Plan], Planner],
+    seen: Mapping[str, float],
+    after: float,
+    threshold: float | None = None,
+) -> Line:
     """The line of a plan from `after` on. Raises DaguError for a schedule nobody can plan."""
-    line = Line(plan, make(plan), seen)
+    line = Line(plan, make(plan), seen, threshold)
     line.arm(after)
     return line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import pytest
 
@@ -35,8 +35,10 @@ class ExecutorSuite(PartSuite):
     #: DAG-level keys, and further documents, of every DAG of this suite
     dag: ClassVar[Mapping[str, Any]] = {}
     documents: ClassVar[Sequence[Mapping[str, Any]]] = ()
-    #: bytes of the largest output; less only where the service itself cannot carry so many
+    #: bytes of the largest output; less only where the service cannot carry so many, or not in a minute
     big_output: ClassVar[int] = 200 << 20
+    #: whether `printing_step` can write any bytes, or lines of text only, each of them ended
+    prints: ClassVar[Literal["bytes", "lines"]] = "bytes"
 
     @property
     def part(self) -> type[Part]:

@@ -18,6 +18,7 @@ from dagu_core.testing.harness import NAME
 _USES: dict[str, Step] = {
     "command": {"command": "word"},
     "commands": {"command": ["one", "two"]},
+    "exec": {"exec": ["one", "two"]},
     "script": {"script": "word"},
     "shell": {"shell": "/bin/sh"},
     "container": {"container": {"image": "busybox"}},
@@ -46,8 +47,8 @@ class WordCases(ExecutorSuite):
             if "does not support" in message or (capability == "container" and "container" in message)
         ]
         can: set[str] = set(self.executor.capabilities)
-        if "commands" in can:
-            can.add("script")  # several lines, written in one way or the other
+        if "exec" in can:
+            can.add("script")  # which becomes `exec: [sh, -c, ...]`
         assert bool(refused) is (capability not in can), refused
 
     def test_its_own_steps_use_only_what_it_understands(self) -> None:

@@ -58,7 +58,8 @@ class OutputCases(ExecutorSuite):
     @pytest.mark.parametrize("size", [0, 1, 64 << 10, 1 << 20])
     def test_output_arrives_whole(self, size: int) -> None:
         content = (b"0123456789abcde\n" * (size // 16 + 1))[:size]
-        assert self._printed(content) == content
+        whole = content if self.prints == "bytes" or content[-1:] in (b"", b"\n") else content + b"\n"
+        assert self._printed(content) == whole
 
     @pytest.mark.slow
     @pytest.mark.timeout(300)
@@ -79,6 +80,8 @@ class OutputCases(ExecutorSuite):
         assert peaks[1] - peaks[0] <= _FLAT
 
     def test_bytes_that_are_no_text_arrive_as_they_are(self) -> None:
+        if self.prints == "lines":
+            pytest.skip("the step type writes text only")
         content = bytes(range(256)) + "é€🙂".encode()[:-2] + b"\xff\xfe\n"
         assert self._printed(content) == content
 

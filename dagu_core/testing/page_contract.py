@@ -78,7 +78,10 @@ class PageContract:
     def test_an_example_is_valid(self, example: str) -> None:
         definition = self.read(example)
         host = self.host
-        found = [*definition.warnings, *(each for plan in definition.plans for each in host.lint(plan))]
+        found = [
+            *definition.warnings,
+            *(each for one in map(host.lint, definition.plans, definition.places) for each in one),
+        ]
         told = "\n".join(each.message for each in found if each.code not in self.expected)
         assert not told, f"{told}\n\n{example}"
         for plan in definition.plans:

@@ -13,6 +13,8 @@ from dagu_core.model.run.signals import StopSignal
 from dagu_core.model.status import RunStatus
 from dagu_core.testing.store_suite import NOTE, SOURCE, StoreSuite, summary
 
+FILE = '{"type": "file", "due": 3.0, "info": {"path": "/in/ä.csv"}}'
+
 
 class ListCases(StoreSuite):
     """Find, ownership, delete."""
@@ -24,7 +26,9 @@ class ListCases(StoreSuite):
         runs = [
             summary("r1", status=RunStatus.SUCCEEDED, created_at=1.0, tags=("x",)),
             summary("r2", status=RunStatus.FAILED, created_at=2.0, tags=("x", "y"), queue="q"),
-            summary("r12", dag="b", status=RunStatus.RUNNING, created_at=3.0, queue="q"),
+            summary(
+                "r12", dag="b", status=RunStatus.RUNNING, created_at=3.0, queue="q", extra={"trigger": FILE}
+            ),
             summary(
                 "c1", dag="c", created_at=4.0, root=top, parent=top, status=RunStatus.FAILED, tags=("x",)
             ),
@@ -51,6 +55,13 @@ class ListCases(StoreSuite):
             (RunQuery(tags=("x",), dag="a", statuses=(RunStatus.FAILED,)), ["r2"]),
             (RunQuery(queue="q"), ["r12", "r2"]),
             (RunQuery(queue="q", dag="b"), ["r12"]),
+            (RunQuery(trigger="file"), ["r12"]),
+            (RunQuery(trigger="fi"), []),
+            (RunQuery(trigger="file", dag="a"), []),
+            (RunQuery(trigger="manual", roots_only=False), ["r2", "r1"]),
+            (RunQuery(trigger="subdag", roots_only=False), ["c1"]),
+            (RunQuery(trigger_text="/in/ä.csv"), ["r12"]),
+            (RunQuery(trigger="schedule", trigger_text="ä.csv"), []),
             (RunQuery(limit=2), ["r12", "r2"]),
             (RunQuery(limit=2, offset=2), ["r1"]),
             (RunQuery(limit=0), []),

@@ -205,3 +205,50 @@ class QueueCases(StoreSuite):
             ]
 
         self.run(test)
+
+    def test_a_guest_takes_a_slot_of_its_home_as_well(self) -> None:
+        async def test(store: StateStore) -> None:
+            guest = {"home": "own", "home_slots": 1}
+            await create(store, *(waiting(f"g{n}", "wide", queued_at=n, **guest) for n in range(3)))
+            await create(store, waiting("other", "wide", queued_at=9), waiting("mine", "own"))
+            # What is passed over blocks nobody behind it.
+            assert ids(await store.claim("wide", engine="e", host="h", limit=9, slots=3)) == ["g0", "other"]
+            assert await store.claim("wide", engine="e", host="h", slots=3, ref=RunRef("a", "g1")) == []
+            assert await store.claim("own", engine="e", host="h", slots=1) == []
+            assert await store.queues() == [
+                QueueState("own", 1, 1, RunRef("a", "mine")),
+                QueueState("wide", 2, 2, RunRef("a", "g1")),
+            ]
+            over = waiting("g0", "wide", status=RunStatus.SUCCEEDED, fence=2, **guest)
+            await store.commit(Change(over))
+            assert ids(await store.claim("own", engine="e", host="h", slots=1)) == ["mine"]
+            assert await store.claim("wide", engine="e", host="h", slots=3) == []
+            assert ids(await store.claim("wide", engine="e", host="h", limit=9)) == ["g1", "g2"]
+
+        self.run(test)
+
+    def test_a_guest_that_moves_home_is_none_any_more(self) -> None:
+        async def test(store: StateStore) -> None:
+            await create(store, waiting("g", "wide", home="own", home_slots=1), running("r", "own"))
+            assert await store.claim("wide", engine="e", host="h", slots=3) == []
+            await store.commit(Change(waiting("g", "own")))
+            assert ids(await store.claim("own", engine="e", host="h", slots=2)) == ["g"]
+            assert [state.slots_used for state in await store.queues()] == [2]
+
+        self.run(test)
+
+    def test_a_guest_takes_its_slot_again_when_its_home_has_one(self) -> None:
+        ref = RunRef("a", "g")
+
+        async def test(store: StateStore) -> None:
+            await create(store, running("g", "wide", home="own", home_slots=1, holds_slot=False))
+            await create(store, running("r", "own"), waiting("w", "own", home="", home_slots=0))
+            assert await store.hold_slot(ref, fence=1, slots=3) is False
+            await store.commit(Change(running("r", "own", status=RunStatus.SUCCEEDED)))
+            # It wants the slot of its home: nobody else gets that before.
+            assert await store.claim("own", engine="e", host="h", slots=1) == []
+            assert await store.hold_slot(ref, fence=1, slots=3) is True
+            assert await store.claim("own", engine="e", host="h", slots=1) == []
+            assert ids(await store.claim("own", engine="e", host="h", slots=2)) == ["w"]
+
+        self.run(test)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from dagu_core.app.app import App
 from dagu_core.app.requests import StartRequest
 from dagu_core.app.services import services, wake_runners
 from dagu_core.model.status import RunStatus
@@ -80,14 +81,30 @@ def most_at_once(home: Home) -> int:
     return most
 
 
-def test_C05_the_limit_of_a_queue_is_never_exceeded(home: Home) -> None:
-    count = 200 if FULL else 60
+@pytest.mark.timeout(400)
+def test_C05_a_queue_keeps_its_limit_and_its_order(home: Home) -> None:
+    count, limit = (1000, 50) if FULL else (60, 3)
     dag = home.write("one", ONE)
-    with pool(home, limit=3):
-        enqueue(home, dag, count)
-        within(60, lambda: ended(home, count))
+    chance = random.Random(5)
+    priorities = [chance.choice([3, 5, 7]) for _ in range(count)]
+
+    async def fill(app: App) -> None:
+        for number, priority in enumerate(priorities):
+            await app.runs.enqueue(StartRequest(dag=dag, run_id=f"r{number}", priority=priority))
+
+    home.path.mkdir()
+    home.ask(fill)
+    with pool(home, limit=limit):
+        within(200 if FULL else 60, lambda: ended(home, count))
     check_each_once(home, count)
-    assert 1 <= most_at_once(home) <= 3
+    assert 1 < most_at_once(home) <= limit
+    # By priority, then first in, first out: when a run begins, each of those before it has a slot or is
+    # over, so no more than limit - 1 of them have not written yet that they began.
+    order = sorted(range(count), key=lambda number: (-priorities[number], number))
+    place = {f"r{number}": at for at, number in enumerate(order)}
+    starts = sorted((entry.nanos, entry.run) for entry in home.ledger.entries() if entry.what == "start")
+    early = [place[run] - at for at, (_, run) in enumerate(starts)]
+    assert max(early) < limit
 
 
 def test_P05_killed_workers_lose_nothing_and_the_next_ones_go_on_at_once(home: Home) -> None:

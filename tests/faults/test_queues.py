@@ -21,9 +21,9 @@ from dagu_core.model.status import RunStatus
 from tests.faults.chaos import DAGU, FULL, SLOW, Home, kill, within
 from tests.faults.test_pool import begin_pool, check_each_once, ended, enqueue, most_at_once, pool, runners_of
 
-START = [DAGU, "start", "-q", "--queue=one"]
 ONE = "queue: q\nsteps: [{name: a, command: 'mark start; mark end'}]"
 SLOWER = "queue: q\nsteps: [{name: a, command: 'mark start; sleep 0.1; mark end'}]"
+ALONE = "maxActiveRuns: 1\n" + SLOWER.partition("\n")[2]
 FAMILY = """
     queue: q
     type: graph
@@ -152,10 +152,9 @@ def test_C06_C07_what_waits_runs_as_it_was_enqueued_whatever_becomes_of_its_file
     assert home.cli("status", "--run-id=r", "removed").code == 0
 
 
-@pytest.mark.timeout(300)
-def test_C11_starts_that_name_a_queue_keep_to_its_limit(home: Home) -> None:
+def start_many(home: Home, dag: str, *words: str) -> list[int]:
+    """Start a DAG again and again, several at a time; the codes of them all."""
     count, side_by_side = (200, 40) if FULL else (16, 8)
-    dag = home.write("one", "maxActiveRuns: 1\n" + SLOWER.partition("\n")[2])
     codes: list[int] = []
     numbers = iter(range(count))
     lock = threading.Lock()
@@ -167,7 +166,10 @@ def test_C11_starts_that_name_a_queue_keep_to_its_limit(home: Home) -> None:
             if number is None:
                 return
             done = subprocess.run(
-                [*START, f"--run-id=r{number}", dag], env=home.env(), cwd=home.root, timeout=250 * SLOW
+                [DAGU, "start", "-q", *words, f"--run-id=r{number}", dag],
+                env=home.env(),
+                cwd=home.root,
+                timeout=250 * SLOW,
             )
             codes.append(done.returncode)
 
@@ -176,8 +178,33 @@ def test_C11_starts_that_name_a_queue_keep_to_its_limit(home: Home) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert codes == [0] * count
-    check_each_once(home, count)
+    assert len(codes) == count
+    return codes
+
+
+@pytest.mark.timeout(300)
+def test_C11_starts_that_name_a_queue_keep_to_its_limit(home: Home) -> None:
+    codes = start_many(home, home.write("one", ALONE), "--queue=one")
+    assert set(codes) == {0}
+    check_each_once(home, len(codes))
+    assert most_at_once(home) == 1
+
+
+@pytest.mark.timeout(300)
+def test_C11_plain_starts_are_bound_by_no_limit(home: Home) -> None:
+    # The first one ends when a second one has begun beside it.
+    meet = "mark start; until [ $(grep -c start $DAG_LEDGER) -ge 2 ]; do sleep 0.05; done; mark end"
+    codes = start_many(home, home.write("one", f"maxActiveRuns: 1\nsteps: [{{name: a, command: '{meet}'}}]"))
+    assert set(codes) == {0}
+    check_each_once(home, len(codes))
+    assert most_at_once(home) > 1
+
+
+@pytest.mark.timeout(300)
+def test_C11_starts_that_obey_the_overlap_policy_are_refused_beside_others(home: Home) -> None:
+    codes = start_many(home, home.write("one", f"overlap: {{policy: skip, includeManual: true}}\n{ALONE}"))
+    assert set(codes) == {0, 4}
+    check_each_once(home, codes.count(0))
     assert most_at_once(home) == 1
 
 

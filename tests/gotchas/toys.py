@@ -25,7 +25,7 @@ class Container(Executor[NoConfig]):
     name = "docker"
     aliases = ("container",)
     Config = NoConfig
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"command", "commands"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"command", "commands", "exec"})
 
     async def run(self, attempt: Attempt[NoConfig]) -> Outcome:
         given = {"commands": list(attempt.commands), "exec": list(attempt.exec), "script": attempt.script}

@@ -35,11 +35,11 @@ class Lock(Config):
     key: str = Field(description="Its key.")
 
 
-COMMAND = StepType("command", Nothing, frozenset({"command", "commands", "script", "shell"}))
+COMMAND = StepType("command", Nothing, frozenset({"command", "commands", "exec", "script", "shell"}))
 DAG = StepType("dag", Nothing, frozenset({"call", "workerSelector"}))
 PARALLEL = StepType("parallel", Nothing, frozenset({"call", "workerSelector"}))
 HTTP = StepType("http", Http, frozenset({"command", "script"}))
-BOX = StepType("box", Nothing, frozenset({"command", "commands"}))
+BOX = StepType("box", Nothing, frozenset({"command", "commands", "exec"}))
 GATE = StepType("hitl", Nothing)
 
 VOCABULARY = Vocabulary(

@@ -12,10 +12,15 @@ from pathlib import Path
 
 import click
 import pytest
+from jsonschema import Draft202012Validator
 
 from dagu_core.contracts.host import PluginHost
+from dagu_core.model.spec.findings import Findings
+from dagu_core.model.spec.located import plain
 from dagu_core.model.spec.read import read_definition
+from dagu_core.model.spec.schema import dag_schema
 from dagu_core.model.spec.vocabulary import Vocabulary
+from dagu_core.model.spec.yaml import read_documents
 from docs.generate import PAGES, hook_signature, hooks
 from tests.house.tree import ROOT, Block, blocks, files, named, pages
 
@@ -77,6 +82,17 @@ def vocabulary() -> Vocabulary:
 def test_an_example_in_the_docs_is_a_valid_dag(block: Block) -> None:
     definition = read_definition(block.text, path=str(block.page), vocabulary=vocabulary())
     assert definition.warnings == ()
+
+
+@cache
+def schema() -> Draft202012Validator:
+    return Draft202012Validator(dag_schema(PluginHost.load().complete().vocabulary, ()))
+
+
+@pytest.mark.parametrize("block", DAGS, ids=str)
+def test_an_example_in_the_docs_meets_the_schema(block: Block) -> None:
+    for document in read_documents(Findings(block.text, str(block.page))):
+        schema().validate(plain(document))
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=named)

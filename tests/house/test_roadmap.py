@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dagu_core.app.plugin_page import who_brings
+from dagu_core.app.plugin_words import who_brings
 from dagu_core.contracts.catalog import NOT_YET, OWNERS, PLANNED
 from dagu_core.contracts.host import PluginHost
 from tests.house.tree import ROOT

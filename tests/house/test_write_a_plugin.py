@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import dagu_core
+from dagu_core import Place
+from dagu_core.contracts.host import PluginHost
+from dagu_core.model.spec.read import read_definition
+from dagu_example import plugin
 from tests.house.test_docs import dagu
 from tests.house.tree import ROOT, blocks
 
@@ -22,8 +28,8 @@ def shown() -> dict[str, str]:
     """File -> its content, as the guide has it."""
     found = {}
     for block in blocks(GUIDE):
-        if block.info == "python":
-            head, _, text = block.text.partition("\n")
+        head, _, text = block.text.partition("\n")
+        if block.info == "python" and head.startswith("# "):
             found[head.removeprefix("# ")] = text
     return found
 
@@ -32,6 +38,20 @@ def test_the_guide_shows_the_code_of_the_example() -> None:
     assert set(shown()) == set(SHOWN)
     for place, text in shown().items():
         assert text.replace("dagu_wait_for", "dagu_example") == (EXAMPLE / SHOWN[place]).read_text()
+
+
+def test_the_hook_of_the_guide_finds_what_it_says() -> None:
+    (hook,) = (each.text for each in blocks(GUIDE) if each.info == "python" and "dagu_lint" in each.text)
+    names = {name: getattr(dagu_core, name) for name in ("hookimpl", "Places", "Plan", "Problem")}
+    exec(compile(hook, "guide", "exec"), names)
+    judge = SimpleNamespace(dagu_lint=names["dagu_lint"], __name__="judge")
+    host = PluginHost.load(discover=False, plugins=[plugin, judge])
+    text = (
+        "steps:\n  - name: a\n    type: wait-for\n    with: {}\n  - {type: wait-for, config: {port: 'a:1'}}\n"
+    )
+    found = read_definition(text, vocabulary=host.catalog.vocabulary)
+    (problem,) = host.lint(found.plans[0], found.places[0])
+    assert (problem.message, problem.place) == ("step a: there is nothing to wait for", Place(4, 5))
 
 
 def test_following_the_guide_a_plugin_is_verified_with_less_than_60_lines_of_ones_own(

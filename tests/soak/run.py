@@ -16,15 +16,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dagu_core.app.requests import StartRequest
-from tests.faults.chaos import Home, command_of, kill_everything, left_behind
-from tests.soak import fires
+from dagu_core.contracts.store import StoredRun
+from dagu_core.model.run.events import Event
+from dagu_core.model.run.run import RunSummary
+from dagu_core.model.status import RunStatus
+from tests.faults.chaos import Entry, Home, command_of, kill_everything, left_behind
+from tests.soak import fires, verdict
 from tests.soak.fires import instant
 
 TICKS = ("east", "west")
@@ -39,6 +43,11 @@ steps:
   - {name: c, command: mark start && mark end}
 """
 CONFIG = "queues:\n  config: [{name: work, maxConcurrency: %d}]\n"
+WORKS = verdict.Kind(("a", "b", "c"), frozenset("b"))
+#: kinds of processes whose memory is looked at, by a word of their command lines
+KINDS = {"start-all": "a service", "runner_process": "a runner"}
+#: seconds: how long a runner is frozen, and between two looks at memory
+FREEZE, WEIGHED = 20.0, 5.0
 ENV = {"DAGU_SCHEDULER_PORT": "0", "DAGU_TZ": "UTC", "DAGU_WORKER_RUNNERS": "1"}
 
 
@@ -54,6 +63,9 @@ class Soak:
     #: when nothing lived for a moment (epoch seconds)
     dark: list[float] = field(default_factory=list)
     frozen: dict[int, float] = field(default_factory=dict)
+    #: from when to when a runner was frozen (epoch seconds)
+    freezes: list[tuple[float, float]] = field(default_factory=list)
+    memory: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def prepare(self) -> None:
         folder = self.home.path / "dags"
@@ -106,7 +118,8 @@ class Soak:
         if found:
             pid = self.chance.choice(found)
             _signal(pid, signal.SIGSTOP)
-            self.frozen[pid] = time.monotonic() + 20
+            self.frozen[pid] = time.monotonic() + FREEZE
+            self.freezes.append((time.time(), time.time() + FREEZE + 2))
             self.done["runners frozen"] += 1
 
     def thaw(self, everything: bool = False) -> None:
@@ -115,10 +128,17 @@ class Soak:
                 _signal(pid, signal.SIGCONT)
                 del self.frozen[pid]
 
+    def weigh(self) -> None:
+        """See how much memory services and runners have."""
+        commands = {pid: command_of(pid) for pid in self.home.orphans()}
+        for kind, found in verdict.sizes(commands, KINDS, commands).items():
+            self.memory[kind] += found
+
     def go(self) -> None:
         began = time.monotonic()
         end = began + self.options.minutes * 60
         queued, next_hurt, blackout = 0, began + 10, began + self.options.minutes * 30
+        next_look = began + WEIGHED
         while (now := time.monotonic()) < end:
             share = min(1.0, (now - began) / (0.8 * (end - began)))
             wanted = round(self.options.runs * share)
@@ -136,6 +156,9 @@ class Soak:
                 self.dark.append(time.time())
                 self.done["everything killed"] += 1
                 self.services = [self.begin() for _ in range(3)]
+            if now > next_look:
+                next_look += WEIGHED
+                self.weigh()
             self.thaw()
             time.sleep(0.1)
         self.thaw(everything=True)
@@ -161,22 +184,51 @@ class Soak:
         wrong: list[str] = []
         entries = self.home.ledger.entries()
         runs = self.home.runs(limit=1_000_000)
-        statuses = Counter(run.status.label for run in runs if run.ref.dag == "work")
+        mine = [run for run in runs if run.ref.dag == "work"]
+        statuses = Counter(run.status.label for run in mine)
         if sum(statuses.values()) != self.queued:
             wrong.append(f"{self.queued - sum(statuses.values())} queued runs are lost")
         if set(statuses) - {"succeeded", "failed"}:
             wrong.append(f"runs that did not end: {dict(statuses)}")
-        starts = Counter((e.run, e.step, e.attempt) for e in entries if e.what == "start" and e.run[0] == "w")
+        marks = [entry for entry in entries if entry.run[0] == "w"]
+        starts = Counter((entry.run, entry.step, entry.attempt) for entry in marks if entry.what == "start")
         twice = [key for key, times in starts.items() if times > 1]
         if twice:
             wrong.append(f"attempts that began twice: {twice[:5]} ({len(twice)})")
         wrong += self.judge_ticks(entries, runs)
-        if (most := _most_at_once(entries, runs)) > self.options.limit:
+        wrong += self.judge_ends(marks, runs)
+        wrong += verdict.of_memory(self.memory)
+        for kind, seen in self.memory.items():
+            print(f"{kind}: {min(seen):.0f} to {max(seen):.0f} MiB in {len(seen)} looks")
+        if (most := verdict.most_at_once(marks, mine)) > self.options.limit:
             wrong.append(f"{most} runs at once, {self.options.limit} are allowed")
         if left := left_behind(self.home, 10):
             wrong.append(f"processes that were left behind: {left[:5]}")
+        wrong += verdict.of_what_is_left(self.home)
         print(f"work: {dict(statuses)}, at most {most} at once; done to it: {dict(self.done)}")
         return wrong
+
+    def judge_ends(self, marks: list[Entry], runs: list[RunSummary]) -> list[str]:
+        """Whether each run ended as it should, and how long those of dead processes had no other one."""
+        failed = [run.ref for run in runs if run.status is RunStatus.FAILED]
+        recovered = [run.ref for run in runs if run.recoveries]
+
+        async def read(app: Any) -> tuple[list[StoredRun], list[list[Event]]]:
+            pages = [await app.history.events(ref) for ref in recovered]
+            return [await app.store.load(ref) for ref in failed], [[one for _, one in page] for page in pages]
+
+        stored, histories = self.home.ask(read)
+        well = [run for run in runs if run.ref.dag == "work" and run.status is RunStatus.SUCCEEDED]
+        ticks = [run for run in stored if run.summary.ref.dag in TICKS]
+        wrong = verdict.of_the_well(WORKS, well, marks)
+        wrong += verdict.of_the_failed(WORKS, (run for run in stored if run.summary.ref.dag == "work"), marks)
+        wrong += verdict.of_the_failed(verdict.Kind(("cmd_1",)), ticks, ())
+        took = verdict.recoveries(histories, self.freezes)
+        if took:
+            middle, most = took[len(took) // 2], took[-1]
+            print(f"{len(took)} recoveries, {middle:.2f} s in the middle, {most:.2f} s at most")
+        found = wrong + verdict.of_recoveries(took)
+        return found[:10] + ([f"and {len(found) - 10} more like these"] if len(found) > 10 else [])
 
     def judge_ticks(self, entries: list[Any], runs: list[Any]) -> list[str]:
         wrong = []
@@ -200,24 +252,6 @@ class Soak:
         if p99 >= self.options.late:
             wrong.append(f"p99 of lateness is {p99:.2f} s")
         return wrong
-
-
-def _most_at_once(entries: list[Any], runs: list[Any]) -> int:
-    """The most steps of queued runs that were at work at once; one run works on one at a time. A step
-    that was killed marks no end: it is over when its run is."""
-    moves = [(e.nanos, 1 if e.what == "start" else -1, e.run) for e in entries if e.run[0] == "w"]
-    moves += [
-        (int(run.finished_at * 1e9), -1, run.ref.run_id)
-        for run in runs
-        if run.ref.run_id[0] == "w" and run.finished_at
-    ]
-    moves.sort()
-    active: Counter[str] = Counter()
-    most = 0
-    for _, move, run in moves:
-        active[run] = max(0, move)
-        most = max(most, sum(active.values()))
-    return most
 
 
 def _signal(pid: int, number: int) -> None:

@@ -11,6 +11,7 @@ from dagu_core.base.clock import utc
 from dagu_core.base.errors import DaguError
 from dagu_core.base.settings import Settings
 from dagu_core.base.zones import zone_named
+from dagu_core.contracts.broken_lint import try_lint
 from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.store import RunQuery
 
@@ -57,21 +58,33 @@ def settings(settings: Settings, host: PluginHost) -> list[Finding]:
 
 
 def plugins(host: PluginHost) -> list[Finding]:
-    """Plugins that are installed, but could not be loaded, and preferences that are void."""
-    return [
-        Finding(
-            "plugins",
-            "error",
-            f"plugin {one.name} did not load: {one.reason}",
-            one.provider,
-            "repair or remove the package, or name it in plugins.disabled",
-        )
-        for one in host.reports
-        if one.state == "failed"
-    ] + [
-        Finding("plugins", "warning", one, "the settings", "`dagu plugins` lists what is here")
-        for one in host.warnings
+    """Plugins that are installed, but could not be loaded, or judge no file; settings of plugins that mean
+    nothing."""
+    try_lint(host)
+    unable = [each for each in host.reports if each.state == "loaded" and each.reason]
+    advice = "update or repair the package: DAGs that use it are refused until then"
+    broken = [
+        Finding("plugins", "error", f"plugin {one.name}: {one.reason}", one.provider, advice)
+        for one in unable
     ]
+    return (
+        broken
+        + [
+            Finding(
+                "plugins",
+                "error",
+                f"plugin {one.name} did not load: {one.reason}",
+                one.provider,
+                "repair or remove the package, or name it in plugins.disabled",
+            )
+            for one in host.reports
+            if one.state == "failed"
+        ]
+        + [
+            Finding("plugins", "warning", one, "the settings", "`dagu plugins` lists what is here")
+            for one in host.warnings
+        ]
+    )
 
 
 async def clock(app: App, treatment: Treatment) -> list[Finding]:

@@ -34,7 +34,7 @@ async def integrity(app: App, treatment: Treatment) -> list[Finding]:
             "error",
             damage.what,
             app.settings.store,
-            "stop everything, copy the file, and restore a backup or start with a new store",
+            damage.hint or "stop everything, copy the file, and restore a backup or start with a new store",
         )
         for damage in damages
         if damage.ref is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagu_core.app import recovery
@@ -14,7 +13,7 @@ from dagu_core.app.checks.records import shortened
 from dagu_core.app.services import NAMESPACE, services, wake_runners
 from dagu_core.base.errors import DaguError
 from dagu_core.contracts.store import RunQuery
-from dagu_core.engine.liveness import dead_engines, died_at, host_name, living_pid
+from dagu_core.engine.liveness import dead_engines, died_at, host_name, living_pid, stands_still
 from dagu_core.model.status import RunStatus
 
 if TYPE_CHECKING:
@@ -45,6 +44,25 @@ async def dead_runs(app: App, treatment: Treatment) -> list[Finding]:
         advice = "`dagu recover` takes it over; a running worker does so by itself"
         found.append(Finding("runs", "error", what, f"run {ref}", advice, done))
     return shortened(found)
+
+
+async def frozen_runs(app: App, treatment: Treatment) -> list[Finding]:
+    """Runs whose process stands still: it lives, so nobody takes them over."""
+    running = await app.store.find(RunQuery(statuses=(RunStatus.RUNNING,), limit=100_000))
+    pids = {one.ref: living_pid(app.settings.paths.data, one.engine) for one in running}
+    return shortened(
+        [
+            Finding(
+                "runs",
+                "error",
+                "the process that drives the run stands still (SIGSTOP): no step of it begins",
+                f"run {ref}, pid {pid}",
+                f"kill -CONT {pid} lets it go on; kill -KILL {pid} lets another process take it over",
+            )
+            for ref, pid in pids.items()
+            if pid is not None and stands_still(pid)
+        ]
+    )
 
 
 async def lock_files(app: App, treatment: Treatment) -> list[Finding]:
@@ -78,7 +96,7 @@ async def notes(app: App, treatment: Treatment) -> list[Finding]:
                 done = "its note was removed"
             what = f"a {kind} says it lives, but its process is dead"
             found.append(Finding("services", "warning", what, where, "`--fix` removes its note", done))
-        elif _stands_still(pid):
+        elif stands_still(pid):
             what = f"the {kind} stands still: somebody has stopped its process (SIGSTOP)"
             found.append(Finding("services", "error", what, where, f"kill -CONT {pid}, or kill -KILL {pid}"))
     return found
@@ -105,11 +123,3 @@ async def queues(app: App, treatment: Treatment) -> list[Finding]:
             advice = f"dagu dequeue {one.queue} --dag-run {one.ref}"
             found.append(Finding("queues", "error", what, f"run {one.ref} in queue {one.queue}", advice))
     return shortened(found)
-
-
-def _stands_still(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1]
-    except OSError:
-        return False
-    return state in b"Tt"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 
 from dagu_core.base.config import fold
 from dagu_core.base.settings.document import Node
-from dagu_core.base.settings.section import Declared, SettingsItem, folded
+from dagu_core.base.settings.section import Declared, SettingsItem, SettingsSection, declarations, folded
 
 
 def shown(value: Any) -> Any:
@@ -31,11 +31,13 @@ def shown(value: Any) -> Any:
     return value
 
 
-def unknown_keys(document: Node, items: Sequence[Declared]) -> list[str]:
-    """A line for each key of a file that is none of `items`, nor one of what stands in their lists."""
+def unknown_keys(document: Node, items: Sequence[Declared], others: Iterable[str] = ()) -> list[str]:
+    """A line for each key of a file that is none of `items` or `others` (dotted keys), nor one of what
+    stands in the lists of the items."""
     if not document.children:
         return []
-    spellings = {folded(key): key for item in items for key in (item.key, *item.old_keys)}
+    spellings = {folded(key): key for key in others}
+    spellings |= {folded(key): key for item in items for key in (item.key, *item.old_keys)}
     sections = {path[:length] for path in spellings for length in range(1, len(path))}
     lines = []
     for path, node in document.leaves():
@@ -45,10 +47,30 @@ def unknown_keys(document: Node, items: Sequence[Declared]) -> list[str]:
             continue
         lines.append(_line(document, path, node, spellings))
     for item in items:
-        if (listed := document.find(item.path)) is not None and (model := _item_model(item)) is not None:
+        if (listed := document.find(item.path)) is not None and (model := item_model(item)) is not None:
             known = {(*item.path, fold(name)): to_camel(name) for name in model.model_fields}
             lines += list(_of_items(document, item.path, listed, known))
     return lines
+
+
+def refusals(
+    error: ValidationError,
+    model: type[SettingsSection],
+    nodes: Mapping[str, Node],
+    sources: Mapping[str, str],
+) -> list[tuple[str, str]]:
+    """(field, sentence) of everything pydantic refuses; `nodes` maps fields that stand in a file to their
+    values there, `sources` the keys of all that were given to where that was."""
+    keys = {item.name: item.key for item in declarations(model)}
+    found = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        first, *rest = problem["loc"] or ("",)
+        name = str(first)
+        key = keys.get(name, model.section)
+        where = nodes[name].deepest(rest).where if name in nodes else sources.get(key, key)
+        detail = ".".join(str(word) for word in (key, *rest))
+        found.append((name, f"{where}: {detail}: {problem['msg'].removeprefix('Value error, ')}"))
+    return found
 
 
 def _of_items(
@@ -60,7 +82,7 @@ def _of_items(
                 yield _line(document, (*path, word), node, known)
 
 
-def _item_model(item: Declared) -> type[SettingsItem] | None:
+def item_model(item: Declared) -> type[SettingsItem] | None:
     """What stands in the list that a setting is."""
     models = (each for each in get_args(item.field.annotation) if isinstance(each, type))
     return next((each for each in models if issubclass(each, SettingsItem)), None)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from dagu_core.base.errors import DaguError, Invalid, NotFound
 from dagu_core.base.settings.document import Node, read_document
-from dagu_core.base.settings.explain import shown, unknown_keys
+from dagu_core.base.settings.explain import refusals, shown, unknown_keys
 from dagu_core.base.settings.folders import Home, Paths, find_home
 from dagu_core.base.settings.section import Declared, SettingsSection, declarations, folded
 from dagu_core.base.settings.sections import (
@@ -78,6 +78,7 @@ class Settings:
         self._sections: dict[type[SettingsSection], SettingsSection] = {}
         self._sources: dict[str, str] = {}
         self._told = dict.fromkeys(home.warnings)
+        self._declared: dict[str, None] = {}
         self._refuse_unknown_flags(flags)
 
     @classmethod
@@ -183,13 +184,21 @@ class Settings:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Old spellings in use, keys nobody knows, and odd values of the sections used so far."""
+        """Old spellings in use, keys nobody knows, and odd values of the sections used so far.
+
+        Ask when the plugins were looked for: only then are their keys known.
+        """
         for model in OUR_SECTIONS:
             for item in declarations(model):
-                self._find(item)
+                if (found := self._find(item)) is not None and item.unused:
+                    self._tell(f"{found[1]}: `{item.key}` has no effect: {item.unused}")
         models = dict.fromkeys((*OUR_SECTIONS, *self._sections))
         items = [item for model in models for item in declarations(model)]
-        return (*self._told, *unknown_keys(self._document, items))
+        return (*self._told, *unknown_keys(self._document, items, self._declared))
+
+    def know(self, keys: Iterable[str]) -> None:
+        """Take dotted keys of sections that nobody has asked for as known: those of plugins."""
+        self._declared |= dict.fromkeys(keys)
 
     def section(self, model: type[S]) -> S:
         """The validated section; a plugin's model is read from the same sources.
@@ -224,7 +233,7 @@ class Settings:
             section = self.paths if model is PathSettings else self.section(model)
             for item in declarations(model):
                 value = self.store if item.key == "store" else getattr(section, item.name)
-                rows.append((item.key, shown(value), self._sources.get(item.key, "default")))
+                rows.append((item.key, shown(value), self._sources.get(item.key, "default") + item.remark))
         return rows
 
     def _validate(self, model: type[S]) -> S:
@@ -239,26 +248,18 @@ class Settings:
         if not values:
             # Nothing to judge; building the model's validator would cost a start some milliseconds.
             return model.model_construct()
-        lenient = {item.name for item in declarations(model) if item.lenient}
+        lenient = {item.name: item.key for item in declarations(model) if item.lenient}
         try:
             return model.model_validate(values)
         except ValidationError as error:
-            keys = {item.name: item.key for item in declarations(model)}
-            problems = []
-            for problem in error.errors(include_url=False, include_context=False, include_input=False):
-                first, *rest = problem["loc"] or ("",)
-                name = str(first)
-                key = keys.get(name, model.section)
-                where = nodes[name].deepest(rest).where if name in nodes else self._sources.get(key, key)
-                detail = ".".join(str(word) for word in (key, *rest))
-                problems.append((name, f"{where}: {detail}: {problem['msg'].removeprefix('Value error, ')}"))
+            problems = refusals(error, model, nodes, self._sources)
             if not all(name in lenient for name, _ in problems):
                 lines = [line for name, line in problems if name not in lenient]
                 raise Invalid("\n".join(lines), hint="see `dagu config` for every setting") from None
             for name, line in problems:
                 self._tell(f"{line}; the default is used")
                 values.pop(name, None)
-                self._sources.pop(keys[name], None)
+                self._sources.pop(lenient[name], None)
             return model.model_validate(values)
 
     def _find(self, item: Declared) -> tuple[Any, str, Node | None] | None:

@@ -73,6 +73,7 @@ def setting(
     old_keys: Sequence[str] = (),
     old_env: Sequence[str] = (),
     lenient: bool = False,
+    unused: str = "",
     **limits: Any,
 ) -> Any:
     """A field of a section.
@@ -80,7 +81,8 @@ def setting(
     `key` is its dotted key below the section (default: the field's name in camelCase), `env` its
     environment variables ("" = none; default: derived from section and name), `old_keys` full
     dotted keys and `old_env` variables that still work with a warning. With `lenient` a bad value
-    is told and the default taken. A mutable default is copied for each instance.
+    is told and the default taken. `unused` = it is accepted, for files that have it, and nobody reads
+    it; why that is so. A mutable default is copied for each instance.
     """
     facts: dict[str, Any] = {
         "key": key,
@@ -88,7 +90,10 @@ def setting(
         "old_keys": list(old_keys),
         "old_env": list(old_env),
         "lenient": lenient,
+        "unused": unused,
     }
+    if unused:
+        description += f" Accepted, without effect: {unused}."
     if isinstance(default, list | dict):
         limits["default_factory"] = default.copy
     else:
@@ -105,12 +110,23 @@ class Declared(Struct, frozen=True):
     old_keys: tuple[str, ...]
     old_env: tuple[str, ...]
     lenient: bool
+    unused: str
     field: FieldInfo
 
     @property
     def path(self) -> tuple[str, ...]:
         """The folded path of the key in the file."""
         return folded(self.key)
+
+    @property
+    def remark(self) -> str:
+        """What is added to where its value comes from."""
+        return " (no effect)" if self.unused else ""
+
+    @property
+    def is_duration(self) -> bool:
+        """Whether its value is a time, in seconds."""
+        return any(getattr(each, "func", None) is _seconds for each in self.field.metadata)
 
 
 def folded(dotted: str) -> tuple[str, ...]:
@@ -139,6 +155,7 @@ def _declared(section: str, name: str, field: FieldInfo) -> Declared:
         old_keys=tuple(facts.get("old_keys", ())),
         old_env=tuple(facts.get("old_env", ())),
         lenient=bool(facts.get("lenient")),
+        unused=str(facts.get("unused", "")),
         field=field,
     )
 
@@ -183,16 +200,19 @@ def _words(value: object) -> object:
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
 
-def _pairs(value: object) -> object:
-    if not isinstance(value, str):
-        return value
+def parse_pairs(text: str) -> dict[str, str]:
+    """The mapping of `gpu=true, zone=a`. Raises ValueError."""
     pairs = {}
-    for item in filter(None, (word.strip() for word in value.split(","))):
-        name, found, text = item.partition("=")
+    for item in filter(None, (word.strip() for word in text.split(","))):
+        name, found, value = item.partition("=")
         if not found:
             raise ValueError(f"{item!r} is not of the form name=value")
-        pairs[name.strip()] = text.strip()
+        pairs[name.strip()] = value.strip()
     return pairs
+
+
+def _pairs(value: object) -> object:
+    return parse_pairs(value) if isinstance(value, str) else value
 
 
 #: seconds, written as a Go duration with `d` and `w`

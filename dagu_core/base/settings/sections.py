@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from dagu_core.base.errors import UsageError
 from dagu_core.base.names import check_queue_name
@@ -15,13 +15,21 @@ class CoreSettings(SettingsSection):
     """What every command needs to know."""
 
     section: ClassVar[str] = ""
-    debug: bool = setting(False, "Say more in the log.")
+    debug: bool = setting(
+        False,
+        "Say more in the log of runs, and where in the program each line was made; the variable DEBUG,"
+        " whatever its value, does the same.",
+    )
     log_format: Literal["text", "json"] = setting("text", "Form of log lines.", lenient=True)
     tz: str = setting("", "IANA time zone of schedules and times shown; empty = the system's.")
     default_shell: str = setting("", "Shell of steps that name none; empty = $SHELL, else sh.")
-    skip_examples: bool = setting(False, "Do not fill an empty DAGs folder with examples.")
+    skip_examples: bool = setting(
+        False, "Do not fill an empty DAGs folder with examples; none are made in any case."
+    )
     work_dir: str = setting("", "Folder a run starts in when its DAG names none; empty = the DAG's folder.")
-    cache: Literal["low", "normal", "high"] = setting("normal", "How much is kept in memory.", lenient=True)
+    cache: Literal["low", "normal", "high"] = setting(
+        "normal", "How much is kept in memory.", lenient=True, unused="nothing needs to be kept there"
+    )
     store: str = setting("", "URL of the state store; empty = SQLite in the data folder.")
     durability: Literal["normal", "full"] = setting(
         "normal", "When a step's transition must be on the disk: within 100 ms, or at once (full)."
@@ -40,6 +48,9 @@ class CoreSettings(SettingsSection):
             except (ValueError, OSError, KeyError):
                 raise ValueError(f"unknown time zone {name!r}") from None
         return name
+
+
+_IN_DATA = "it is in the store and in the data folder"
 
 
 class PathSettings(SettingsSection):
@@ -88,11 +99,11 @@ class PathSettings(SettingsSection):
     executable: str = setting(
         "", "The program that runs DAGs.", env="DAGU_EXECUTABLE", old_keys=("executable",)
     )
-    dag_runs: str = setting("", "Files of runs.", key="dagRunsDir", env="DAGU_DAG_RUNS_DIR")
-    queue: str = setting("", "Files of queues.", key="queueDir", env="DAGU_QUEUE_DIR")
-    proc: str = setting("", "Locks of live processes.", key="procDir", env="DAGU_PROC_DIR")
+    dag_runs: str = setting("", "Files of runs.", key="dagRunsDir", env="DAGU_DAG_RUNS_DIR", unused=_IN_DATA)
+    queue: str = setting("", "Files of queues.", key="queueDir", env="DAGU_QUEUE_DIR", unused=_IN_DATA)
+    proc: str = setting("", "Locks of live processes.", key="procDir", env="DAGU_PROC_DIR", unused=_IN_DATA)
     service_registry: str = setting(
-        "", "Who serves what.", key="serviceRegistryDir", env="DAGU_SERVICE_REGISTRY_DIR"
+        "", "Who serves what.", key="serviceRegistryDir", env="DAGU_SERVICE_REGISTRY_DIR", unused=_IN_DATA
     )
     users: str = setting("", "Users.", key="usersDir", env="DAGU_USERS_DIR")
     api_keys: str = setting("", "API keys.", key="apiKeysDir", env="")
@@ -105,6 +116,7 @@ class QueueSettings(SettingsItem):
     name: str
     max_concurrency: int = 1
     max_active_runs: int | None = None
+    labels: Pairs = Field(default_factory=dict)
 
     @field_validator("name")
     @classmethod
@@ -132,6 +144,10 @@ class QueuesSettings(SettingsSection):
         """The limit of the queue `name`, None when it is not configured."""
         return next((queue.limit for queue in self.config if queue.name == name), None)
 
+    def labels(self, name: str) -> dict[str, str]:
+        """What is said of the queue `name`; nothing unless it is configured."""
+        return next((queue.labels for queue in self.config if queue.name == name), {})
+
 
 class SchedulerSettings(SettingsSection):
     """The scheduler service."""
@@ -146,11 +162,34 @@ class SchedulerSettings(SettingsSection):
     catchup_per_minute: int = setting(
         60, "Most of them handed to their queues in a minute.", key="catchup.dispatchPerMinute", ge=1
     )
-    backfill_max_runs: int = setting(10_000, "Most runs a backfill may make.", key="backfill.maxRuns", ge=1)
-    min_interval: Duration = setting(1.0, "DAGs with a cron line that comes closer than this are refused.")
-    lock_stale_threshold: Duration = setting(30.0, "A leader silent for so long is replaced.")
-    lock_retry_interval: Duration = setting(5.0, "How often a stand-by tries to lead.")
-    zombie_detection_interval: Duration = setting(45.0, "How often lost runs are looked for; 0 = never.")
+    backfill_max_runs: int = setting(
+        10_000,
+        "Most runs a backfill may make.",
+        key="backfill.maxRuns",
+        old_keys=("backfill.maxRuns",),
+        ge=1,
+    )
+    misfire_threshold: Duration | None = setting(
+        None,
+        "How late a start may be made; later it is missed. Empty = 60s, and 5s for lines with seconds.",
+        gt=0,
+    )
+    min_interval: Duration = setting(1.0, "Schedules with a line that comes closer than this are not done.")
+    lock_stale_threshold: Duration = setting(
+        30.0,
+        "A leader silent for so long is replaced.",
+        unused="one of this host is replaced at once when it dies, any other after 17s",
+    )
+    lock_retry_interval: Duration = setting(
+        5.0,
+        "How often a stand-by tries to lead.",
+        unused="it hears of a death on its host at once, and tries every 2s besides",
+    )
+    zombie_detection_interval: Duration = setting(
+        45.0,
+        "How often lost runs are looked for; 0 = never.",
+        unused="the kernel tells of a process that died, and its runs are taken over at once",
+    )
 
 
 class LocationSettings(SettingsSection):

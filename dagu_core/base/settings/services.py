@@ -143,7 +143,11 @@ class WorkerSettings(SettingsSection):
     """A worker process."""
 
     section: ClassVar[str] = "worker"
-    id: str = setting("", "Name of the worker; empty = host@pid.")
+    id: str = setting(
+        "",
+        "Name of the worker, `workerId` of the runs it carries out; empty = HOST@PID for `dagu worker`, and "
+        "`local` for the runners of a scheduler.",
+    )
     max_active_runs: int = setting(100, "Most runs at once in one runner.", ge=1)
     runners: int = setting(0, "How many runner processes; 0 = one a core, at most 4.", ge=0, le=64)
     drain_grace: Duration = setting(
@@ -153,7 +157,9 @@ class WorkerSettings(SettingsSection):
         0, "A runner that has grown beyond so many MiB is replaced by a fresh one; 0 = no limit.", ge=0
     )
     cpus: int = setting(0, "How many cores runners and their steps may use; 0 = all.", ge=0)
-    labels: Pairs = setting({}, "What the worker offers.")
+    labels: Pairs = setting(
+        {}, "What the worker offers. `dagu doctor` shows it; it selects no runs, as all are on one host."
+    )
 
 
 class HistorySettings(SettingsSection):

@@ -35,8 +35,13 @@ class MemoryStore(MemoryRuns):
         if slots is not None:
             free = slots - self._slots_used(queue) - self._slots_wanted(queue)
             limit = min(limit, free if ref else free - self._children_waiting(queue))
-        claimed = waiting[: max(limit, 0)]
-        for summary in claimed:
+        claimed: list[RunSummary] = []
+        for summary in waiting:
+            if len(claimed) >= limit:
+                break
+            if summary.home and slots is not None and not self._has_room(summary):
+                continue
+            claimed.append(summary)
             summary.status, summary.holds_slot = RunStatus.RUNNING, True
             hand_over(self._runs[summary.ref], engine, host)
         return [await self.load(summary.ref) for summary in claimed]
@@ -49,6 +54,8 @@ class MemoryStore(MemoryRuns):
         if summary.fence != fence:
             raise Conflict(f"run {ref} has another owner")
         free = summary.holds_slot or slots is None or self._slots_used(summary.queue) < slots
+        if summary.home and slots is not None and not summary.holds_slot:
+            free = free and self._slots_used(summary.home) < summary.home_slots
         summary.holds_slot, record.wants_slot = held and free, held and not free
         return summary.holds_slot
 
@@ -57,9 +64,10 @@ class MemoryStore(MemoryRuns):
         waiting: dict[str, list[RunSummary]] = {}
         for summary in self._waiting():
             waiting.setdefault(summary.queue, []).append(summary)
-        used = {record.summary.queue for record in self._runs.values() if _takes_slot(record.summary)}
+        used = [record.summary for record in self._runs.values() if _takes_slot(record.summary)]
+        taken = {name for one in used for name in (one.queue, one.home) if name}
         found = []
-        for name in sorted(waiting.keys() | used):
+        for name in sorted(waiting.keys() | taken):
             there = waiting.get(name, [])
             free = [one.ref for one in there if not one.engine]
             first = free[0] if free else None
@@ -84,8 +92,11 @@ class MemoryStore(MemoryRuns):
         found = [self._runs[parent].summary for parent in parents if parent in self._runs]
         return sum(one.status is RunStatus.RUNNING for one in found)
 
+    def _has_room(self, guest: RunSummary) -> bool:
+        return self._slots_used(guest.home) + self._slots_wanted(guest.home) < guest.home_slots
+
     def _in(self, queue: str) -> list[Record]:
-        return [one for one in self._runs.values() if one.summary.queue == queue]
+        return [one for one in self._runs.values() if queue in (one.summary.queue, one.summary.home)]
 
 
 def _takes_slot(summary: RunSummary) -> bool:

@@ -22,7 +22,7 @@ from dagu_core.model.run.codec import (
     encode_summary,
 )
 from dagu_core.model.run.events import Event, RunReset, RunStarted
-from dagu_core.model.run.run import RunRef, RunSummary
+from dagu_core.model.run.run import TRIGGER, RunRef, RunSummary
 from dagu_core.model.run.signals import Signal
 
 
@@ -175,6 +175,8 @@ def _matches(query: RunQuery, run: RunSummary) -> bool:
         and (wanted or not query.run_id)
         and query.dag in ("", run.ref.dag)
         and query.queue in ("", run.queue)
+        and query.trigger in ("", run.trigger_type)
+        and query.trigger_text in run.extra.get(TRIGGER, "")
         and (not query.statuses or run.status in query.statuses)
         and (query.since is None or run.created_at >= query.since)
         and (query.until is None or run.created_at < query.until)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from dagu_core.builtins.sqlite_store.rows import RECORD_DAMAGED, RUN_COLUMNS, to_event, to_step, to_summary
+from dagu_core.builtins.sqlite_store.schema import wrong_indexes
 from dagu_core.contracts.store import Damage
 from dagu_core.model.run.codec import Damaged, decode_source, load_json
 from dagu_core.model.run.events import Noted
@@ -23,7 +24,7 @@ def check(db: DB) -> list[Damage]:
         for (sentence,) in db.execute("PRAGMA quick_check(20)")
         if sentence != "ok"
     ]
-    for look in (_runs, _steps, _events, _definitions, _pairs):
+    for look in (_indexes, _runs, _steps, _events, _definitions, _pairs):
         found += look(db)[:MOST]
     return found
 
@@ -38,6 +39,16 @@ def names_of_dags(db: DB) -> list[str]:
             names.append(str(row[0]))
         row = db.execute("SELECT min(dag) FROM runs WHERE dag > ?", row).fetchone()
     return names
+
+
+def _indexes(db: DB) -> list[Damage]:
+    return [
+        Damage(
+            f"the index {name} is missing or has another form",
+            hint=f"stop everything, and run in sqlite3: DROP INDEX IF EXISTS {name}; {statement};",
+        )
+        for name, statement in wrong_indexes(db).items()
+    ]
 
 
 def _runs(db: DB) -> list[Damage]:

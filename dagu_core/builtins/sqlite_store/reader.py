@@ -133,6 +133,8 @@ class Reader:
             cause, hint = "no space left", "Free some disk space; nothing was written."
         elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
             hint = "Check that the file and its folder are readable and writable."
+        elif code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            hint = "`dagu doctor` looks through the store and says what to do."
         return Unavailable(f"store {self.path}: {cause}", hint=hint, path=self.path, cause=str(error))
 
 

@@ -17,13 +17,15 @@ from dagu_core.model.run.codec import (
     salvage_summary,
 )
 from dagu_core.model.run.events import Event, Noted
-from dagu_core.model.run.run import RunRef, RunSummary, StepRun
+from dagu_core.model.run.run import MANUAL, SUBDAG, RunRef, RunSummary, StepRun
 from dagu_core.model.status import RunStatus
 
 RECORD_DAMAGED = "record_damaged"
 RUN_COLUMNS = "dag, run_id, status, fence, seq, engine, host, created_at, slot, body, crc"
 HELD, GIVEN_BACK, WANTED = 1, 0, 2
 STATUSES = {status.value: status for status in RunStatus}
+# A body may be damaged, and what is no JSON ends a query that asks for a part of it.
+_TRIGGER = "CASE WHEN json_valid(body) THEN json_extract(body, '$.extra.trigger') END"
 _COLUMN_TYPES = [int, int, str, str]  # fence, seq, engine, host
 
 
@@ -52,6 +54,8 @@ def new_row(summary: RunSummary, events: int) -> dict[str, Any]:
         "priority": summary.priority,
         "queued_at": queued_at(summary),
         "slot": HELD if summary.holds_slot else GIVEN_BACK,
+        "home": summary.home,
+        "home_slots": summary.home_slots,
         "created_at": summary.created_at,
         "child": int(is_child(summary)),
         "root": "" if summary.root is None else str(summary.root),
@@ -161,6 +165,14 @@ def find_statement(query: RunQuery) -> tuple[str, list[Any]]:
     if query.run_id and not query.exact:
         wheres.append("instr(run_id, ?) > 0")
         values.append(query.run_id)
+    if query.trigger in (MANUAL, SUBDAG):
+        wheres.append(f"{_TRIGGER} IS NULL AND +child = {query.trigger == SUBDAG:d}")
+    elif query.trigger:
+        wheres.append(f"CASE WHEN json_valid({_TRIGGER}) THEN json_extract({_TRIGGER}, '$.type') END = ?")
+        values.append(query.trigger)
+    if query.trigger_text:
+        wheres.append(f"instr({_TRIGGER}, ?) > 0")
+        values.append(query.trigger_text)
     for sign, limit in ((">=", query.since), ("<", query.until)):
         if limit is not None:
             wheres.append(f"{time} {sign} ?")

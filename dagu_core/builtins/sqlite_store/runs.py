@@ -59,13 +59,13 @@ def commit(db: DB, change: Change) -> None:
     """Write the change if the caller still owns the run."""
     summary = change.summary
     found = db.execute(
-        "SELECT id, status, fence, seq, queue, priority, queued_at, tags, body, crc"
+        "SELECT id, status, fence, seq, queue, priority, queued_at, home, home_slots, tags, body, crc"
         " FROM runs WHERE run_id = ? AND dag = ?",
         (summary.ref.run_id, summary.ref.dag),
     ).fetchone()
     if found is None:
         raise not_found(summary.ref)
-    run, status, fence, seq, queue, priority, queued, tags, old, crc = found
+    run, status, fence, seq, *before, tags, old, crc = found
     if whole(fence) > summary.fence:
         raise Conflict(f"run {summary.ref} has another owner (fence {fence}, this commit {summary.fence})")
     if status in STATUSES and STATUSES[status].is_over and not _is_retry(change.events):
@@ -79,11 +79,11 @@ def commit(db: DB, change: Change) -> None:
     body = encode_summary(summary)
     values = [summary.fence, seq + len(change.events), summary.engine, summary.host, body, checksum(body)]
     sets = "fence = ?, seq = ?, engine = ?, host = ?, body = ?, crc = ?"
-    now = (int(summary.status), summary.queue, summary.priority, queued_at(summary))
+    now = [summary.queue, summary.priority, queued_at(summary), summary.home, summary.home_slots]
     # Most commits change no indexed column; leaving those out saves the work on four indexes.
-    if now != (status, queue, priority, queued):
-        sets += ", status = ?, queue = ?, priority = ?, queued_at = ?"
-        values += now
+    if int(summary.status) != status or now != before:
+        sets += ", status = ?, queue = ?, priority = ?, queued_at = ?, home = ?, home_slots = ?"
+        values += [int(summary.status), *now]
     db.execute(f"UPDATE runs SET {sets} WHERE id = ?", (*values, run))
     if tags != (new := dump_json(summary.tags)):
         db.execute("UPDATE runs SET tags = ? WHERE id = ?", (new, run))

@@ -76,7 +76,26 @@ _V3 = """
 ALTER TABLE leases ADD COLUMN boot TEXT NOT NULL DEFAULT '';
 """
 
-MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3)
+# Some files reached version 3 with other indexes than those of V1 and V2 above.
+_V4 = """
+DROP INDEX IF EXISTS runs_slots;
+DROP INDEX IF EXISTS runs_queued;
+DROP INDEX IF EXISTS runs_queued_in;
+CREATE INDEX runs_slots ON runs (queue, slot) WHERE status = 1 AND slot > 0;
+CREATE INDEX runs_queued ON runs (engine, priority DESC, queued_at) WHERE status = 5;
+CREATE INDEX runs_queued_in ON runs (queue, engine, priority DESC, queued_at) WHERE status = 5;
+CREATE INDEX IF NOT EXISTS run_tags_by_run ON run_tags (run);
+"""
+
+# A run that was sent to another queue takes a slot of the queue of its DAG, its `home`, as well.
+_V5 = """
+ALTER TABLE runs ADD COLUMN home TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN home_slots INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX runs_homes ON runs (home, slot) WHERE status = 1 AND slot > 0 AND home <> '';
+"""
+
+# Never edit one that was shipped, not even to repair it: files that have it keep its old form. Add one.
+MIGRATIONS: tuple[str, ...] = (_V1, _V2, _V3, _V4, _V5)
 
 
 def migrate(db: sqlite3.Connection, path: str, *, writable: bool = True) -> None:
@@ -101,15 +120,37 @@ def migrate(db: sqlite3.Connection, path: str, *, writable: bool = True) -> None
     db.execute("BEGIN EXCLUSIVE")
     try:
         # Another process may have been faster while this one waited for the lock.
-        for number in range(_version(db), len(MIGRATIONS)):
-            for statement in MIGRATIONS[number].split(";\n"):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version={number + 1}")
+        _climb(db, _version(db))
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def wrong_indexes(db: sqlite3.Connection) -> dict[str, str]:
+    """The indexes that are missing or not as this version makes them, each with its statement."""
+    model = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        _climb(model, 0)
+        due = _indexes_of(model)
+    finally:
+        model.close()
+    there = _indexes_of(db)
+    return {name: statement for name, statement in due.items() if there.get(name) != statement}
+
+
+def _indexes_of(db: sqlite3.Connection) -> dict[str, str]:
+    """The statements that made the indexes of a file, by their names."""
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+    return {str(name): " ".join(str(sql).split()) for name, sql in db.execute(query)}
+
+
+def _climb(db: sqlite3.Connection, version: int) -> None:
+    for number in range(version, len(MIGRATIONS)):
+        for statement in MIGRATIONS[number].split(";\n"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version={number + 1}")
 
 
 def _version(db: sqlite3.Connection) -> int:

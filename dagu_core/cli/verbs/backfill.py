@@ -18,7 +18,7 @@ from dagu_core.cli.options import (
     queue_option,
     text_option,
 )
-from dagu_core.cli.output import as_json, as_table, counted, say
+from dagu_core.cli.output import as_json, as_table, counted, say, tell
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -59,6 +59,7 @@ def command() -> None:
 @params_option
 @queue_option
 @priority_option("low")
+@text_option("--profile", metavar="NAME", help="Kept for profiles, which do not exist yet: no effect.")
 @text_option("--step", metavar="DURATION", help="Time between two runs of a DAG without a schedule: 1d.")
 @click.option("--ignore-calendar", is_flag=True, help="Holidays and the like count, too.")
 @click.option("--single-run", is_flag=True, help="One run for the whole stretch.")
@@ -67,8 +68,12 @@ def command() -> None:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_invocation
-def create(invocation: Invocation, /, dry_run: bool, yes: bool, in_json: bool, **given: Any) -> int:
+def create(
+    invocation: Invocation, /, dry_run: bool, yes: bool, in_json: bool, profile: str, **given: Any
+) -> int:
     """Make a run for each start of a stretch of time that has none yet."""
+    if profile:
+        tell("Warning: --profile has no effect: there are no profiles yet; use --params")
 
     async def look(app: App) -> tuple[str, list[Instant]]:
         plan, instants = await app.backfills.preview(_request(app, given))
@@ -116,17 +121,22 @@ def show(invocation: Invocation, /, id: str, in_json: bool) -> int:
     """Show how a backfill stands, and what became of each time it covers: its run was made, a run of
     somebody else existed already, or it was refused, and why."""
 
-    async def work(app: App) -> tuple[Backfill, dict[str, int], list[SlotResult]]:
+    async def work(app: App) -> tuple[Backfill, dict[str, int], list[SlotResult], str]:
         one = await app.backfills.get(id)
-        return one, await app.backfills.progress(one), await app.backfills.results(one)
+        waits_for = await app.backfills.waits_for(one)
+        return one, await app.backfills.progress(one), await app.backfills.results(one), waits_for
 
-    one, progress, slots = invocation.run(work)
+    one, progress, slots, waits_for = invocation.run(work)
     if in_json:
         from dagu_core.app.backfill import shape
 
-        say(as_json(shape(one, progress) | {"slots": [_slot_shape(slot, one.zone) for slot in slots]}))
+        more = {"waitsFor": waits_for} if waits_for else {}
+        shapes = [_slot_shape(slot, one.zone) for slot in slots]
+        say(as_json(shape(one, progress) | more | {"slots": shapes}))
         return 0
     _table([(one, progress)], in_json)
+    if waits_for:
+        say(f"\nIt waits: {waits_for}")
     say("\n" + as_table(SLOTS, (_slot_row(slot, one) for slot in slots)))
     return 0
 

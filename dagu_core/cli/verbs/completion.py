@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from dagu_core.base.errors import UsageError
 from dagu_core.cli.output import say
 
-SHELLS = ("bash", "zsh", "fish", "powershell")
+SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command("completion", short_help="Print the completion script of a shell.")
@@ -22,7 +21,6 @@ def command(ctx: click.Context, shell: str, no_descriptions: bool) -> int:
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)
-    if kind is None:
-        raise UsageError("there is no completion for PowerShell", hint="bash, zsh and fish have one")
+    assert kind is not None, "click knows these shells"
     say(kind(ctx.find_root().command, {}, "dagu", "_DAGU_COMPLETE").source())
     return 0

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from msgspec.structs import fields
+from pydantic.alias_generators import to_camel
 
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import json_option
@@ -22,7 +23,8 @@ def command(invocation: Invocation, /, in_json: bool) -> int:
     for model in invocation.host.complete().settings:
         settings.section(model)
     rows = settings.explain()
-    places = {field.name: str(getattr(settings.paths, field.name)) for field in fields(settings.paths)}
+    names = [field.name for field in fields(settings.paths)]
+    places = {to_camel(name): str(getattr(settings.paths, name)) for name in names}
     home, file = str(settings.home or ""), str(settings.file or "")
     if in_json:
         listed = [{"key": key, "value": value, "source": source} for key, value, source in rows]

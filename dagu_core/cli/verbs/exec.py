@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 @text_option("--base", metavar="FILE", help="A file to put under the DAG, in place of base.yaml.")
 @text_option("-E", "--env", multiple=True, metavar="NAME=VALUE", help="An environment variable.")
 @text_option("--dotenv", multiple=True, metavar="FILE", help="A file with environment variables.")
-@text_option("--worker-label", multiple=True, metavar="KEY=VALUE", help="Kept, not used here.")
+@text_option(
+    "--worker-label",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Accepted, without effect: all runners are on one host.",
+)
 @queue_option
 @priority_option("normal")
 @pass_invocation

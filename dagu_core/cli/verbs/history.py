@@ -11,7 +11,7 @@ from dagu_core.base.errors import UsageError
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import count_option, dag_argument, json_option, named_queue_option, text_option
 from dagu_core.cli.output import as_csv, as_json, as_table, duration, say, tell
-from dagu_core.model.run.run import RunSummary
+from dagu_core.model.run.run import SUBDAG, RunSummary
 from dagu_core.model.status import RunStatus, run_status
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ MOST = 1000
 @text_option("--status", "statuses", metavar="A,B", help="Only these statuses.")
 @text_option("--run-id", metavar="PART", help="Only run ids with this in it.")
 @named_queue_option("-u", "--queue", help="Only runs of this queue.")
+@text_option(
+    "--trigger",
+    metavar="TYPE[:PART]",
+    help="Only runs that this made begin: schedule, catchup, backfill, the type of a trigger, manual or "
+    "subdag; with PART in what is recorded of it, such as a file.",
+)
 @text_option("--tags", "--labels", metavar="A,B", help="Only DAGs with all these tags.")
 @click.option(
     "-f", "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", help="Form."
@@ -46,6 +52,7 @@ def command(
     statuses: str,
     run_id: str,
     queue: str,
+    trigger: str,
     tags: str,
     form: str,
     limit: int,
@@ -63,10 +70,14 @@ def command(
     async def work(app: App) -> list[RunSummary]:
         from dagu_core.app.history import known_dag
 
+        kind, _, part = trigger.partition(":")
         query = RunQuery(
             dag=await known_dag(app, dag) if dag else "",
             run_id=run_id,
             queue=queue,
+            trigger=kind,
+            trigger_text=part,
+            roots_only=kind != SUBDAG and not queue,
             statuses=read_statuses(statuses),
             since=begin,
             until=end,
@@ -132,6 +143,8 @@ def shape(run: RunSummary) -> dict[str, Any]:
         "params": _params(run),
         "labels": list(run.tags),
         "workerId": run.worker,
+        "triggerType": run.trigger_type,
+        "scheduleTime": _time(run.trigger.get("due")),
         "error": run.error,
     }
     base = {"name": run.ref.dag, "dagRunId": run.ref.run_id, "status": run.status.label}

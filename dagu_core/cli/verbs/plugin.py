@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,8 +97,8 @@ def _tell(done: Verification, file: Path, *, only_failures: bool) -> None:
     if done.suite is None:
         say(f"{done.plugin.name} has no tests of its own: these were made from what it offers")
     counts = ", ".join(f"{number} {result}" for result, number in done.counts.items())
-    say(f"{done.plugin.name}: {counts}; the report is {file}")
-    sys.stdout.flush()  # the next one may take minutes
+    # At once, as the next one may take minutes.
+    say(f"{done.plugin.name}: {counts}; the report is {file}", at_once=True)
 
 
 @command.command("docs", short_help="Print the page of a plugin.")
@@ -119,10 +118,11 @@ def docs(invocation: Invocation, /, name: str) -> int:
 @json_option
 @pass_invocation
 def which(invocation: Invocation, /, word: str, in_json: bool) -> int:
-    """Tell which package brings a word of a DAG file or of the settings, and how to get it."""
-    from dagu_core.app.plugin_page import who_brings
+    """Tell which package brings a word of a DAG file, of the settings or a command, and how to get it."""
+    from dagu_core.app.plugin_words import who_brings
+    from dagu_core.cli.group import VERBS
 
-    found = who_brings(invocation.host, word)
+    found = who_brings(invocation.host, word, VERBS)
     if in_json:
         keys = ("word", "kind", "package", "state", "hint")
         say(as_json([{key: getattr(each, key) for key in keys} for each in found]))

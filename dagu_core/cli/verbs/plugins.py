@@ -23,6 +23,9 @@ HEADINGS = ("NAME", "PACKAGE", "STATE", "PARTS / REASON", "VERIFIED")
 def command(invocation: Invocation, /, in_json: bool) -> int:
     """List plugins: state, version, parts, the reason when one did not load, and what its package says
     of its tests."""
+    from dagu_core.contracts.broken_lint import try_lint
+
+    try_lint(invocation.host)
     reports = invocation.host.reports
     if in_json:
         say(as_json([shape(report) for report in reports]))

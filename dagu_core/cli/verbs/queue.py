@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dagu_core.app.queues import Place, QueueView
     from dagu_core.model.run.run import RunSummary
 
-HEADINGS = ("QUEUE", "LIMIT", "RUNNING", "WAITING", "STATE")
+HEADINGS = ("QUEUE", "LIMIT", "RUNNING", "WAITING", "LABELS", "STATE")
 PLACES = ("#", "RUN", "PRIORITY", "QUEUED (UTC)", "REASON")
 
 
@@ -37,19 +37,24 @@ def command() -> None:
 
 
 @command.command("list", short_help="List the queues.")
+@text_option("--label", multiple=True, metavar="KEY=VALUE", help="Only queues with all these labels.")
 @json_option
 @pass_invocation
-def list_(invocation: Invocation, /, in_json: bool) -> int:
+def list_(invocation: Invocation, /, label: tuple[str, ...], in_json: bool) -> int:
     """List every queue that is configured, or in which runs wait or work."""
+    from dagu_core.cli.verbs.exec import pairs
+
+    labels = pairs(label, "--label")
 
     async def work(app: App) -> list[QueueView]:
-        return await app.queues.all()
+        return await app.queues.all(labels)
 
     views = invocation.run(work)
     if in_json:
         say(as_json([view_shape(view) for view in views]))
     else:
-        say(as_table(HEADINGS, map(row, views)) if views else "No queue is in use")
+        nothing = "No queue has these labels" if labels else "No queue is in use"
+        say(as_table(HEADINGS, map(row, views)) if views else nothing)
     return 0
 
 
@@ -181,7 +186,8 @@ def order(
 def row(view: QueueView) -> tuple[str, ...]:
     """One line of the table of queues."""
     state = view.orders.sentence or "open"
-    return view.name, str(view.limit), str(view.running), str(view.waiting), state
+    labels = ",".join(f"{key}={value}" for key, value in view.labels.items()) or "-"
+    return view.name, str(view.bound or "none"), str(view.running), str(view.waiting), labels, state
 
 
 def place_row(place: Place) -> tuple[str, ...]:
@@ -196,9 +202,10 @@ def view_shape(view: QueueView) -> dict[str, Any]:
     return {
         "name": view.name,
         "type": "global" if view.configured else "dag-based",
-        "maxConcurrency": view.limit,
+        "maxConcurrency": view.bound,
         "runningCount": view.running,
         "queuedCount": view.waiting,
+        "labels": dict(view.labels),
     } | orders_shape(view.orders)
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 @text_option("--worker-id", default="local", metavar="ID", help="Who carries the run out.")
 @queue_option
 @priority_option()
+@click.option("-n", "--no-queue", is_flag=True, help="Never wait for a turn; a retry by hand never does.")
+@click.option("--disable-max-active-runs", is_flag=True, hidden=True)
 @pass_invocation
 def command(
     invocation: Invocation,
@@ -35,6 +37,8 @@ def command(
     worker_id: str,
     queue: str,
     priority: int | None,
+    no_queue: bool,
+    disable_max_active_runs: bool,
 ) -> int:
     """Run a run again under the same id, with the definition it had.
 
@@ -45,10 +49,13 @@ def command(
 
     from dagu_core.app.requests import Standing
 
+    line = Standing(queue, priority)
+
     async def work(app: App) -> RunView:
-        line = Standing(queue, priority)
         with watching(invocation) as watch:
             name = app.dags.name_of(dag)
-            return await app.runs.retry(name, run_id, step, downstream, watch=watch, line=line)
+            return await app.runs.retry(
+                name, run_id, step, downstream, watch=watch, line=line, worker=worker_id
+            )
 
     return finish(invocation, invocation.run(work))

@@ -59,7 +59,7 @@ def preview(
         say(as_json(_preview_shape(found)))
         return 0
     if found.suspension is not None:
-        tell(f"{found.plan.name} is suspended{_why(found.suspension)}: nothing of this happens")
+        tell(f"{found.plan.name} is suspended{_why(found.suspension, found.zone)}: nothing of this happens")
     if not found.slots:
         say("Nothing is due" if found.plan.schedule.entries else f"{found.plan.name} has no schedule")
         return 0
@@ -89,7 +89,7 @@ def list_(invocation: Invocation, /, in_json: bool) -> int:
         say(as_json([_scheduled_shape(each, zone) for each, zone in found]))
     elif found:
         rows = [_scheduled_row(each, zone) for each, zone in found]
-        say(as_table(("DAG", "SCHEDULE", "NEXT", "STATE"), rows))
+        say(as_table(("DAG", "FILE", "SCHEDULE", "NEXT", "STATE"), rows))
     else:
         say("No DAG is scheduled")
     return 1 if any(each.problem for each, _ in found) else 0
@@ -98,13 +98,17 @@ def list_(invocation: Invocation, /, in_json: bool) -> int:
 @command.command("suspend", short_help="Switch the schedules of a DAG off.")
 @dag_argument()
 @text_option("--reason", metavar="TEXT", help="Why; shown wherever the DAG is.")
+@text_option("--until", metavar="TIME", help="So long (2h), or up to this time (RFC 3339, or a date).")
 @pass_invocation
-def suspend(invocation: Invocation, /, dag: str, reason: str) -> int:
-    """Switch the schedules and triggers of a DAG off until it is resumed. Starts by hand and runs
-    that wait in a queue are not touched."""
+def suspend(invocation: Invocation, /, dag: str, reason: str, until: str) -> int:
+    """Switch the schedules and triggers of a DAG off until it is resumed, or for a while. Starts by
+    hand and runs that wait in a queue are not touched."""
 
     async def work(app: App) -> bool:
-        return app.schedules.suspend(dag, reason, _user())
+        from dagu_core.app.moments import until_of
+
+        end = until_of(until, app.clock.now(), app.settings.core.tz) if until else None
+        return app.schedules.suspend(dag, reason, _user(), end)
 
     changed = invocation.run(work)
     say(f"Suspended {dag}" if changed else f"{dag} was suspended already")
@@ -168,19 +172,24 @@ def _slot_shape(slot: Slot, zone: tzinfo | None) -> dict[str, Any]:
     return shape
 
 
-def _why(suspension: Suspension) -> str:
+def _why(suspension: Suspension, zone: tzinfo | None) -> str:
     by = f" by {suspension.by}" if suspension.by else ""
-    return f"{by} ({suspension.reason})" if suspension.reason else by
+    until = f" until {_time(suspension.until, zone)}" if suspension.until is not None else ""
+    reason = f" ({suspension.reason})" if suspension.reason else ""
+    return by + until + reason
 
 
-def _scheduled_row(each: Scheduled, zone: tzinfo | None) -> tuple[str, str, str, str]:
-    state = each.problem or (f"suspended{_why(each.suspension)}" if each.suspension is not None else "active")
-    state = "; ".join([state, *each.ailing])
+def _scheduled_row(each: Scheduled, zone: tzinfo | None) -> tuple[str, ...]:
+    state = each.problem or (
+        f"suspended{_why(each.suspension, zone)}" if each.suspension is not None else "active"
+    )
+    other = [f"commands take it as {each.ref}"] if each.ref != each.name else []
+    state = "; ".join([state, *each.ailing, *other])
     coming = ""
     if each.next is not None:
         coming = f"{_time(each.next.at, zone)} {each.next.action}"
         coming += " (skipped)" if each.next.skipped else ""
-    return each.name, "; ".join(_lines(each)), coming, state
+    return each.name, each.path.name, "; ".join(_lines(each)), coming, state
 
 
 def _lines(each: Scheduled) -> list[str]:
@@ -197,6 +206,7 @@ def _lines(each: Scheduled) -> list[str]:
 def _scheduled_shape(each: Scheduled, zone: tzinfo | None) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "name": each.name,
+        "ref": each.ref,
         "file": str(each.path),
         "suspended": each.suspension is not None,
     }
@@ -206,6 +216,8 @@ def _scheduled_shape(each: Scheduled, zone: tzinfo | None) -> dict[str, Any]:
         shape["triggers"] = [trigger.text for trigger in schedule.triggers]
     if each.suspension is not None:
         shape["suspension"] = {"by": each.suspension.by, "reason": each.suspension.reason}
+        if each.suspension.until is not None:
+            shape["suspension"]["until"] = _time(each.suspension.until, zone)
     if each.next is not None:
         shape["next"] = _slot_shape(each.next, zone)
     if each.ailing:

@@ -8,7 +8,7 @@ import click
 
 from dagu_core.base.clock import rfc3339
 from dagu_core.cli.invocation import Invocation, pass_invocation
-from dagu_core.cli.options import json_option, text_option
+from dagu_core.cli.options import dags_option, json_option, text_option
 from dagu_core.cli.output import as_json, say, tell
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--once", is_flag=True, help="Do what is due by now and end; nothing is carried out.")
 @text_option("--now", metavar="TIME", help="With --once: the time it is taken to be (RFC 3339).")
 @click.option("--no-runners", is_flag=True, help="Only enqueue; `dagu worker` carries out.")
+@dags_option
 @json_option
 @pass_invocation
 def command(invocation: Invocation, /, once: bool, now: str, no_runners: bool, in_json: bool) -> int:

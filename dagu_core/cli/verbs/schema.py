@@ -13,8 +13,10 @@ from dagu_core.cli.output import as_json, say
 @json_option
 @pass_invocation
 def command(invocation: Invocation, /, in_json: bool) -> int:
-    """Print the JSON Schema of DAG files, with every word the installed plugins add."""
-    from dagu_core.model.spec.schema import dag_schema
+    """Print the JSON Schema of DAG files, with every word that the installed plugins
+    and the base config add."""
+    from dagu_core.model.spec.schema import dag_schema, own_types_of
 
-    say(as_json(dag_schema(invocation.host.complete().vocabulary)))
+    own_types = own_types_of(invocation.dags.base_text())
+    say(as_json(dag_schema(invocation.host.complete().vocabulary, own_types)))
     return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dagu_core.cli.invocation import Invocation, pass_invocation
+from dagu_core.cli.options import dags_option
 from dagu_core.cli.output import tell
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("start-all", short_help="Scheduler and runners in one.")
+@dags_option
 @pass_invocation
 def command(invocation: Invocation, /) -> int:
     """Start what is due and carry out what is queued: scheduler and runners in one.

@@ -49,19 +49,24 @@ def command(invocation: Invocation, /, dag: str, run_id: str, as_events: bool, i
         cut = [] if run_id else await find(app, DecisionQuery(name, ("truncated",), since=since, limit=1))
         return view, events, cut
 
+    from dagu_core.app.views import trigger_text
+
     view, events, cut = invocation.run(work)
     if as_events:
         say(told(events, in_json=in_json))
     elif in_json:
+        from dagu_core.app.commands_shown import with_values
         from dagu_core.app.timeline import attempts_of
 
         attempts = attempts_of((event for _, event in events), view.summary)
-        run = view.details()
+        run = view.details(with_values(view))
         nodes = run.pop("nodes")
         catchup = {"catchup": {"truncated": cut_shape(cut[0])}} if cut else {}
         say(as_json({"run": run, "attempts": attempts, "nodes": nodes, **catchup}))
     else:
         say(tree(invocation, view))
+        if begun_by := trigger_text(view.summary):
+            say(f"\nBegun by: {begun_by}")
         for one in cut:
             say(f"\nCatch-up was cut: {one.sentence}")
         tell_error(view)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from dagu_core.base.places import InvalidDefinition, Problem
 from dagu_core.cli.invocation import Invocation, pass_invocation
 from dagu_core.cli.options import dag_argument, json_option
 from dagu_core.cli.output import as_json, say, tell
+
+if TYPE_CHECKING:
+    from dagu_core.model.spec.read import Definition
 
 
 @click.command("validate", short_help="Check a DAG file and list all its problems.")
@@ -27,7 +30,9 @@ def command(invocation: Invocation, /, dag: str, in_json: bool) -> int:
     path, valid = str(invocation.dags.resolve(dag)), True
     problems: Sequence[Problem]
     try:
-        problems = invocation.dags.read(dag).warnings
+        definition = invocation.dags.read(dag)
+        queues = _queues(invocation, definition)
+        problems, valid = [*definition.warnings, *queues], not queues
     except InvalidDefinition as error:
         path, problems, valid = error.file or path, error.problems, False
     if in_json:
@@ -43,6 +48,16 @@ def command(invocation: Invocation, /, dag: str, in_json: bool) -> int:
     return 0 if valid else 1
 
 
+def _queues(invocation: Invocation, definition: Definition) -> list[Problem]:
+    settings = invocation.settings.queues
+    if not settings.strict:
+        return []
+    from dagu_core.app.queue_names import unknown_queues
+
+    documents = zip(definition.plans, definition.places, strict=True)
+    return [found for plan, places in documents for found in unknown_queues(plan, places, settings)]
+
+
 def bullet(path: str, problem: Problem) -> str:
     """`- file:line:col: severity CODE message`, the source line, the hint."""
     first, *rest = problem.render(path, _text(path)).splitlines()
@@ -52,7 +67,7 @@ def bullet(path: str, problem: Problem) -> str:
 def shape(path: str, problem: Problem) -> dict[str, Any]:
     """One problem as JSON data."""
     return {
-        "file": path,
+        "file": problem.place.file or path,
         "line": problem.place.line,
         "column": problem.place.column,
         "severity": problem.severity,

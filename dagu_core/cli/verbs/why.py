@@ -34,23 +34,25 @@ def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> 
     """Tell why steps of a run were skipped or aborted, wait, or never started; of a DAG also which
     starts were not made of late, and why, and what its schedule lacks."""
 
-    async def work(app: App) -> tuple[Sequence[Reason], Sequence[Decision]]:
+    async def work(app: App) -> tuple[Sequence[Reason], Sequence[Decision], str]:
         from dagu_core.app import decisions
         from dagu_core.app.history import Reason, known_dag
+        from dagu_core.app.views import trigger_text
 
         name = app.dags.name_of(dag)
         decided = [] if run_id else await decisions.of(app, name, _LATEST)
         obstacle = "" if run_id else app.schedules.obstacle(dag)
         standing = [Reason("schedule", "broken", "schedule", obstacle)] if obstacle else []
         try:
-            return [*await app.history.why(name, run_id), *standing], decided
+            reasons = [*await app.history.why(name, run_id), *standing]
+            return reasons, decided, trigger_text((await app.history.get(name, run_id)).summary)
         except NotFound:
             if not (decided or standing):
                 await known_dag(app, dag)
                 raise
-            return standing, decided
+            return standing, decided, ""
 
-    reasons, decided = invocation.run(work)
+    reasons, decided, begun_by = invocation.run(work)
     if in_json:
         say(as_json([*map(shape, reasons), *map(decision_shape, decided)]))
         return 0
@@ -58,6 +60,8 @@ def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> 
         say(as_table(HEADINGS, map(row, reasons)))
     elif not decided:
         say("Nothing to explain: every step ran")
+    if begun_by:
+        say(f"\nBegun by: {begun_by}")
     if decided:
         say(("\n" if reasons else "") + as_table(DECIDED, map(decision_row, decided)))
     if foreign := {each.provider for each in reasons} - {"", "dagu"}:

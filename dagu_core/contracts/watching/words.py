@@ -8,31 +8,23 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from dagu_core.base.config import Config
-from dagu_core.base.settings import parse_duration
+from dagu_core.contracts.quantities import Duration
+from dagu_core.model.spec.refusal import refused
 
+_WRONG = "D005"
 Event = Literal["create", "write", "rename", "remove", "chmod"]
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 PLACEHOLDERS = ("{path}", "{dir}", "{name}", "{stem}")
 
 
-def _seconds(value: Any) -> Any:
-    if isinstance(value, str):
-        return _not_negative(parse_duration(value))
-    if value == 0 and not isinstance(value, bool):
-        return 0.0
-    if isinstance(value, int | float) and not isinstance(value, bool):
+def _has_unit(value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value:
         raise ValueError(f"write the unit: {value}s")
     return value
 
 
-def _not_negative(seconds: float) -> float:
-    if seconds < 0:
-        raise ValueError("a duration cannot be negative")
-    return seconds
-
-
-Duration = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=str | Literal[0])]
-Length = Annotated[Duration, Field(gt=0)]
+Time = Annotated[Duration, BeforeValidator(_has_unit, json_schema_input_type=str | Literal[0])]
+Length = Annotated[Time, Field(gt=0)]
 
 
 class BatchConfig(Config):
@@ -70,7 +62,7 @@ class FileWatchConfig(Config):
         description="What counts: create, write, rename, remove, chmod.",
     )
     action: Literal["start", "stop", "restart"] = Field("start", description="What is done with the DAG.")
-    settle: Duration = Field(
+    settle: Time = Field(
         5.0,
         description="How long size and time of a file must stay the same; 0 = until its writer closes it.",
     )
@@ -105,12 +97,13 @@ class FileWatchConfig(Config):
     def _fits_together(self) -> FileWatchConfig:
         _refuse_references(self, self.filled)
         for text in [*self.watch, *self.exclude]:
+            key = "watch" if text in self.watch else "exclude"
             if not text.strip():
-                raise ValueError("an empty pattern matches nothing")
+                raise refused(f"`{key}`: an empty pattern matches nothing", key, code=_WRONG)
             if "\0" in text:
-                raise ValueError("a pattern cannot hold a NUL byte")
+                raise refused(f"`{key}`: a pattern cannot hold a NUL byte", key, code=_WRONG)
         if set(self.events) == {"remove"} and "settle" in self.model_fields_set:
-            raise ValueError("`settle` has no meaning with `events: [remove]` only")
+            raise refused("`settle` has no meaning with `events: [remove]` only", "settle", code=_WRONG)
         _check_marker(self.marker)
         return self
 
@@ -121,9 +114,8 @@ def _refuse_references(model: Config, filled: frozenset[str]) -> None:
         value = None if name in filled else getattr(model, name)
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and ("${" in text or "`" in text):
-                raise ValueError(
-                    f"`{field.alias}` is needed before there is a run: {text[:60]!r} is not filled in"
-                )
+                message = f"`{field.alias}` is needed before there is a run: {text[:60]!r} is not filled in"
+                raise refused(message, name, code=_WRONG)
 
 
 def _check_marker(marker: str | None) -> None:
@@ -131,6 +123,8 @@ def _check_marker(marker: str | None) -> None:
         return
     unknown = [found for found in _PLACEHOLDER.findall(marker) if found not in PLACEHOLDERS]
     if unknown:
-        raise ValueError(f"`marker` knows {', '.join(PLACEHOLDERS)}, not {unknown[0]}")
+        message = f"`marker` knows {', '.join(PLACEHOLDERS)}, not {unknown[0]}"
+        raise refused(message, "marker", code=_WRONG)
     if "{" not in marker or not _PLACEHOLDER.sub("", marker).strip():
-        raise ValueError("`marker` must name another file for each file, such as '{path}.done'")
+        message = "`marker` must name another file for each file, such as '{path}.done'"
+        raise refused(message, "marker", code=_WRONG)

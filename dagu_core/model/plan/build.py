@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dagu_core.base.errors import Invalid
 from dagu_core.base.names import check_dag_name
@@ -18,7 +19,7 @@ from dagu_core.model.plan.plan import ParamsSpec, Plan, PlannedStep, SecretRef, 
 from dagu_core.model.plan.policies import HandlerKind, LogOutput
 from dagu_core.model.plan.steps import Made, conditions, is_script, plan_step
 from dagu_core.model.plan.timing import whole_schedule
-from dagu_core.model.spec.explain import check_plugin_value
+from dagu_core.model.spec.explain import Below, check_plugin_value
 from dagu_core.model.spec.located import Map, plain
 from dagu_core.model.spec.merge import Merged
 from dagu_core.model.spec.model import Reading
@@ -59,7 +60,8 @@ def build_plan(merged: Merged, reading: Reading, identity: Identity) -> Built:
     handlers = _handler_specs(merged)
     flat = _flat(merged)
     make = _maker(merged, reading)
-    steps = _steps(flat, merged, make, fields, frozenset(kind.value for kind, _, _ in handlers))
+    usual = _usual_type(merged)
+    steps = _steps(flat, merged, make, usual, frozenset(kind.value for kind, _, _ in handlers))
     nodes = list(steps)
     own_steps = flat if merged.steps_reading is reading else []
     specs = {node.name: spec for node, (spec, _) in zip(steps, own_steps, strict=False)}
@@ -67,7 +69,7 @@ def build_plan(merged: Merged, reading: Reading, identity: Identity) -> Built:
         made = make(written, its_reading)
         if its_reading is reading:
             specs[handler.value] = written
-        kind = resolve_kind(made.spec, fields, made.reading)
+        kind = resolve_kind(made.spec, usual, made.reading)
         nodes.append(plan_step(made, kind, index=len(nodes), name=handler.value, handler=handler))
     plan = Plan(
         name=identity.name,
@@ -138,12 +140,12 @@ def _steps(
     flat: list[tuple[StepSpec, int]],
     merged: Merged,
     make: Callable[[StepSpec, Reading], Made],
-    fields: Mapping[str, Any],
+    usual: str,
     taken: frozenset[str],
 ) -> list[PlannedStep]:
     reading = merged.steps_reading
     made = [make(spec, reading) for spec, _ in flat]
-    kinds = [resolve_kind(one.spec, fields, one.reading) for one in made]
+    kinds = [resolve_kind(one.spec, usual, one.reading) for one in made]
     words = [one.word or _auto_word(one.spec, kind) for one, kind in zip(made, kinds, strict=True)]
     names = name_steps(flat, words, taken, reading.findings)
     by_id = check_ids(flat, names, reading.findings)
@@ -190,29 +192,49 @@ def _working_dir(text: str, path: str) -> str:
 
 
 def _dag_fields(merged: Merged, reading: Reading) -> dict[str, Any]:
-    raw: Map = merged.own.raw
     for key, value in merged.extras.items():
+        source, its_reading = merged.own, reading
+        base, base_reading, below = merged.base, merged.base_reading, None
+        if base is not None and base_reading is not None and (theirs := base.extras.get(key)) is not None:
+            if merged.own.extras.get(key) is None:
+                source, its_reading = base, base_reading
+            elif isinstance(theirs, Map) and isinstance(mine := merged.own.extras[key], Map):
+                kept = [each for each in value if each not in mine]
+                below = Below(theirs, kept, base_reading.findings)
+        written = source.raw.written(key) or key
+        place = source.raw.value_place(written)
         model = reading.vocabulary.dag_keys[key]
-        written = raw.written(key)
-        its_reading = reading if written is not None else merged.base_reading or reading
-        place = raw.value_place(written) if written is not None else Place()
-        check_plugin_value(model, value, written or key, place, its_reading.findings)
+        check_plugin_value(model, value, written, place, its_reading.findings, below)
     return merged.extras
+
+
+def _usual_type(merged: Merged) -> str:
+    """The type of steps that say nothing about theirs: the document's own words go before the base's,
+    and of one file `container` before `ssh`."""
+    for extras in (merged.own.extras, merged.extras):
+        for word in ("container", "ssh"):
+            if extras.get(word) is not None:
+                return word
+    return ""
 
 
 def _check_dag(merged: Merged, reading: Reading, name: str) -> None:
     spec, raw, findings = merged.spec, merged.own.raw, reading.findings
 
     def place(field: str) -> Place:
-        key = raw.fields.get(field)
-        return raw.value_place(key) if key is not None else raw.place
+        if (key := raw.fields.get(field)) is not None:
+            return raw.value_place(key)
+        base, its_reading = merged.base, merged.base_reading
+        if base is None or its_reading is None or (key := base.raw.fields.get(field)) is None:
+            return raw.place
+        return replace(base.raw.value_place(key), file=its_reading.findings.file)
 
     try:
         check_dag_name(name)
     except Invalid:
         shown = name if len(name) <= 60 else name[:60] + "…"
         text = (
-            "name must be less than 40 characters"
+            "name must be at most 40 characters"
             if len(name) > 40
             else ("name must only contain alphanumeric characters, dashes, dots, and underscores")
         )
@@ -226,6 +248,10 @@ def _check_dag(merged: Merged, reading: Reading, name: str) -> None:
         message = "`disableQueue` has no effect: starts by hand do not wait, all others go through a queue"
         hint = "raise `maxActiveRuns` to let more runs go on at once"
         findings.warning(message, place("disable_queue"), code="D111", hint=hint)
+    if spec.worker_selector:
+        message = "`workerSelector` selects nothing: all runners are on one host, and each takes any run"
+        hint = "give it a `queue` whose limit says how many of its runs this host can take"
+        findings.warning(message, place("worker_selector"), code="D113", hint=hint)
     if merged.is_set("hist_retention_days") and spec.hist_retention_days == 0:
         findings.warning(
             "`histRetentionDays: 0` counts as not given: 30 days",
@@ -240,38 +266,7 @@ def _check_dag(merged: Merged, reading: Reading, name: str) -> None:
             code="D006",
             hint="keep the one that is meant",
         )
-    _check_secrets(merged, reading)
+    if spec.secrets:
+        from dagu_core.model.plan.secrets import check_secrets
 
-
-def _check_secrets(merged: Merged, reading: Reading) -> None:
-    seen: set[str] = set()
-    params = {param.name for param in (merged.spec.params or ParamsSpec()).defaults}
-    own_providers = merged.extras.get("secretProviders") or {}
-    own = merged.own.secrets
-    its_reading = reading if own or merged.base_reading is None else merged.base_reading
-    findings = its_reading.findings
-    for secret in merged.spec.secrets:
-        raw = secret.raw
-        if secret.name in seen:
-            findings.error(f'duplicate secret name "{secret.name}"', raw.value_place("name"), code="D006")
-        seen.add(secret.name)
-        if secret.name in params:
-            findings.error(
-                f"`{secret.name}` is both a secret and a parameter",
-                raw.value_place("name"),
-                code="D262",
-                hint="rename one of the two",
-            )
-        if secret.provider in reading.vocabulary.providers:
-            ref = SecretRef(secret.name, secret.provider, secret.key, secret.options)
-            if wrong := reading.vocabulary.check_secret(ref):
-                findings.error(f"secret `{secret.name}`: {wrong}", raw.value_place("key"), code="D005")
-        elif secret.provider not in own_providers:
-            key = raw.fields["provider"]
-            if not its_reading.missing_plugin(secret.provider, raw.value_place(key)):
-                findings.error(
-                    f"unknown secret provider `{secret.provider[:40]}`",
-                    raw.value_place(key),
-                    code="D014",
-                    hint=suggestion(secret.provider, reading.vocabulary.providers),
-                )
+        check_secrets(merged, reading)

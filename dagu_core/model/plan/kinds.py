@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from msgspec import Struct
@@ -30,9 +29,9 @@ class Kind(Struct, frozen=True):
     command: str = ""
 
 
-def resolve_kind(spec: StepSpec, dag_fields: Collection[str], reading: Reading) -> Kind:
-    """The first that applies: `type`, `action`, `call`, `executor`, the step's or the DAG's
-    `container`, the DAG's `ssh`, a plain command."""
+def resolve_kind(spec: StepSpec, usual: str, reading: Reading) -> Kind:
+    """The first that applies: `type`, `action`, `call`, `executor`, the step's `container`, the `usual`
+    type of the DAG's steps ("" = a plain command)."""
     raw, findings = spec.raw, reading.findings
     word, key, command = "", "type", ""
     if spec.executor is not None and not spec.call:
@@ -60,10 +59,8 @@ def resolve_kind(spec: StepSpec, dag_fields: Collection[str], reading: Reading) 
         word, key = spec.executor.type.strip(), "executor"
     elif "container" in spec.extras:
         word = "docker"
-    elif "container" in dag_fields:
-        word = "container"
-    elif "ssh" in dag_fields:
-        word = "ssh"
+    else:
+        word = usual
     config, config_key = _config(spec)
     written = raw.fields.get(key)
     place = raw.value_place(written) if written is not None else raw.place
@@ -121,13 +118,12 @@ def check_kind(spec: StepSpec, kind: Kind, reading: Reading) -> None:
     if type_ is None:
         return
     raw, can = spec.raw, type_.capabilities
-    commandlike = "commands" in can
     # Beside a `call` these are refused as a pair.
     alone = not spec.call
     used = {
         "command": alone and bool(spec.command) and "command" not in can,
-        "exec": alone and bool(spec.exec) and "command" not in can,
-        "script": alone and bool(spec.script) and "script" not in can and not commandlike,
+        "exec": alone and bool(spec.exec) and "exec" not in can,
+        "script": alone and bool(spec.script) and can.isdisjoint(("script", "exec")),
         "shell": spec.shell is not None and "shell" not in can,
         "shell_packages": bool(spec.shell_packages) and "shell" not in can,
         "call": bool(spec.call) and "call" not in can,
@@ -137,7 +133,7 @@ def check_kind(spec: StepSpec, kind: Kind, reading: Reading) -> None:
         if refused:
             key = raw.fields.get(field, field)
             _unsupported(kind, key, raw.key_place(key), reading)
-    if len(spec.command or ()) > 1 and "command" in can and not commandlike:
+    if len(spec.command or ()) > 1 and "command" in can and "commands" not in can:
         message = f'executor type "{kind.word or COMMAND}" does not support multiple commands'
         reading.findings.error(message, raw.value_place(raw.fields["command"]), code="D015")
     if "container" in spec.extras and "container" not in can:

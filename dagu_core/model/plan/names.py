@@ -47,7 +47,7 @@ def _check_names(
             continue
         place = field_place(spec, "name")
         if len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
-            message = f"step name must be less than 40 characters: `{name[:60]}` has {len(name)}"
+            message = f"step name must be at most 40 characters: `{name[:60]}` has {len(name)}"
             findings.error(message, place, code="D006", hint=f"at most {MAX_NAME_BYTES} bytes in UTF-8")
         elif _CONTROL.search(name):
             findings.error(f"step name must be one line of text: {name!r}", place, code="D006")

@@ -170,13 +170,15 @@ class Source(Struct, frozen=True, omit_defaults=True):
     """The text a plan was read from, kept with every run so that retry is honest.
 
     `path` is the absolute file name ("" for a definition that never was a file), `document` the
-    index in a multi-document file, `base` the text of base.yaml at that time.
+    index in a multi-document file, `base` the text of base.yaml at that time. `literal` = what its
+    steps run is data from outside, in which no reference and no backtick means anything.
     """
 
     text: str
     path: str = ""
     document: int = 0
     base: str = ""
+    literal: bool = False
 
 
 class Plan(Struct, frozen=True, dict=True):

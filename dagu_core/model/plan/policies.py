@@ -44,11 +44,15 @@ class ContinueOn(Struct, frozen=True):
 NEVER = ContinueOn()
 
 
+#: the most retries, and the longest wait in seconds, a rule may ask for
+MAX_RETRIES, MAX_INTERVAL = 1_000_000, 315_360_000
+
+
 class Retry(Struct, frozen=True):
     """Try a failed step again. Times in seconds; `limit` counts retries, not attempts.
 
     `limit_text` and `interval_text` hold a reference or backtick text that is evaluated before
-    the first attempt; the number beside it is then meaningless until `with_values`.
+    the first attempt; the number beside it means nothing until then.
     """
 
     limit: int = 0
@@ -58,6 +62,11 @@ class Retry(Struct, frozen=True):
     exit_codes: tuple[int, ...] = ()
     limit_text: str = ""
     interval_text: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a number of it is still a text."""
+        return bool(self.limit_text or self.interval_text)
 
     def delay_after(self, retries: int, exit_code: int | None = None) -> float | None:
         """Seconds to wait after `retries` retries have been used up; None = do not try again."""

@@ -97,11 +97,11 @@ def _work(spec: StepSpec, kind: Kind) -> tuple[tuple[str, ...], tuple[str, ...],
     """(commands, exec, script). A command of several lines is a script."""
     commands = tuple(spec.command or ((kind.command,) if kind.command else ()))
     script, can = spec.script.strip(), kind.type.capabilities if kind.type else frozenset()
-    commandlike = "commands" in can or kind.type is None
+    commandlike = kind.type is None or ("commands" in can and not can.isdisjoint(("script", "exec")))
     if is_script(spec) and commandlike:
         # Only a single text is a script: in a list each item stays a command of its own.
         script, commands = commands[0].strip(), ()
-    if script and commandlike and kind.type is not None and "script" not in can:
+    if script and "exec" in can and "script" not in can:
         # Containers and remote hosts have no script file, but they have `sh`.
         return (), ("sh", "-c", script), ""
     return commands, tuple(spec.exec or ()), script

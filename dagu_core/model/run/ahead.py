@@ -44,6 +44,8 @@ def is_plain(node: PlannedStep) -> bool:
         return False
     if node.repeat or node.output or node.preconditions or node.extras or node.detach or node.made_from:
         return False
+    if node.retry is not None and node.retry.is_open:
+        return False
     if node.env or node.working_dir or node.stdout or node.stderr or node.shell is not None:
         return False
     return not any(_LATE.search(text) for text in (*node.commands, *node.exec, node.script))

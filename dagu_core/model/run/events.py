@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from dagu_core.model.plan.policies import Retry
 from dagu_core.model.status import RunStatus, StepStatus
 
 
@@ -42,7 +43,8 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     error before anything ran. `status` overrides the verdict for executors that know better
     (a partially succeeded child); `retryable` False says that a retry cannot help. `output` is the
     captured value, secrets replaced by their references (an executor that gives one gives it
-    plain); `output_matched` and `repeat_met` answer continueOn.output and the repeat condition.
+    plain); `output_matched` and `repeat_met` answer continueOn.output and the repeat condition;
+    `retry` is the step's retry rule where only the run could work out its numbers.
     `details` is free for the executor and shown to users.
     """
 
@@ -53,6 +55,7 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     output: str | None = None
     output_matched: bool = False
     repeat_met: bool | None = None
+    retry: Retry | None = None
     conditions: tuple[ConditionResult, ...] = ()
     warnings: tuple[str, ...] = ()
     usage: dict[str, float] = field(default_factory=dict)

@@ -153,6 +153,8 @@ def _attempt_ended(plan: Plan, run: Run, node: PlannedStep, outcome: Outcome, at
     step.conditions = list(outcome.conditions) or step.conditions
     if outcome.output is not None:
         step.output = outcome.output
+    if outcome.retry is not None:
+        step.retry = outcome.retry
     if outcome.ended == "skipped":
         step.reason = reasons.PRECONDITION_UNMET
         return _settle(plan, run, node.index, StepStatus.SKIPPED, at)
@@ -175,14 +177,15 @@ def _attempt_ended(plan: Plan, run: Run, node: PlannedStep, outcome: Outcome, at
 
 
 def _retry_delay(node: PlannedStep, step: StepRun, outcome: Outcome) -> float | None:
+    rule = step.retry or node.retry
     if outcome.ended == "lost":
         if node.on_crash is OnCrash.FAIL:
             return None
-        limit = max(node.retry.limit if node.retry else 0, CRASH_RETRIES)
+        limit = max(rule.limit if rule else 0, CRASH_RETRIES)
         return 0.0 if step.retry_count < limit else None
-    if node.retry is None or outcome.ended == "timeout" or not outcome.retryable:
+    if rule is None or outcome.ended == "timeout" or not outcome.retryable:
         return None
-    return node.retry.delay_after(step.retry_count, outcome.exit_code)
+    return rule.delay_after(step.retry_count, outcome.exit_code)
 
 
 def _repeat_delay(node: PlannedStep, step: StepRun, outcome: Outcome) -> float | None:

@@ -16,6 +16,7 @@ LOST = "lost"
 EXIT_CODE = "exit_code"
 ERROR = "error"
 INITIALISATION = "initialisation"
+INIT_FAILED = "init_failed"
 QUEUED = "queued"
 RECOVERY_LIMIT = "recovery_limit"
 OVERLAP = "overlap"
@@ -39,6 +40,7 @@ SENTENCES: dict[str, str] = {
     EXIT_CODE: "its process ended with a non-zero exit code",
     ERROR: "it could not be carried out",
     INITIALISATION: "the run could not be prepared",
+    INIT_FAILED: "its `handlerOn.init` failed, so no step began",
     QUEUED: "it waits in a queue until a runner takes it",
     OVERLAP: "it waits until active runs of the DAG (or of its group) have ended",
     CATCHUP: "it is caught up after the others of its batch",

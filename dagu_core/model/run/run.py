@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
+from typing import Any
 
 from msgspec import Struct, field
 
 from dagu_core.model.plan.plan import Plan
-from dagu_core.model.plan.policies import HandlerKind
+from dagu_core.model.plan.policies import HandlerKind, Retry
 from dagu_core.model.run.events import ChildRef, ConditionResult, StopReason
 from dagu_core.model.status import RunStatus, StepStatus
 
 #: keys of `RunSummary.extra`: JSON of what caused the run, and of variables all its steps get
 TRIGGER, ENV = "trigger", "env"
+#: types of runs that no trigger made
+MANUAL, SUBDAG = "manual", "subdag"
 #: key of `RunSummary.extra`: JSON of the parameters with references in the place of secrets; such
 #: parameters stand in `RunSummary.params` with stars
 KEPT_PARAMS = "keptParams"
+#: key of `RunSummary.extra`: the JSON text the parameters were given as
+PARAMS_JSON = "paramsJson"
 #: key of `RunSummary.extra`: somebody chose the queue of this very run
 QUEUE_OVERRIDDEN = "queueOverridden"
 #: priorities go from 0 to 9; the higher one begins first
@@ -48,7 +53,8 @@ class StepRun(Struct, omit_defaults=True):
     clients know. `tolerated` = it failed and its continueOn accepts that. `reason` is a code,
     `error` the sentence for people. `wake_at` is when the next retry or repetition is due.
     `offset` is where the last attempt's part of the stdout log begins, in bytes. `output` is the
-    captured value with secrets replaced by references.
+    captured value with secrets replaced by references, `retry` the retry rule where the plan has
+    references in it.
     """
 
     status: StepStatus = StepStatus.NOT_STARTED
@@ -70,6 +76,7 @@ class StepRun(Struct, omit_defaults=True):
     stderr: str = ""
     offset: int = 0
     output: str | None = None
+    retry: Retry | None = None
     children: list[ChildRef] = field(default_factory=list)
     children_repeated: list[ChildRef] = field(default_factory=list)
     conditions: list[ConditionResult] = field(default_factory=list)
@@ -82,7 +89,8 @@ class RunSummary(Struct, omit_defaults=True):
     process that drives it ("" = nobody), `host` its machine. `definition` is the key of the
     stored source. `recoveries` counts how often the run was adopted from a dead engine.
     `holds_slot` = while it is running it takes a slot of its queue. `queue_place` is where it
-    stands among the waiting runs of its priority, when that is not by `queued_at`.
+    stands among the waiting runs of its priority, when that is not by `queued_at`. `home` is the queue
+    of its DAG when it was sent to another one and yet counts among the `home_slots` of that.
     """
 
     ref: RunRef
@@ -114,6 +122,8 @@ class RunSummary(Struct, omit_defaults=True):
     recoveries: int = 0
     holds_slot: bool = True
     queue_place: float | None = None
+    home: str = ""
+    home_slots: int = 0
     hidden: bool = False
     extra: dict[str, str] = field(default_factory=dict)
 
@@ -121,6 +131,18 @@ class RunSummary(Struct, omit_defaults=True):
     def env(self) -> dict[str, str]:
         """Variables that whatever started the run gives to all its steps."""
         return json.loads(self.extra[ENV]) if ENV in self.extra else {}
+
+    @property
+    def trigger(self) -> dict[str, Any]:
+        """What is recorded of a cause that is no person: `type`, `due` (epoch seconds), `entry`, ..."""
+        return json.loads(self.extra[TRIGGER]) if TRIGGER in self.extra else {}
+
+    @property
+    def trigger_type(self) -> str:
+        """What made it begin: `schedule`, `catchup`, `backfill`, the type of a trigger, SUBDAG for a
+        run that another one called, else MANUAL."""
+        told = str(self.trigger.get("type", ""))
+        return told or (MANUAL if self.parent is None else SUBDAG)
 
 
 class Run(Struct):

@@ -176,7 +176,11 @@ class DagSpec(SpecModel):
     description: str = Field("", description="What the DAG is for.")
     group: str = Field("", description="A heading to list it under.")
     tags: Tags = Field(default_factory=list, description="Words to find it by.")
-    type: str = Field("chain", description="`chain`: one step after the other; `graph`: by `depends` only.")
+    type: str = Field(
+        "chain",
+        description="`chain`: one step after the other; `graph`: by `depends` only.",
+        json_schema_extra={"enum": ["chain", "graph", ""]},
+    )
     schedule: ScheduleField = Field(
         default_factory=Schedule, description="When it is started, stopped or restarted by itself."
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, get_args
 
+from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -44,6 +45,24 @@ _BOUNDS = {
 }
 
 
+class Below(Struct, frozen=True):
+    """The base config's value, over which the document's is laid: `keys` of it still count."""
+
+    value: Map
+    keys: Collection[str]
+    findings: Findings
+
+    def of(self, path: Sequence[object]) -> Map | None:
+        """The value, when the path begins with a key that comes from it."""
+        return self.value if path and self.value.written(path[0]) in self.keys else None
+
+    @property
+    def hint(self) -> str:
+        """What a reader of the document alone would not see."""
+        keys = ", ".join(f"`{key}`" for key in self.keys)
+        return f"{self.findings.file}:{self.value.place.line} adds {keys}" if keys else ""
+
+
 def explain(
     error: ValidationError,
     data: Any,
@@ -52,11 +71,14 @@ def explain(
     noun: str = "",
     place: Place | None = None,
     model: type[BaseModel] | None = None,
+    below: Below | None = None,
+    also: Collection[str] = (),
 ) -> None:
     """Put each error into `findings`.
 
     `data` is what was validated; it stands under the key `noun`, at `place` when it is no mapping
-    or list itself. `model` helps to suggest keys of a plugin's model.
+    or list itself. `model` helps to suggest keys of a plugin's model, beside which the keys of
+    `also` may stand; what is wrong with a key that comes from `below` is told there.
     """
     if findings.is_full:
         return
@@ -65,17 +87,25 @@ def explain(
         path = item["loc"]
         if item["type"] == "refused":
             path = (*path, *item["ctx"]["at"])
-        spot, shown = locate(data, path)
+        theirs = below.of(path) if below is not None else None
+        source, its_findings = data, findings
+        if below is not None and theirs is not None:
+            source, its_findings = theirs, below.findings
+        spot, shown = locate(source, path)
         if place is not None and not isinstance(data, Map | Seq):
             spot = place
         if item["type"] == "extra_forbidden":
-            spot = _key_place(data, path) or spot
+            spot = _key_place(source, path) or spot
         shown = f"{prefix}.{shown}".strip(".").replace(".[", "[")
-        code, message, hint, length = _text(item, shown, model)
-        findings.error(message, spot, code=code, hint=hint, length=length)
+        code, message, hint, length = _text(item, shown, model, also)
+        if below is not None and not path:
+            hint = hint or below.hint
+        its_findings.error(message, spot, code=code, hint=hint, length=length)
 
 
-def _text(item: Any, shown: str, model: type[BaseModel] | None) -> tuple[str, str, str, int]:
+def _text(
+    item: Any, shown: str, model: type[BaseModel] | None, also: Collection[str]
+) -> tuple[str, str, str, int]:
     kind, context, given = item["type"], item.get("ctx", {}), item.get("input")
     name = f"`{shown}`" if shown else "the document"
     if kind == "refused":
@@ -92,7 +122,7 @@ def _text(item: Any, shown: str, model: type[BaseModel] | None) -> tuple[str, st
         return "D004", f"`{missing}` is required{parent}", "", 1
     if kind == "extra_forbidden":
         key = str(item["loc"][-1])
-        known = _known_at(model, item["loc"][:-1])
+        known = [*_known_at(model, item["loc"][:-1]), *(also if len(item["loc"]) == 1 else ())]
         parent = shown.rsplit(".", 1)[0] if "." in shown else ""
         where = f" in `{parent}`" if parent else ""
         hint = suggestion(key, known) or (f"known keys: {', '.join(sorted(known))}" if known else "")
@@ -145,9 +175,18 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(inner)
 
 
-def check_plugin_value(model: type[Config], value: Any, key: str, place: Place, findings: Findings) -> None:
-    """Judge what stands under a plugin's key; references pass, they are checked at run time."""
+def check_plugin_value(
+    model: type[Config],
+    value: Any,
+    key: str,
+    place: Place,
+    findings: Findings,
+    below: Below | None = None,
+    also: Collection[str] = (),
+) -> None:
+    """Judge what stands under a plugin's key; references pass, they are checked at run time. Keys of
+    `also` are known there, too."""
     try:
         model.model_validate(value, context={"phase": "read"})
     except ValidationError as error:
-        explain(error, value, findings, noun=key, place=place, model=model)
+        explain(error, value, findings, noun=key, place=place, model=model, below=below, also=also)

@@ -12,6 +12,22 @@ from dagu_core.base.places import InvalidDefinition, Place, Problem
 MAX_PROBLEMS = 200
 
 
+#: what to do about an error whose finder knows nothing better, by its code
+_HINTS = {
+    "D001": "look for a quote, a bracket or an indentation that does not fit, here or in the line before",
+    "D002": "`dagu schema` says what may stand there",
+    "D003": "`dagu schema` has every key",
+    "D004": "add what is missing",
+    "D005": "`dagu schema` says which values it may have",
+    "D006": "give it another name",
+    "D007": "name a step of this DAG, or add it",
+    "D012": "keep one of them",
+    "D013": "an action is `TYPE.COMMAND`; `dagu plugins` lists the types",
+    "D014": "`dagu plugins` lists what is installed",
+    "D015": "take it out, or give the step another type",
+}
+
+
 class Findings:
     """Each problem once, errors and warnings, every place inside the text."""
 
@@ -33,8 +49,10 @@ class Findings:
 
     def add(self, problem: Problem) -> None:
         """Add a problem, unless it is known already or there are too many."""
-        if not self.is_full:
-            self._problems[replace(problem, place=self._inside(problem.place))] = None
+        if self.is_full:
+            return
+        hint = problem.hint or (_HINTS.get(problem.code, "") if problem.severity == "error" else "")
+        self._problems[replace(problem, place=self._inside(problem.place), hint=hint)] = None
 
     @property
     def is_full(self) -> bool:
@@ -60,6 +78,8 @@ class Findings:
         return (problem for problem in self._problems if problem.severity == severity)
 
     def _inside(self, place: Place) -> Place:
+        if place.file:
+            return place
         # The parser points behind the last line when something is missing at the end.
         if self._line_lengths is None:
             self._line_lengths = [len(line) for line in self.text.splitlines()] or [0]

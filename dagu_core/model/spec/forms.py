@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from math import isfinite
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
@@ -19,7 +21,17 @@ from dagu_core.model.values.text import to_text
 MAX_SECONDS = 315_360_000
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
+#: what is taken as a text
+Scalar = str | int | float | bool
 ExitCode = Annotated[int, Field(ge=-1, le=4_294_967_295)]
+
+
+def any_case(words: Iterable[str]) -> str:
+    """A pattern for words in any case, as every dialect of patterns knows it."""
+    spelled = (
+        "".join(f"[{c.upper()}{c.lower()}]" if c.isalpha() else re.escape(c) for c in word) for word in words
+    )
+    return rf"^\s*({'|'.join(spelled)})\s*$"
 
 
 def _texts(value: Any) -> Any:
@@ -34,7 +46,7 @@ def _texts(value: Any) -> Any:
     return [to_text(item) for item in value]
 
 
-Texts = Annotated[list[str], BeforeValidator(_texts, json_schema_input_type=str | list[str])]
+Texts = Annotated[list[str], BeforeValidator(_texts, json_schema_input_type=Scalar | list[Scalar])]
 
 
 def _tags(value: Any) -> Any:
@@ -42,7 +54,7 @@ def _tags(value: Any) -> Any:
     return list(dict.fromkeys(tag for tag in found if tag))
 
 
-Tags = Annotated[list[str], BeforeValidator(_tags, json_schema_input_type=str | list[str])]
+Tags = Annotated[list[str], BeforeValidator(_tags, json_schema_input_type=Scalar | list[Scalar])]
 
 
 def _exit_codes(value: Any) -> Any:
@@ -109,7 +121,7 @@ def _shell(value: Any) -> Any:
     return words
 
 
-ShellWords = Annotated[list[str], BeforeValidator(_shell, json_schema_input_type=str | list[str])]
+ShellWords = Annotated[list[str], BeforeValidator(_shell, json_schema_input_type=Scalar | list[Scalar])]
 
 
 def _log_output(value: Any) -> Any:
@@ -126,7 +138,14 @@ def _log_output(value: Any) -> Any:
 LogOutputWord = Annotated[
     str | None,
     BeforeValidator(_log_output),
-    Field(json_schema_extra={"enum": ["separate", "merged"]}),
+    Field(
+        json_schema_extra={
+            "anyOf": [
+                {"enum": ["separate", "merged", "", None]},
+                {"type": "string", "pattern": any_case(["separate", "merged"])},
+            ]
+        }
+    ),
 ]
 
 
@@ -139,7 +158,9 @@ def _text_map(value: Any) -> Any:
     return {key.strip(): to_text(item).strip() for key, item in value.items()}
 
 
-TextMap = Annotated[dict[str, str], BeforeValidator(_text_map)]
+TextMap = Annotated[
+    dict[str, str], BeforeValidator(_text_map, json_schema_input_type=dict[str, Scalar | None])
+]
 
 
 def _queue_name(value: str) -> str:
@@ -181,6 +202,11 @@ Priority = Annotated[int | None, BeforeValidator(_priority, json_schema_input_ty
 PriorityText = Annotated[str, BeforeValidator(_priority_text, json_schema_input_type=int | str), _WORDS]
 
 
+#: texts that `number_or_reference` takes
+WholeText = Annotated[str, Field(pattern=r"^\s*[0-9]{1,11}\s*$|[$`]")]
+NumberText = Annotated[str, Field(pattern=r"^\s*[0-9]*\.?[0-9]+\s*$|[$`]")]
+
+
 def number_or_reference(value: Any, *, whole: bool) -> float | str:
     """A number, a text that is one, or a text that only the run can evaluate.
 
@@ -194,7 +220,9 @@ def number_or_reference(value: Any, *, whole: bool) -> float | str:
             return int(text)
         if not whole and text.replace(".", "", 1).isdecimal() and len(text) < 24:
             return float(text)
-    elif not isinstance(value, bool) and isinstance(value, int if whole else (int, float)):
+    elif (
+        not isinstance(value, bool) and isinstance(value, int if whole else (int, float)) and isfinite(value)
+    ):
         return value + 0
     kind = "a whole number" if whole else "a number of seconds"
     raise refused(f"must be {kind} or a ${{reference}}, not {describe(value)}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
 
-from dagu_core.base.config import fold
+from dagu_core.base.config import Config, fold
 from dagu_core.model.plan.plan import ParamsSpec
 from dagu_core.model.spec.dag import DagSpec, HandlersSpec
 from dagu_core.model.spec.located import Map
@@ -45,7 +46,8 @@ def merge(own: DagSpec, reading: Reading, base: DagSpec | None, base_reading: Re
     """The document over the base; without a base the document as it is."""
     if base is None or base_reading is None:
         readings = dict.fromkeys(HandlersSpec.model_fields, reading)
-        return Merged(own, own, own.extras, _dotenv(own, None), reading, handler_readings=readings)
+        extras = _given(own.extras)
+        return Merged(own, own, extras, _dotenv(own, None), reading, handler_readings=readings)
     values: dict[str, Any] = {}
     for name in own.model_fields_set | base.model_fields_set:
         values[name] = _merged_field(name, own, base)
@@ -56,7 +58,7 @@ def merge(own: DagSpec, reading: Reading, base: DagSpec | None, base_reading: Re
     return Merged(
         spec=spec,
         own=own,
-        extras=_merged_extras(own.extras, base.extras),
+        extras=_given(_merged_extras(own.extras, base.extras, reading.vocabulary.dag_keys)),
         dotenv=_dotenv(own, base),
         steps_reading=reading if own.steps else base_reading,
         base_reading=base_reading,
@@ -108,19 +110,36 @@ def _dotenv(own: DagSpec, base: DagSpec | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys([".env", *(theirs or ()), *(own.dotenv or ())]))
 
 
-def _merged_extras(own: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+def _given(extras: dict[str, Any]) -> dict[str, Any]:
+    """Without what was given as null: that is a word against the base only."""
+    return {key: value for key, value in extras.items() if value is not None}
+
+
+def _merged_extras(
+    own: dict[str, Any], base: dict[str, Any], models: Mapping[str, type[Config]]
+) -> dict[str, Any]:
     merged = {**base, **own}
     for key in own.keys() & base.keys():
         if fold(key) not in WHOLE and isinstance(own[key], Map) and isinstance(base[key], Map):
-            merged[key] = _over(own[key], base[key])
+            merged[key] = _over(own[key], base[key], models[key].alternatives)
     return merged
 
 
-def _over(own: Map, base: Map) -> Map:
-    """`base` with the keys of `own` in their place, whatever their spelling."""
+def _over(own: Map, base: Map, alternatives: Sequence[frozenset[str]]) -> Map:
+    """`base` with the keys of `own` in their place, whatever their spelling; `own` alone when it chose
+    another of the alternatives."""
+    chosen, theirs = (_chosen(each, alternatives) for each in (own, base))
+    if chosen and theirs and chosen != theirs:
+        return own
     both = Map(own.place)
-    mine = {fold(key) for key in own}
+    mine = {fold(key) for key in own}.union(*chosen)
     both.update({key: value for key, value in base.items() if fold(key) not in mine})
     both.update(own)
     both.spots = dict(own.spots)
     return both
+
+
+def _chosen(given: Map, alternatives: Sequence[frozenset[str]]) -> list[frozenset[str]]:
+    """The alternatives of which something is said."""
+    said = {fold(key) for key, value in given.items() if value not in (None, "")}
+    return [group for group in alternatives if group & said]

@@ -95,7 +95,7 @@ class SpecModel(BaseModel):
         hide_input_in_errors=True,
         allow_inf_nan=False,
     )
-    #: other spellings of a field: folded key -> field name
+    #: other spellings of a field: key -> field name
     spellings: ClassVar[dict[str, str]] = {}
     #: what error messages call such a mapping
     noun: ClassVar[str] = ""

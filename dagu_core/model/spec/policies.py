@@ -6,8 +6,16 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from dagu_core.model.plan.policies import Condition, ContinueOn, Repeat, RepeatMode, Retry
-from dagu_core.model.spec.forms import ExitCodes, Seconds, Texts, number_or_reference
+from dagu_core.model.plan.policies import (
+    MAX_INTERVAL,
+    MAX_RETRIES,
+    Condition,
+    ContinueOn,
+    Repeat,
+    RepeatMode,
+    Retry,
+)
+from dagu_core.model.spec.forms import ExitCodes, NumberText, Seconds, Texts, WholeText, number_or_reference
 from dagu_core.model.spec.located import Map
 from dagu_core.model.spec.model import SpecModel
 from dagu_core.model.spec.refusal import describe, refused, report_item
@@ -70,7 +78,9 @@ def without_broken(items: list[Any]) -> list[Any]:
 Conditions = Annotated[
     list[ConditionSpec],
     AfterValidator(without_broken),
-    BeforeValidator(_conditions, json_schema_input_type=str | ConditionSpec | list[str | ConditionSpec]),
+    BeforeValidator(
+        _conditions, json_schema_input_type=str | ConditionSpec | list[str | ConditionSpec | list[Any]]
+    ),
 ]
 
 
@@ -78,7 +88,7 @@ class ContinueOnSpec(SpecModel):
     """Which bad ends of a step the steps after it tolerate."""
 
     noun: ClassVar[str] = "continueOn"
-    spellings: ClassVar[dict[str, str]] = {"failure": "failed", "exitcodes": "exit_code"}
+    spellings: ClassVar[dict[str, str]] = {"failure": "failed", "exitCodes": "exit_code"}
 
     failed: bool = Field(False, description="Tolerate any failure.")
     skipped: bool = Field(False, description="Go on when this step was skipped.")
@@ -149,13 +159,15 @@ class RetrySpec(SpecModel):
     """Try a failed step again."""
 
     noun: ClassVar[str] = "retryPolicy"
-    spellings: ClassVar[dict[str, str]] = {"exitcodes": "exit_code"}
+    spellings: ClassVar[dict[str, str]] = {"exitCodes": "exit_code"}
 
-    limit: Annotated[int | str, BeforeValidator(_limit), _within(0, 1_000_000)] = Field(
-        description="How often to try again; a number or a reference to one."
-    )
+    limit: Annotated[
+        int | str, BeforeValidator(_limit, json_schema_input_type=int | WholeText), _within(0, MAX_RETRIES)
+    ] = Field(description="How often to try again; a number or a reference to one.")
     interval_sec: Annotated[
-        float | str, BeforeValidator(_interval, json_schema_input_type=float | str), _within(0, 315_360_000)
+        float | str,
+        BeforeValidator(_interval, json_schema_input_type=float | NumberText),
+        _within(0, MAX_INTERVAL),
     ] = Field(0.0, description="Seconds to wait before the next try.")
     backoff: Backoff = Field(None, description="Factor by which the wait grows; true means 2.")
     max_interval_sec: Seconds | None = Field(None, description="The longest wait in seconds.")
@@ -193,7 +205,7 @@ class RepeatSpec(SpecModel):
     """Run a step again and again."""
 
     noun: ClassVar[str] = "repeatPolicy"
-    spellings: ClassVar[dict[str, str]] = {"exitcodes": "exit_code"}
+    spellings: ClassVar[dict[str, str]] = {"exitCodes": "exit_code"}
 
     repeat: Annotated[bool | str, BeforeValidator(_repeat_mode)] = Field(
         False, description="`while` or `until` something holds; true means `while`."

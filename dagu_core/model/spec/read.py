@@ -6,11 +6,13 @@ from pathlib import PurePath
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dagu_core.base.places import Place, Problem
 from dagu_core.model.plan.build import Built, Identity, build_plan
 from dagu_core.model.plan.calls import check_calls
 from dagu_core.model.plan.lint import lint_plan
+from dagu_core.model.plan.places import Places
 from dagu_core.model.plan.plan import Plan, Source
 from dagu_core.model.spec.dag import DagSpec
 from dagu_core.model.spec.findings import Findings
@@ -25,10 +27,11 @@ __all__ = ["Definition", "decode", "read_definition", "read_plan"]
 
 
 class Definition(Struct, frozen=True):
-    """A valid definition: `plans[0]` is the main DAG, the rest its local sub-DAGs."""
+    """A valid definition: `plans[0]` is the main DAG, the rest its local sub-DAGs; `places` are theirs."""
 
     plans: tuple[Plan, ...]
     warnings: tuple[Problem, ...] = ()
+    places: tuple[Places, ...] = ()
 
 
 def read_definition(
@@ -53,9 +56,14 @@ def read_definition(
     reader.check_names()
     check_calls(plans, reader.places, reader.findings)
     reader.raise_errors()
+    reader.warn_of_idle_starts()
     for one, place in zip(built, reader.places, strict=True):
         lint_plan(one.plan, one.written, place, reader.findings)
-    return Definition(tuple(plans), reader.findings.warnings)
+    places = [
+        Places(reader.source.text, document, one.written, reader.base_raw, reader.base_path)
+        for document, one in zip(reader.documents, built, strict=True)
+    ]
+    return Definition(tuple(plans), (*reader.findings.warnings, *reader.base_warnings), tuple(places))
 
 
 def read_plan(source: Source, vocabulary: Vocabulary, *, name: str = "", as_child: bool = False) -> Plan:
@@ -75,9 +83,10 @@ class _Reader:
 
     def __init__(self, source: Source, vocabulary: Vocabulary, base_path: str) -> None:
         text = source.text.removeprefix("\ufeff")
-        self.source = Source(text, source.path, 0, source.base)
+        self.source = replace(source, text=text, document=0)
         self.findings = Findings(text, source.path or "definition")
         self.reading = Reading(vocabulary, self.findings)
+        self.base_path = base_path
         self.base, self.base_reading = _read_base(source.base, base_path, vocabulary)
         self.documents = read_documents(self.findings)
         if not self.documents and not self.findings.errors:
@@ -88,7 +97,7 @@ class _Reader:
         self.count = len(self.documents)
         self.names = [_name_in(document) for document in self.documents]
         self.local = {
-            its_name: Source(text, source.path, index, source.base)
+            its_name: replace(self.source, document=index)
             for index, its_name in enumerate(self.names)
             if index and its_name
         }
@@ -98,6 +107,17 @@ class _Reader:
         """Where each document starts."""
         return [doc.place if isinstance(doc, Map) else Place() for doc in self.documents]
 
+    @property
+    def base_raw(self) -> Map | None:
+        """The base as it is written."""
+        return None if self.base is None else self.base.raw
+
+    @property
+    def base_warnings(self) -> tuple[Problem, ...]:
+        """What is odd in the base, with its places there."""
+        found = () if self.base_reading is None else self.base_reading.findings.warnings
+        return tuple(replace(one, place=replace(one.place, file=self.base_path)) for one in found)
+
     def build(self, index: int, name: str, as_child: bool) -> Built:
         """The plan of one document; its problems go into the findings."""
         spec = _validated(self.documents[index], self.reading)
@@ -105,7 +125,7 @@ class _Reader:
             return Built(Plan(name or self.names[index]), {})
         merged = self._merged(spec, as_child or index > 0)
         stem = PurePath(self.source.path).stem if self.source.path else "unnamed"
-        source = Source(self.source.text, self.source.path, index, self.source.base)
+        source = replace(self.source, document=index)
         own_name = (spec.name or "").strip()
         return build_plan(merged, self.reading, Identity(name or own_name or stem, source, self.local))
 
@@ -123,6 +143,16 @@ class _Reader:
                 place = document.value_place(document.written("name") or "name")
                 self.findings.error(f'duplicate DAG name "{its_name}" found', place, code="D006")
             seen.add(its_name)
+
+    def warn_of_idle_starts(self) -> None:
+        """Only the first DAG of a file can be started by itself."""
+        for document in self.documents[1:]:
+            for key in ("schedule", "triggers", "fileTrigger"):
+                if isinstance(document, Map) and (written := document.written(key)):
+                    message = f"`{written}` has no effect here: only the first DAG of a file starts by itself"
+                    hint = "give this DAG a file of its own"
+                    place = document.key_place(written)
+                    self.findings.warning(message, place, code="D074", hint=hint)
 
     def raise_errors(self) -> None:
         """Raise what is wrong with the text, else what is wrong with the base."""
@@ -145,6 +175,13 @@ def _read_base(text: str, path: str, vocabulary: Vocabulary) -> tuple[DagSpec | 
     documents = read_documents(findings)
     findings.raise_errors()
     base = _validated(documents[0], reading) if documents else None
+    for further in documents[1:]:
+        findings.warning(
+            "only the first document of the base config counts",
+            getattr(further, "place", Place()),
+            code="D343",
+            hint="put it into the first one, or into the DAG files",
+        )
     findings.raise_errors()
     return base, reading
 

@@ -2,64 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from dagu_core.model.spec.dag import DagSpec
+from dagu_core.model.spec.findings import Findings
+from dagu_core.model.spec.located import Map
+from dagu_core.model.spec.model import SpecModel
+from dagu_core.model.spec.schema_keys import add_spellings, schema_of, snake
+from dagu_core.model.spec.schema_types import add_types, known_types
+from dagu_core.model.spec.starting import StandingSpec
+from dagu_core.model.spec.step_types import StepTypeSpec
 from dagu_core.model.spec.vocabulary import Vocabulary
+from dagu_core.model.spec.yaml import read_documents
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+Schema = dict[str, Any]
 
 
-def dag_schema(vocabulary: Vocabulary) -> dict[str, Any]:
+def dag_schema(vocabulary: Vocabulary, own_types: Iterable[str] | None = None) -> Schema:
     """JSON Schema of a DAG document, for editors: core keys and those of plugins, each in
-    camelCase and snake_case, with their descriptions."""
+    camelCase and snake_case, with their descriptions. `own_types` are the step types of the base config;
+    None = a step may have any type, as who brings it is not known."""
     schema = DagSpec.model_json_schema(by_alias=True, mode="validation")
-    definitions: dict[str, Any] = schema.setdefault("$defs", {})
+    definitions: Schema = schema.setdefault("$defs", {})
+    _add_own_types(schema["properties"], definitions)
+    models = {model.__name__: model for model in _models(SpecModel)}
+    for name, definition in (("", schema), *definitions.items()):
+        if model := DagSpec if not name else models.get(name):
+            add_spellings(definition, model, f"#/$defs/{name}" if name else "#")
     _add_keys(schema, vocabulary.dag_keys, definitions)
     step = definitions["StepSpec"]
     _add_keys(step, vocabulary.step_keys, definitions)
-    _add_types(step, vocabulary, definitions)
-    _add_own_types(schema["properties"], definitions)
+    add_types(step, vocabulary, lambda one: _reference(one.config, one.name, definitions))
     _add_clocks(definitions["EntrySpec"], vocabulary, definitions)
     _add_triggers(schema["properties"], vocabulary, definitions)
-    for name, definition in (("", schema), *definitions.items()):
-        _accept_snake_case(definition, f"#/$defs/{name}" if name else "#")
-    _add_older_spellings(schema, definitions)
+    if own_types is not None:
+        schema["allOf"] = [*schema.get("allOf", ()), known_types(vocabulary, list(own_types))]
     return {"$schema": DIALECT, "title": "DAG", **{k: v for k, v in schema.items() if k != "title"}}
 
 
-def _add_keys(
-    schema: dict[str, Any], models: Mapping[str, type[BaseModel]], definitions: dict[str, Any]
-) -> None:
+def own_types_of(base: str) -> list[str]:
+    """The names of the step types in the text of a base config, as far as it can be read."""
+    findings = Findings(base, "base.yaml")
+    document = next(iter(read_documents(findings) if base.strip() else ()), None)
+    key = document.written("stepTypes") if isinstance(document, Map) else None
+    types = document[key] if isinstance(document, Map) and key is not None else None
+    return list(types) if isinstance(types, Map) else []
+
+
+def _models(above: type[SpecModel]) -> Iterator[type[SpecModel]]:
+    for model in above.__subclasses__():
+        yield model
+        yield from _models(model)
+
+
+def _add_keys(schema: Schema, models: Mapping[str, type[BaseModel]], definitions: Schema) -> None:
     for key, model in models.items():
-        schema["properties"][key] = _reference(model, key, definitions)
+        reference = _reference(model, key, definitions)
+        for spelled in dict.fromkeys((key, snake(key))):
+            schema["properties"].setdefault(spelled, reference)
 
 
-def _add_types(step: dict[str, Any], vocabulary: Vocabulary, definitions: dict[str, Any]) -> None:
-    """One rule for each step type: what may stand under `config` and `with`."""
-    words = sorted(vocabulary.step_types)
-    if not words:
-        return
-    step["properties"]["type"] |= {"examples": words}
-    rules = []
-    for word in words:
-        config = _reference(vocabulary.step_types[word].config, vocabulary.step_types[word].name, definitions)
-        rules.append(
-            {
-                "if": {"properties": {"type": {"const": word}}, "required": ["type"]},
-                "then": {"properties": {"config": config, "with": config}},
-            }
-        )
-    step["allOf"] = rules
-
-
-def _add_own_types(properties: dict[str, Any], definitions: dict[str, Any]) -> None:
+def _add_own_types(properties: Schema, definitions: Schema) -> None:
     """What the step types of a file consist of; a template is a step, or stands for parts of one."""
-    from dagu_core.model.spec.step_types import StepTypeSpec
-
     definitions["StepTypeSpec"] = StepTypeSpec.model_json_schema(by_alias=True, mode="validation")
     names = {"pattern": "^[A-Za-z][A-Za-z0-9_-]*$"}
     properties["stepTypes"] |= {
@@ -69,7 +77,7 @@ def _add_own_types(properties: dict[str, Any], definitions: dict[str, Any]) -> N
     }
 
 
-def _add_clocks(entry: dict[str, Any], vocabulary: Vocabulary, definitions: dict[str, Any]) -> None:
+def _add_clocks(entry: Schema, vocabulary: Vocabulary, definitions: Schema) -> None:
     """The keys of all kinds of schedules, side by side."""
     entry["properties"]["kind"] |= {"examples": sorted(vocabulary.clocks)}
     for word in sorted(vocabulary.clocks):
@@ -79,22 +87,31 @@ def _add_clocks(entry: dict[str, Any], vocabulary: Vocabulary, definitions: dict
             entry["properties"].setdefault(key, {"$ref": f"{reference}/properties/{key}"})
 
 
-def _add_triggers(properties: dict[str, Any], vocabulary: Vocabulary, definitions: dict[str, Any]) -> None:
-    """One alternative for each type of trigger, with its keys beside `type`."""
-    types: list[dict[str, Any]] = []
+def _add_triggers(properties: Schema, vocabulary: Vocabulary, definitions: Schema) -> None:
+    """One alternative for each type of trigger, with its keys beside `type`, and where its runs stand."""
+    standing = StandingSpec.model_json_schema(by_alias=True, mode="validation")["properties"]
+    types: list[Schema] = []
     for word in sorted(vocabulary.triggers):
         reference = _reference(vocabulary.triggers[word], word, definitions)["$ref"]
         model = definitions[reference.removeprefix("#/$defs/")]
-        keys = {key: {"$ref": f"{reference}/properties/{key}"} for key in model["properties"]}
+        keys = standing | {key: {"$ref": f"{reference}/properties/{key}"} for key in model["properties"]}
+        named = {"enum": [word, word.lower()]} if word != word.lower() else {"const": word}
         types.append(
             {
                 "type": "object",
-                "properties": {"type": {"const": word}, **keys},
-                "required": ["type", *model.get("required", [])],
+                "properties": {"type": named, "kind": named, **keys},
+                "required": model.get("required", []),
+                "allOf": [
+                    {"anyOf": [{"required": ["type"]}, {"required": ["kind"]}]},
+                    *model.get("allOf", []),
+                ],
                 "additionalProperties": False,
             }
         )
         if word == "file":
+            model["properties"] |= {
+                key: rule for key, rule in standing.items() if key not in model["properties"]
+            }
             properties["fileTrigger"]["anyOf"][0] = {"$ref": reference}
     if types:
         definitions["Trigger"] = {"description": "What starts a DAG beside the clock.", "anyOf": types}
@@ -102,39 +119,10 @@ def _add_triggers(properties: dict[str, Any], vocabulary: Vocabulary, definition
         properties["triggers"]["anyOf"] = [{"type": "array", "items": one}, one]
 
 
-def _reference(model: type[BaseModel], word: str, definitions: dict[str, Any]) -> dict[str, Any]:
+def _reference(model: type[BaseModel], word: str, definitions: Schema) -> Schema:
     """Put the model's schema among the definitions, under a name nobody else has."""
     name = f"{word}-{model.__module__}.{model.__qualname__}"
     if name not in definitions:
-        own = model.model_json_schema(by_alias=True, ref_template=f"#/$defs/{name}-{{model}}")
-        for inner, definition in own.pop("$defs", {}).items():
-            definitions[f"{name}-{inner}"] = definition
-        definitions[name] = own
+        definitions[name], inner = schema_of(model, f"#/$defs/{name}")
+        definitions |= {f"{name}-{key}": each for key, each in inner.items()}
     return {"$ref": f"#/$defs/{name}"}
-
-
-def _accept_snake_case(definition: dict[str, Any], address: str) -> None:
-    properties = definition.get("properties", {})
-    for key in list(properties):
-        snake = "".join(f"_{char.lower()}" if char.isupper() else char for char in key)
-        if snake not in properties:
-            properties[snake] = {"$ref": f"{address}/properties/{key}"}
-
-
-def _add_older_spellings(schema: dict[str, Any], definitions: dict[str, Any]) -> None:
-    older = {
-        "#": {"labels": "tags"},
-        "#/$defs/StepSpec": {"run": "call", "dir": "workingDir"},
-        "#/$defs/StepTypeSpec": {"outputSchema": "outputs", "output_schema": "outputs"},
-        "#/$defs/HandlersSpec": {"cancel": "abort"},
-        "#/$defs/ContinueOnSpec": {"failure": "failed"},
-        "#/$defs/RetrySpec": {"exitCodes": "exitCode"},
-        "#/$defs/RepeatSpec": {"exitCodes": "exitCode"},
-        "#/$defs/ConditionSpec": {"command": "condition"},
-    }
-    for address, spellings in older.items():
-        target = schema if address == "#" else definitions[address.removeprefix("#/$defs/")]
-        for old, new in spellings.items():
-            target["properties"][old] = {"$ref": f"{address}/properties/{new}", "deprecated": True}
-        if address.endswith("ConditionSpec"):
-            target.pop("required", None)

@@ -59,14 +59,14 @@ class CatchUpSpec(SpecModel):
     """What happens with starts that were missed."""
 
     noun: ClassVar[str] = "catchUp"
-    spellings: ClassVar[dict[str, str]] = {"catchupwindow": "window", "maxcatchupruns": "max_runs"}
+    spellings: ClassVar[dict[str, str]] = {"catchupWindow": "window", "maxCatchupRuns": "max_runs"}
 
     mode: Annotated[str, BeforeValidator(_mode), Field(json_schema_extra={"enum": list(_MODES)})] = Field(
         "all", description="`all` missed starts, the `latest` one, or `none`."
     )
     window: Length | None = Field(None, description="How far back; 24h when not given.")
     max_runs: int = Field(
-        0, ge=0, le=10_000, description="At most so many, the newest; 0 = as the settings allow."
+        0, ge=1, le=10_000, description="At most so many, the newest; as the settings allow when not given."
     )
     delay: Length | None = Field(None, description="Time between two of them.")
     on_unsuspend: bool = Field(False, description="The time of a suspension counts as missed.")
@@ -134,7 +134,8 @@ def trigger_entry(word: str, config: Map, place: Any, reading: Reading) -> list[
             reading.findings.error(f"unknown trigger type `{word[:40]}`", place, code="D005", hint=hint)
         return []
     standing = _standing(config, known_keys(model), reading)
-    check_plugin_value(model, config, "triggers", config.place, reading.findings)
+    also = ("queue", "priority", "type")
+    check_plugin_value(model, config, "triggers", config.place, reading.findings, also=also)
     data = plain(config)
     watched = data.get("watch", "")
     shown = ", ".join(map(str, watched)) if isinstance(watched, list) else str(watched)

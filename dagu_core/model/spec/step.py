@@ -11,6 +11,7 @@ from dagu_core.model.spec.forms import (
     LogOutputWord,
     PriorityText,
     QueueText,
+    Scalar,
     Seconds,
     ShellWords,
     TextMap,
@@ -149,10 +150,10 @@ class StepSpec(SpecModel):
     description: str = Field("", description="What the step is for.")
     depends: Texts | None = Field(None, description="Names or ids of the steps that must end first.")
     command: Annotated[
-        list[str] | None, BeforeValidator(_command, json_schema_input_type=str | list[str])
+        list[str] | None, BeforeValidator(_command, json_schema_input_type=str | list[Scalar])
     ] = Field(None, description="A command line for the shell, or several that run one after another.")
     exec: Annotated[
-        list[str] | None, BeforeValidator(_argv, json_schema_input_type=list[str] | dict[str, Any])
+        list[str] | None, BeforeValidator(_argv, json_schema_input_type=list[Scalar] | dict[str, Any])
     ] = Field(
         None,
         description="A program and its arguments, run without a shell: a list, or `command` and `args`.",

@@ -18,7 +18,7 @@ class StepTypeSpec(SpecModel):
     """A step type of your own: a template, filled with what a step gives under `with`."""
 
     noun: ClassVar[str] = "step type"
-    spellings: ClassVar[dict[str, str]] = {"outputschema": "outputs"}
+    spellings: ClassVar[dict[str, str]] = {"outputSchema": "outputs"}
 
     type: str = Field(min_length=1, description="The step type that does the work.")
     description: str = Field("", description="What it is for; that of its steps, too, unless they have one.")

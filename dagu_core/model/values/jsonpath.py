@@ -7,7 +7,7 @@ import re
 from importlib import import_module
 from typing import Any
 
-from dagu_core.model.values.text import decimal_text, json_text
+from dagu_core.model.values.text import decimal_text, json_text, whole
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _STEP = re.compile(
@@ -125,4 +125,4 @@ def _render(value: Any) -> str:
         return decimal_text(value)
     text = value if isinstance(value, str) else json_text(value)
     # JSON can spell half a surrogate pair, which no process environment can hold.
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return whole(text)

@@ -9,11 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from dagu_core.base.errors import Invalid
 from dagu_core.model.values.expand import expand
 from dagu_core.model.values.scope import Scope
 from dagu_core.model.values.text import to_text
 
+FAILED = "parameter validation failed"
 _SECONDS = 10.0
 _LARGEST = 5 * 1024 * 1024
 _TYPES: dict[type, tuple[str, ...]] = {
@@ -24,6 +27,22 @@ _TYPES: dict[type, tuple[str, ...]] = {
     dict: ("object",),
     type(None): ("null",),
 }
+
+
+class BrokenRule(Struct, frozen=True):
+    """A rule of a schema that is not met: where in the values, its keyword, what is wrong, and which
+    required name is `missing`."""
+
+    path: tuple[str | int, ...]
+    keyword: str
+    message: str
+    missing: str = ""
+
+    @property
+    def told(self) -> str:
+        """`NAME: what is wrong`"""
+        where = ".".join(map(str, self.path))
+        return f"{where}: {self.message}" if where else self.message
 
 
 async def check(
@@ -41,20 +60,35 @@ async def check(
         schema = await _load(await expand(schema, scope), folders)
     properties = schema.get("properties")
     properties = properties if isinstance(properties, Mapping) else {}
+    values, filled = data_of(schema, pairs)
+    broken = await asyncio.to_thread(broken_rules, schema, values | filled)
+    if broken:
+        raise validation_failed(broken)
+    return (*pairs, *((name, to_text(value)) for name, value in filled.items()))
+
+
+def data_of(
+    schema: Mapping[str, Any], pairs: Sequence[tuple[str, str]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a schema judges: the values of the pairs, and its own defaults for absent names."""
+    properties = schema.get("properties")
+    properties = properties if isinstance(properties, Mapping) else {}
     values = {name: _decoded(value, properties.get(name)) for name, value in pairs}
-    filled = [
-        (name, rules["default"])
+    return values, {
+        name: rules["default"]
         for name, rules in properties.items()
         if name not in values and isinstance(rules, Mapping) and "default" in rules
-    ]
-    problems = await asyncio.to_thread(_problems, schema, values | dict(filled))
-    if problems:
-        raise Invalid(
-            "parameter validation failed: " + "; ".join(problems),
-            hint="Give parameters that meet the schema of the DAG.",
-            problems=problems,
-        )
-    return (*pairs, *((name, to_text(value)) for name, value in filled))
+    }
+
+
+def validation_failed(broken: Sequence[BrokenRule]) -> Invalid:
+    """The error for parameters that do not meet the schema."""
+    problems = [one.told for one in broken]
+    return Invalid(
+        f"{FAILED}: {'; '.join(problems)}",
+        hint="Give parameters that meet the schema of the DAG.",
+        problems=problems,
+    )
 
 
 def _decoded(text: str, rules: Any) -> Any:
@@ -69,7 +103,8 @@ def _decoded(text: str, rules: Any) -> Any:
     return text if "string" in wanted and not set(own) & set(wanted) else value
 
 
-def _problems(schema: Mapping[str, Any], values: dict[str, Any]) -> list[str]:
+def broken_rules(schema: Mapping[str, Any], values: dict[str, Any]) -> list[BrokenRule]:
+    """The rules that values break. Raises Invalid when the schema is none."""
     from jsonschema import SchemaError
     from jsonschema.validators import validator_for
     from referencing.exceptions import Unresolvable
@@ -82,21 +117,43 @@ def _problems(schema: Mapping[str, Any], values: dict[str, Any]) -> list[str]:
         # The registry is given so that a reference to another host is an error, not a request.
         found = list(kind(rules, registry=EMPTY_REGISTRY).iter_errors(values))
     except SchemaError as error:
-        raise Invalid(f"the parameter schema is not a JSON Schema: {error.message}") from error
+        where = "".join(f"{part}: " for part in error.absolute_path)[:100]
+        message = f"the parameter schema is not a JSON Schema: {where}{error.message[:200]}"
+        raise Invalid(message, path=list(error.absolute_path)) from error
     except Unresolvable as error:
         raise Invalid(
             f"the parameter schema refers to what is not in it: {error.ref}",
             hint="Put the definition under `$defs` of the schema itself.",
         ) from error
-    named = [(".".join(map(str, error.absolute_path)), error.message) for error in found]
-    return [f"{path}: {message}" if path else message for path, message in named]
+    return [
+        BrokenRule(tuple(error.absolute_path), str(error.validator), error.message, _missing(error))
+        for error in found
+    ]
+
+
+def _missing(error: Any) -> str:
+    if error.validator != "required":
+        return ""
+    return next((name for name in error.validator_value if error.message.startswith(f"{name!r} ")), "")
 
 
 async def _load(where: str, folders: Sequence[Path]) -> Mapping[str, Any]:
-    if re.match(r"(?i)https?://", where):
-        text = await asyncio.to_thread(_fetch, where)
-    else:
-        text = await asyncio.to_thread(_read, where, folders)
+    if is_url(where):
+        return _schema_in(await asyncio.to_thread(_fetch, where), where)
+    return await asyncio.to_thread(read_schema, where, folders)
+
+
+def is_url(where: str) -> bool:
+    """Whether a schema is to be fetched."""
+    return re.match(r"(?i)https?://", where) is not None
+
+
+def read_schema(where: str, folders: Sequence[Path]) -> Mapping[str, Any]:
+    """The schema in a file of one of the folders. Raises Invalid."""
+    return _schema_in(_read(where, folders), where)
+
+
+def _schema_in(text: str, where: str) -> Mapping[str, Any]:
     try:
         schema = json.loads(text)
     except (ValueError, RecursionError) as error:

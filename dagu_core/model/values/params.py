@@ -162,6 +162,11 @@ async def child_params(
     )
 
 
+def is_json(text: str) -> bool:
+    """Whether the whole text is a JSON object or array."""
+    return _json(text) is not None
+
+
 def params_json(pairs: Pairs) -> str:
     """What `DAGU_PARAMS_JSON` holds: an object of texts, the last of a name; "" without pairs."""
     return json_text(dict(pairs)) if pairs else ""

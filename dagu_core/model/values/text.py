@@ -52,5 +52,10 @@ def visible(value: str) -> str:
     return "".join(_ESCAPES[char] if char in "\n\r\t" else _control(char) for char in value)
 
 
+def whole(value: str) -> str:
+    """`value` as Unicode: U+FFFD for halves of surrogate pairs, which stand for bytes that were none."""
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _control(char: str) -> str:
     return f"\\u{ord(char):04x}" if char < " " or char == "\x7f" else char

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from dagu_archive.formats import NAMES
-from dagu_core import Config
-
-_UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-_UNITS |= {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
-_SIZE = r"^(\d+(?:\.\d+)?)\s*(|[kKMGT]|[KMGT]i)$"
-
-
-def _size(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    found = re.match(_SIZE, value.strip())
-    if found is None:
-        raise ValueError("not a size: write bytes, or 512Mi, 10Gi, 2G")
-    return int(float(found[1]) * _UNITS[found[2]])
+from dagu_core import Config, Size
 
 
 def _format(value: Any) -> Any:
@@ -30,8 +16,6 @@ def _format(value: Any) -> Any:
     raise ValueError(f"unknown format; known are {', '.join(NAMES)}")
 
 
-_SizeSchema = WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": _SIZE}]})
-Size = Annotated[int, BeforeValidator(_size), _SizeSchema]
 Format = Annotated[str, BeforeValidator(_format), WithJsonSchema({"enum": ["", *NAMES]})]
 
 
@@ -63,7 +47,7 @@ class ArchiveConfig(Config):
     max_files: int = Field(1_000_000, ge=1, description="How many entries an archive may have.")
     max_ratio: float = Field(200, gt=0, description="How many times its own size an archive may become.")
     names: Literal["safe", "any"] = Field(
-        "safe", description="`any` takes names that collide, are no UTF-8 or have control characters."
+        "safe", description="`any` takes names that collide or have control characters."
     )
     special_bits: Literal["refuse", "drop"] = Field(
         "refuse", description="What to do about files with setuid or setgid bits."

@@ -60,9 +60,14 @@ def named(format: str, path: str) -> Format | None:
 
 
 def detected(path: str) -> Format | None:
-    """The format that the content tells."""
+    """The format that the content tells.
+
+    An empty tar begins like many a disk image, with NUL bytes: there the extension has to say tar, too.
+    """
     from dagu_archive.streams import decompressed
 
+    told = named("", path)
+    by_name = told is not None and told.container == "tar"
     with open(path, "rb") as file:
         start = file.read(512)
         for magic, name in _MAGIC.items():
@@ -72,8 +77,8 @@ def detected(path: str) -> Format | None:
                 return _BY_NAME[name]
             file.seek(0)
             with decompressed(file, name) as stream:
-                return Format("tar" if _is_tar(_first_block(stream)) else "", name)
-    return Format("tar") if _is_tar(start) else None
+                return Format("tar" if _is_tar(_first_block(stream), by_name) else "", name)
+    return Format("tar") if _is_tar(start, by_name) else None
 
 
 def levels(format: Format) -> tuple[int, int]:
@@ -88,9 +93,9 @@ def _first_block(stream: BinaryIO) -> bytes:
         return b"\0" * 512
 
 
-def _is_tar(block: bytes) -> bool:
+def _is_tar(block: bytes, by_name: bool) -> bool:
     if len(block) == 512 and not any(block):
-        return True
+        return by_name
     import tarfile
 
     try:

@@ -35,22 +35,15 @@ def checked(name: str, *, safe: bool) -> str:
     if ".." in name.replace("\\", "/").split("/"):
         hostile(name, "climbs out of its folder")
     parts = [part for part in name.split("/") if part not in ("", ".")]
-    if len(parts) > _MAX_DEPTH or len(name.encode("utf-8", "surrogateescape")) > _MAX_BYTES:
-        hostile(name, "is too long")
-    if safe:
-        if _CONTROL.search(name):
-            hostile(name, 'has control characters in its name (names: "any" takes it)')
-        if not _is_unicode(name):
-            hostile(name, 'has a name that is no UTF-8 (names: "any" takes it)')
-    return "/".join(parts)
-
-
-def _is_unicode(name: str) -> bool:
     try:
-        name.encode("utf-8")
+        encoded = name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        return False
-    return True
+        hostile(name, "is a name that no file can have")
+    if len(parts) > _MAX_DEPTH or len(encoded) > _MAX_BYTES:
+        hostile(name, "is too long")
+    if safe and _CONTROL.search(name):
+        hostile(name, 'has control characters in its name (names: "any" takes it)')
+    return "/".join(parts)
 
 
 class Register:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagu_core import Executor, Plan, Problem, hookimpl
+from dagu_core import Executor, Places, Plan, Problem, hookimpl
 
 DAGU_API = 1
 DAGU_ON_DEMAND = True
@@ -18,7 +18,7 @@ def dagu_register_executors() -> list[type[Executor[Any]]]:
 
 
 @hookimpl
-def dagu_lint(plan: Plan) -> list[Problem]:
+def dagu_lint(plan: Plan, places: Places) -> list[Problem]:
     from dagu_archive.lint import lint
 
-    return lint(plan)
+    return lint(plan, places)

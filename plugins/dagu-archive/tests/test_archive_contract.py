@@ -52,7 +52,8 @@ class TestArchive(ExecutorContract):
         assert result.status == "aborted"
         assert sorted(path.name for path in self.folder.iterdir() if path.name != "home") == ["big"]
 
-    def test_an_archive_is_made_once_although_the_engine_was_killed(self) -> None:
+    def test_an_attempt_is_found_again_after_the_engine_was_killed(self) -> None:
+        """What is done once is the archive, not a line in a file."""
         view = self._killed(self._create(300 << 20))
         step = view.steps[view.plan.by_name[NAME]]
         assert (step.status.label, step.error, step.attempts) == ("succeeded", "", 1)
@@ -125,7 +126,7 @@ def test_a_step_that_is_not_complete(step: dict[str, Any], code: int, message: s
         ({"source": "a", "overwrit": True}, "unknown key `overwrit`"),
         ({"source": "a", "overwrite": "yes"}, "true or false"),
         ({"source": "a", "stripComponents": -1}, "at least 0"),
-        ({"source": "a", "maxBytes": "10 pounds"}, "not a size"),
+        ({"source": "a", "maxBytes": "10 pounds"}, "must be a size"),
         ({"source": "a", "checksum": "md5"}, "one of"),
     ],
 )
@@ -139,20 +140,20 @@ def test_a_config_that_makes_no_sense_is_refused_in_the_file(config: Any, messag
     ("step", "messages"),
     [
         ("command: extract, config: {source: a, strip_components: 1}", []),
-        ("command: pack, config: {source: a}", ["step s: there is no operation 'pack'"]),
+        ("command: pack, config: {source: a}", [("step s: there is no operation 'pack'", 43)]),
         ("command: '${OPERATION}', config: {source: a}", []),
-        ("command: create, config: {source: a}", ["step s: create needs `destination`"]),
+        ("command: create, config: {source: a}", [("step s: create needs `destination`", 51)]),
         ("command: create, config: {source: a, dry_run: true}", []),
         (
             "command: create, config: {source: a, destination: b, stripComponents: 1}",
-            ["step s: `stripComponents` means nothing to create"],
+            [("step s: `stripComponents` means nothing to create", 87)],
         ),
     ],
 )
-def test_findings_before_the_run(step: str, messages: list[str]) -> None:
+def test_findings_before_the_run(step: str, messages: list[tuple[str, int]]) -> None:
     host = PluginHost.load(discover=False, plugins=[dagu_archive.plugin])
     text = f"steps: [{{name: s, type: archive, {step}}}]"
-    plan = read_definition(text, path="x.yaml", vocabulary=host.catalog.vocabulary).plans[0]
-    found = host.lint(plan)
-    assert [problem.message.split("; ")[0] for problem in found] == messages
+    read = read_definition(text, path="x.yaml", vocabulary=host.catalog.vocabulary)
+    found = host.lint(read.plans[0], read.places[0])
+    assert [(each.message.split("; ")[0], each.place.column) for each in found] == messages
     assert {problem.severity for problem in found} <= {"warning"}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import struct
 import subprocess
+import tarfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -200,6 +202,21 @@ def test_the_content_tells_the_format_and_a_wrong_extension_is_told(lab: Any, sa
     done = lab.list("x.zip")
     assert len(done.ok()["files"]) == 10
     assert "x.zip is called zip but is tar.xz" in done.err
+
+
+@pytest.mark.parametrize("name", ["disk.img.gz", "disk.gz"])
+def test_a_disk_image_that_begins_with_nothing_is_no_tar(lab: Any, name: str) -> None:
+    image = bytes(1024) + b"an ext4 image" * 100
+    (lab.folder / name).write_bytes(gzip.compress(image))
+    done = lab.extract(name, "out")
+    done.ok()
+    assert done.err == "" and (lab.folder / "out" / name.removesuffix(".gz")).read_bytes() == image
+
+
+@pytest.mark.parametrize(("name", "mode"), [("empty.tar", "w"), ("empty.tgz", "w:gz")])
+def test_a_tar_of_nothing_is_a_tar(lab: Any, name: str, mode: Literal["w", "w:gz"]) -> None:
+    tarfile.open(lab.folder / name, mode).close()
+    assert lab.list(name).ok()["files"] == []
 
 
 def test_a_format_that_is_set_is_used(lab: Any, sample: Path) -> None:

@@ -140,8 +140,7 @@ def test_names_that_are_no_utf8_are_kept_in_tar(lab: Any, sample: Path) -> None:
     (sample / "caf\udce9").write_text("latin")
     lab.create("src", "x.tar").ok()
     assert "src/caf\udce9" in lab.names("x.tar")
-    assert lab.extract("x.tar", "back").code == 12
-    lab.extract("x.tar", "back", names="any").ok()
+    lab.extract("x.tar", "back").ok()
     assert (lab.folder / "back/src/caf\udce9").read_text() == "latin"
     subprocess.run(["tar", "-xf", "x.tar", "-C", "src"], cwd=lab.folder, check=True)
     assert (lab.folder / "src/src/caf\udce9").read_text() == "latin"

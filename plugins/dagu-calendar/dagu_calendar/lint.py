@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dagu_calendar.config import CalendarConfig
 from dagu_calendar.days import Library
-from dagu_core import DaguError, Place, Plan, Problem, SystemClock
+from dagu_core import DaguError, Places, Plan, Problem, SystemClock
 
-_KEY = re.compile(r"[\"']?calendar[\"']?\s*:", re.IGNORECASE)
 _AHEAD = timedelta(days=60)
 
 
-def problems(plan: Plan, folder: Path) -> list[Problem]:
+def problems(plan: Plan, places: Places, folder: Path) -> list[Problem]:
     """A calendar that is not there or wrong, and one that ends within 60 days."""
+    place = places.key("calendar")
     config = CalendarConfig.model_validate(plan.fields["calendar"])
     try:
         days = Library(folder).days(config.name)
     except DaguError as error:
         hint = error.hint or "nothing is started by the schedule until that is right"
-        return [Problem(f"calendar: {error}", _place(plan), "D140", hint, len("calendar"))]
+        return [Problem(f"calendar: {error}", place, "D140", hint, len("calendar"))]
     today = datetime.fromtimestamp(SystemClock().now(), UTC).date()
     if days.until is None or today + _AHEAD < days.until:
         return []
@@ -29,10 +28,4 @@ def problems(plan: Plan, folder: Path) -> list[Problem]:
     message = f"calendar: {', '.join(days.names)} {verb} on {days.until}"
     then = {"run": "starts happen on holidays too", "skip": "nothing starts", "fail": "nothing starts"}
     hint = f"import the next years; on later days {then[config.on_unknown]} (onUnknown: {config.on_unknown})"
-    return [Problem(message, _place(plan), "D141", hint, len("calendar"), "warning")]
-
-
-def _place(plan: Plan) -> Place:
-    """Where the key stands; the beginning when another file brought it."""
-    lines = plan.source.text.splitlines()
-    return next((Place(number) for number, line in enumerate(lines, 1) if _KEY.match(line)), Place())
+    return [Problem(message, place, "D141", hint, len("calendar"), "warning")]

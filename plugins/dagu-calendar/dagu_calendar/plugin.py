@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dagu_calendar.filter import CalendarFilter
-from dagu_core import Command, Plan, Problem, ScheduleFilter, Settings, hookimpl
+from dagu_core import Command, Places, Plan, Problem, ScheduleFilter, Settings, hookimpl
 
 DAGU_API = 1
 DAGU_ON_DEMAND = True
@@ -22,12 +22,12 @@ def dagu_register_commands() -> list[Command]:
 
 
 @hookimpl
-def dagu_lint(plan: Plan, settings: Settings | None) -> list[Problem]:
+def dagu_lint(plan: Plan, settings: Settings | None, places: Places) -> list[Problem]:
     if CalendarFilter.name not in plan.fields or settings is None:
         return []
     from dagu_calendar.lint import problems
 
-    return problems(plan, settings.config_folder)
+    return problems(plan, places, settings.config_folder)
 
 
 def _command() -> Any:

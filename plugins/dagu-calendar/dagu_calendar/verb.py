@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -156,6 +158,9 @@ def check(date: str, names: Sequence[str], in_json: bool) -> None:
 @click.argument("name")
 def edit(name: str) -> None:
     """Open a calendar in $EDITOR; what is wrong afterwards is not written."""
+    if not (os.environ.get("VISUAL") or os.environ.get("EDITOR") or sys.stdin.isatty()):
+        message = "there is no terminal, and $EDITOR names no editor"
+        raise Invalid(message, hint="set EDITOR, or edit the file")
     path = files.path_of(_folder(), name)
     old = path.read_text("utf-8") if path.is_file() else "holidays:\n"
     text = click.edit(old, extension=".yaml")

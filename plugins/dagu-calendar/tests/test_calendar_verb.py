@@ -30,9 +30,13 @@ def dagu(tmp_path: Path) -> Run:
     env = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     env |= {"DAGU_HOME": str(tmp_path), "HOME": str(tmp_path), "TZ": "UTC"}
 
-    def run(*words: str, code: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *words: str, code: int = 0, stdin: int | None = None, **more: str
+    ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-P", "-m", "dagu_core", *words]
-        done = subprocess.run(command, env=env | more, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            command, env=env | more, stdin=stdin, capture_output=True, text=True, timeout=60
+        )
         assert done.returncode == code, (done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
         return done
@@ -157,6 +161,12 @@ def test_an_edit_that_is_wrong_is_not_written(dagu: Run, write: Write, tmp_path:
     assert "Wrote" in dagu("calendar", "edit", "x", EDITOR=str(good)).stdout
     assert path.read_text() == "holidays: [2026-01-02]\n"
     assert "Nothing was changed" in dagu("calendar", "edit", "x", EDITOR="true").stdout
+
+
+def test_an_edit_needs_an_editor_or_a_terminal(dagu: Run, write: Write) -> None:
+    write("x", "holidays: [2026-01-01]\n")
+    told = dagu("calendar", "edit", "x", code=1, EDITOR="", stdin=subprocess.DEVNULL).stderr
+    assert "there is no terminal" in told and "EDITOR" in told
 
 
 @pytest.mark.parametrize("ahead", [59, 61, -1])

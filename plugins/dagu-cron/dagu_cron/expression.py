@@ -10,6 +10,8 @@ from functools import lru_cache
 from heapq import merge
 from itertools import product
 
+from dagu_cron.ranges import mistake
+
 #: what the short words stand for
 DESCRIPTORS = {
     "@yearly": "0 0 1 1 *",
@@ -92,11 +94,13 @@ def parse(text: str) -> Expression:
         raise ValueError(f"expected 5 fields, or 6 with the seconds first, found {len(fields)}")
     if len(fields) == 5:
         fields = ["0", *fields]
-    for name, field in zip(_NAMES, fields, strict=True):
+    for index, (name, field) in enumerate(zip(_NAMES, fields, strict=True)):
         if not _FIELD.fullmatch(field):
             raise ValueError(f"{field[:40]!r} is no {name}")
         if _CHANCE.search(field):
             raise ValueError(f"{field[:40]!r}: H and R are not supported, use a number or `jitter`")
+        if wrong := mistake(field, index):
+            raise ValueError(f"{field[:40]!r} is no {name}: {wrong}")
     second, minute, hour, *days = fields
     seconds = tuple(
         h * 3600 + m * 60 + s for h, m, s in product(_values(hour, 2), _values(minute, 1), _values(second, 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import pairwise
 
-from dagu_core import Plan, Problem
+from dagu_core import Places, Plan, Problem
 from dagu_cron.expression import parse
 from dagu_cron.trigger import is_every, period_of
 
@@ -14,9 +14,9 @@ _FAST = 10.0
 _DAY = 86_400
 
 
-def problems(plan: Plan, least: float) -> list[Problem]:
-    """An error for each line that comes closer than `least` seconds, a warning for those that come
-    closer than ten while every run is kept."""
+def problems(plan: Plan, places: Places, least: float) -> list[Problem]:
+    """A warning for each line that comes closer than `least` seconds, of which nothing is done, and for
+    those that come closer than ten while every run is kept."""
     found = []
     for entry in plan.schedule.entries:
         if entry.kind != "cron":
@@ -24,12 +24,15 @@ def problems(plan: Plan, least: float) -> list[Problem]:
         line = str(entry.config.get("expression") or entry.config.get("cron") or "")
         gap = closest(line)
         if gap < least:
-            message = f"schedule {entry.text!r} comes every {gap:g} s, and the settings allow {least:g} s"
-            found.append(Problem(message, code="D071", hint="see scheduler.minInterval"))
+            message = f"schedule {entry.text!r} comes every {gap:g} s, the settings allow {least:g} s: "
+            message += "nothing is done by it"
+            place = places.text(line, "schedule")
+            found.append(Problem(message, place, "D071", "see scheduler.minInterval", len(line), "warning"))
         elif gap < _FAST and not plan.history_runs and entry.action == "start":
             message = f"schedule {entry.text!r} makes a run every {gap:g} s, and all of them are kept"
             hint = "set `histRetentionRuns` to the number of runs to keep"
-            found.append(Problem(message, code="D072", hint=hint, severity="warning"))
+            place = places.text(line, "schedule")
+            found.append(Problem(message, place, "D072", hint, len(line), "warning"))
     return found
 
 

@@ -13,7 +13,9 @@ from dagu_core import Config as Model
 from dagu_cron.expression import DESCRIPTORS
 
 #: nothing of cron comes more often
-_LEAST = 1.0
+_LEAST, _MINUTE = 1.0, 60.0
+#: fields of a line whose first one is the second
+_WITH_SECONDS = 6
 
 
 class CronConfig(Model):
@@ -62,6 +64,15 @@ class CronTrigger(ClockTrigger):
 
     def backfillable(self, config: Model) -> bool:
         return not is_every(_line(config))
+
+    def exact(self, config: Model) -> bool:
+        line = _line(config)
+        return period_of(line) < _MINUTE if is_every(line) else len(line.split()) == _WITH_SECONDS
+
+    def closest(self, config: Model) -> float:
+        from dagu_cron.pace import closest
+
+        return closest(_line(config))
 
     def next_after(self, config: Model, scope: ClockScope, at: float) -> Tick | None:
         return next(self.ticks(config, scope, at), None)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from dagu_core import Invalid
-from dagu_docker.config import Login, RegistryAuths
+from dagu_docker.auth_config import Login, RegistryAuths
 
 
 def all_logins(given: RegistryAuths | None, env: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -21,7 +21,6 @@ def all_logins(given: RegistryAuths | None, env: Mapping[str, str]) -> dict[str,
     found: dict[str, dict[str, str]] = {}
     if outer := env.get("DOCKER_AUTH_CONFIG") or os.environ.get("DOCKER_AUTH_CONFIG"):
         try:
-            # It may hold more than logins (helpers, proxies), which is not for us.
             auths = RegistryAuths.model_validate(outer, strict=False).auths
         except ValidationError:
             raise Invalid(

@@ -5,28 +5,19 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from dagu_core import Config
+from dagu_core import Config, Duration
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _SECRET_ID = re.compile(r"[A-Za-z0-9_.-]+")
-
-
-def seconds(text: str) -> float:
-    """Seconds of a duration such as `90s`, `20m` or `1h30m`. Raises ValueError."""
-    parts = _DURATION.findall(text)
-    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if not total or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError("must be a duration such as 90s, 20m or 1h30m")
-    return total
 
 
 class BuildField(Config):
     """An image that is built when it is needed."""
 
-    context: str = Field(".", description="The folder that is sent, relative to the DAG's file.")
+    context: str = Field(
+        ".", description="The folder that is sent, relative to the folder of the DAG's file."
+    )
     dockerfile: str = Field("Dockerfile", description="The Dockerfile, relative to the context.")
     dockerfile_inline: str = Field("", description="The text of the Dockerfile, instead of a file.")
     args: dict[str, Any] = Field({}, description="Build arguments; they can be read in the image's history.")
@@ -43,7 +34,7 @@ class BuildField(Config):
     )
     pull: bool = Field(False, description="Look for a newer base image.")
     network: str = Field("", description="The network of RUN lines: `none`, `host` or a network's name.")
-    timeout: str = Field("", description="How long it may take, `20m`; no limit when empty.")
+    timeout: Duration = Field(0.0, description="How long it may take, `20m`; 0 = no limit.")
     builder: Literal["classic", "buildkit"] = Field(
         "classic", description="Who builds: every Docker engine, or BuildKit through the `docker` command."
     )
@@ -60,13 +51,10 @@ class BuildField(Config):
     def _short_form(cls, data: Any) -> Any:
         return {"context": data} if isinstance(data, str) else data
 
-    @field_validator("timeout")
+    @field_validator("timeout", mode="before")
     @classmethod
-    def _is_a_duration(cls, value: str, info: ValidationInfo) -> str:
-        reading = (info.context or {}).get("phase") == "read"
-        if value and not (reading and "$" in value):
-            seconds(value)
-        return value
+    def _may_be_empty(cls, value: Any) -> Any:
+        return 0 if value == "" else value
 
     @field_validator("build_secrets")
     @classmethod

@@ -7,9 +7,8 @@ from typing import Any
 
 from docker import errors
 
-from dagu_core import RunQuery, RunStatus, StateStore, SystemClock, Unavailable, UsageError
+from dagu_core import RunQuery, RunStatus, StateStore, SystemClock, Unavailable, UsageError, parse_duration
 from dagu_docker.build import HASH
-from dagu_docker.build_config import seconds
 from dagu_docker.daemon import Daemon, Trouble, is_status
 
 _PAGE = 1000
@@ -29,9 +28,11 @@ async def busy_dags(store: StateStore) -> set[str]:
 def remove_images(older_than: str, busy: Collection[str], *, dry_run: bool) -> Iterator[str]:
     """Remove images with our label, but none of a DAG that is `busy`, and tell each in a line."""
     try:
-        age = seconds(older_than) if older_than else 0.0
+        age = parse_duration(older_than) if older_than else 0.0
     except ValueError as error:
-        raise UsageError(f"--older-than {error}") from None
+        raise UsageError(f"--older-than: {error}") from None
+    if age < 0:
+        raise UsageError(f"--older-than: {older_than} lies ahead", hint="write it without a sign")
     before = SystemClock().now() - age
     try:
         daemon = Daemon()

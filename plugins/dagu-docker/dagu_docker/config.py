@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any, ClassVar, Literal
+import shlex
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from dagu_core import Config
+from dagu_docker import raw
 from dagu_docker.build_config import BuildField
+from dagu_docker.ports import binds, port_bindings
 
 Env = dict[str, Any] | list[Any]
 _REFERENCE = re.compile(r"[$`]")
+_RAW = {"container": raw.CONFIG, "host": raw.HOST, "network": raw.NETWORK, "exec": raw.EXEC}
 _WITH_EXEC = frozenset({"exec", "user", "working_dir", "env", "pass_env"})
 
 
@@ -47,6 +51,24 @@ def checked_env(value: Any) -> Any:
     return value
 
 
+def checked_port(value: str | int, info: ValidationInfo) -> str | int:
+    """A port as `port_bindings` understands it."""
+    if not waits(value, info):
+        port_bindings([value])
+    return value
+
+
+def checked_volume(value: str, info: ValidationInfo) -> str:
+    """A volume as `binds` understands it."""
+    if not waits(value, info):
+        binds([value], Path())
+    return value
+
+
+Port = Annotated[str | int, AfterValidator(checked_port)]
+Volume = Annotated[str, AfterValidator(checked_volume)]
+
+
 class ContainerField(Config):
     """Where steps run: a container made for them, or one that runs already (`exec`)."""
 
@@ -61,10 +83,10 @@ class ContainerField(Config):
     pass_env: bool | list[str] = Field(
         False, description="Variables of the DAG, its parameters and outputs to pass: all, or these names."
     )
-    volumes: list[str] = Field(
+    volumes: list[Volume] = Field(
         [], description="`source:target[:ro|rw]`; a source with `/`, `.` or `~` is a path, else a volume."
     )
-    ports: list[str | int] = Field([], description="`80`, `8080:80`, `127.0.0.1:8080:80`, `53:53/udp`.")
+    ports: list[Port] = Field([], description="`80`, `8080:80`, `127.0.0.1:8080:80`, `53:53/udp`.")
     network: str = Field("", description="`bridge`, `host`, `none`, `container:NAME` or a network's name.")
     user: str | int = Field("", description="User (and group) inside, `1000:1000`.")
     platform: str = Field("", description="Platform of the image, `linux/arm64`.")
@@ -84,6 +106,7 @@ class ContainerField(Config):
     )
 
     spellings: ClassVar[dict[str, str]] = {"workdir": "working_dir"}
+    alternatives = (frozenset({"exec"}), frozenset({"image", "build"}))
 
     _pull = field_validator("pull_policy")(checked_policy)
     _env = field_validator("env")(checked_env)
@@ -112,15 +135,22 @@ class ContainerField(Config):
             raise ValueError(f"no regular expression: {error}") from None
         return value
 
+    @field_validator("command")
+    @classmethod
+    def _has_words(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            shlex.split(value)
+        return value
+
     @model_validator(mode="after")
     def _one_source(self) -> ContainerField:
-        given = self.model_fields_set
+        given = {name for name in self.model_fields_set if getattr(self, name) != _default(self, name)}
         if self.exec and (self.image or self.build):
             other = "image" if self.image else "build"
             raise ValueError(f"'exec' and '{other}' are mutually exclusive")
         if not (self.exec or self.image or self.build):
             raise ValueError("either 'exec', 'image' or 'build' must be specified")
-        if "name" in given and not self.name.strip():
+        if "name" in self.model_fields_set and not self.name.strip():
             raise ValueError("container name cannot be empty")
         if self.exec and (wrong := sorted(given - _WITH_EXEC)):
             names = ", ".join(type(self).model_fields[name].alias or name for name in wrong)
@@ -128,6 +158,10 @@ class ContainerField(Config):
         if self.startup == "command" and not self.command:
             raise ValueError("'startup: command' needs 'command'")
         return self
+
+
+def _default(config: Config, name: str) -> Any:
+    return type(config).model_fields[name].default
 
 
 class DockerConfig(Config):
@@ -142,7 +176,7 @@ class DockerConfig(Config):
     pull: str | bool = Field("missing", description="`always`, `never`, `missing`, true or false.")
     auto_remove: bool = Field(False, description="Remove the container afterwards.")
     working_dir: str = Field("", description="Folder inside the container to work in.")
-    volumes: list[str] = Field([], description="As `volumes` of `container`.")
+    volumes: list[Volume] = Field([], description="As `volumes` of `container`.")
     container: dict[str, Any] = Field({}, description="Raw `Config` object of the Docker API.")
     host: dict[str, Any] = Field({}, description="Raw `HostConfig` object of the Docker API.")
     network: dict[str, Any] = Field({}, description="Raw `NetworkingConfig` object of the Docker API.")
@@ -152,6 +186,11 @@ class DockerConfig(Config):
 
     _pull = field_validator("pull")(checked_policy)
 
+    @field_validator("container", "host", "network", "exec")
+    @classmethod
+    def _as_the_api_spells_it(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        return raw.spelled(value, _RAW[str(info.field_name)])
+
     @model_validator(mode="after")
     def _has_a_target(self) -> DockerConfig:
         if self.model_fields_set and not (self.image or self.build or self.container_name):
@@ -159,43 +198,3 @@ class DockerConfig(Config):
         if self.exec and not self.container_name:
             raise ValueError("'exec' needs 'containerName'")
         return self
-
-
-class Login(Config):
-    """How to log in to one registry."""
-
-    username: str = Field("", description="Who logs in.")
-    password: str = Field(
-        "", repr=False, description="The password or token; better a reference to a secret."
-    )
-    auth: str = Field("", repr=False, description="Both as base64 of `username:password`, instead.")
-    identitytoken: str = Field("", repr=False, description="A token the registry gave, instead.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, data: Any) -> Any:
-        if not isinstance(data, str):
-            return data
-        return _json(data) if data.lstrip().startswith("{") else {"auth": data.strip()}
-
-
-class RegistryAuths(Config):
-    """Logins by registry: a mapping from host to login, or a Docker configuration as JSON text."""
-
-    auths: dict[str, Login] = Field({}, description="The logins by the registry's host (and port).")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _any_form(cls, data: Any) -> Any:
-        if isinstance(data, str):
-            data = _json(data)
-        if isinstance(data, dict) and set(data) == {"auths"}:
-            return data
-        return {"auths": data["auths"] if isinstance(data, dict) and "auths" in data else data}
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise ValueError("is neither a mapping nor JSON") from None

@@ -12,6 +12,7 @@ from dagu_docker.daemon import Daemon, Lost, Trouble, explanation, is_status, la
 from dagu_docker.images import provide
 from dagu_docker.order import ATTEMPT, RUN, Order
 from dagu_docker.output import Output
+from dagu_docker.policy import judge
 
 #: seconds a container has to become ready, or one that somebody else starts to be there
 READY = 120.0
@@ -42,8 +43,9 @@ class NameInUse(Trouble):
     """Another container has the name."""
 
 
-def start(daemon: Daemon, container: str) -> None:
-    """Start it. Raises Trouble, with 127 or 126 when its program cannot be run."""
+def start(daemon: Daemon, container: str, order: Order) -> None:
+    """Start it. Raises Trouble when that is forbidden, and with 127 or 126 when its program cannot be run."""
+    judge(daemon, container, order)
     try:
         daemon.api.start(container)
     except errors.APIError as error:
@@ -58,7 +60,7 @@ def shared(daemon: Daemon, order: Order, output: Output) -> str:
         said = last_words(daemon, container)
         raise Trouble(f"the container of the DAG has ended with exit code {state['ExitCode']}: {said}")
     if not state["Running"]:
-        start(daemon, container)
+        start(daemon, container, order)
     wait_until_ready(daemon, container, order, output)
     return container
 

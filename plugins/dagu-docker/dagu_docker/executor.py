@@ -19,7 +19,7 @@ class DockerExecutor(Executor[DockerConfig]):
     name = "docker"
     aliases = ("container",)
     Config = DockerConfig
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"command", "commands", "container"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"command", "commands", "exec", "container"})
     expansion: ClassVar[Expansion] = "words"
     reattaches = True
     step_fields: ClassVar[Mapping[str, type[Any]]] = {"container": ContainerField}

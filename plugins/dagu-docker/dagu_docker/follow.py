@@ -39,7 +39,7 @@ def run_fresh(daemon: Daemon, container: str, order: Order, output: Output) -> V
         if stop.number:
             return Verdict(128 + stop.number, message="stopped before it was started")
         with daemon.reached():
-            start(daemon, container)
+            start(daemon, container, order)
         stop.restart()
         whole = copy(connection, output)
         return _to_its_end(daemon, container, order, output, seen=whole)

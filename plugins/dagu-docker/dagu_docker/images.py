@@ -15,7 +15,9 @@ def provide(daemon: Daemon, order: Order, output: Output) -> str:
     """The reference of the image to run."""
     if order.build is not None:
         from dagu_docker.build import build
+        from dagu_docker.policy import judge_build
 
+        judge_build(daemon, order)
         return build(daemon, order.build, order, output)
     image = order.image
     if order.pull == "always" or (order.pull == "missing" and not _is_there(daemon, order)):

@@ -1,4 +1,4 @@
-"""`dagu docker-cleanup`: remove images that were built for DAGs."""
+"""`dagu cleanup --images`: remove images that were built for DAGs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 
-@click.command("docker-cleanup", short_help="Remove images that were built for DAGs.")
+@click.command("cleanup --images", short_help="Remove images that were built for DAGs.")
 @click.option("--older-than", default="", metavar="DURATION", help="Only images built longer ago, e.g. 7d.")
 @click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
 @click.pass_obj

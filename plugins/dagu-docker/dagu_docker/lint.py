@@ -6,45 +6,83 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from dagu_core import Plan, Problem
+from dagu_core import Places, Plan, PlannedStep, Problem
 
 _NAME = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _HINT = "pass it with `buildSecrets` and `builder: buildkit`, or to the container with `env`"
 
 
-def problems(plan: Plan) -> list[Problem]:
-    """Secrets that would end up in an image, and build contexts that are not there."""
-    found = []
-    for where, build, env in _builds(plan):
-        secrets = _secret_names(plan, env)
-        for key, text in _readable(build):
+class _Build(NamedTuple):
+    """What stands under a key `build`: of which step (None: the DAG), where, and with which variables."""
+
+    step: PlannedStep | None
+    holder: str
+    keys: Mapping[str, Any]
+    env: Iterable[Any]
+
+    @property
+    def where(self) -> str:
+        return f"step {self.step.name}: {self.holder}." if self.step is not None else f"{self.holder}."
+
+
+def problems(plan: Plan, places: Places) -> list[Problem]:
+    """Steps that can never run, secrets that would end up in an image, build contexts that are not there."""
+    found = list(_without_sense(plan, places))
+    for build in _builds(plan):
+        secrets = _secret_names(plan, build.env)
+        for path, text in _readable(build.keys):
             for secret in sorted({secrets[name] for name in _NAME.findall(text) if name in secrets}):
-                message = f"{where}build.{key}: the secret {secret} would be readable in the image's history"
-                found.append(Problem(message, code="D151", hint=_HINT))
-        context = str(_under(build, "context") or ".")
-        if plan.source.path and not plan.working_dir and "$" not in context:
+                key = f"{build.where}build.{'.'.join(path)}"
+                message = f"{key}: the secret {secret} would be readable in the image's history"
+                place = places.value(build.holder, "build", *path, step=build.step)
+                found.append(Problem(message, place, "D151", _HINT))
+        context = str(_under(build.keys, "context") or ".")
+        if plan.source.path and "$" not in context and "`" not in context:
             folder = os.path.normpath(Path(plan.source.path).parent / Path(context).expanduser())
             if not os.path.isdir(folder):
-                message = f"{where}build.context: there is no folder {folder}"
-                found.append(Problem(message, code="D152", severity="warning"))
+                message = f"{build.where}build.context: there is no folder {folder}"
+                place = places.value(build.holder, "build", "context", step=build.step)
+                found.append(Problem(message, place, "D152", severity="warning"))
     return found
 
 
-def _builds(plan: Plan) -> Iterator[tuple[str, Mapping[str, Any], Iterable[Any]]]:
-    """(where, what stands under `build`, the variables of the step)."""
-    holders: list[tuple[str, Any, Iterable[Any]]] = [("container.", plan.fields.get("container"), ())]
+def _without_sense(plan: Plan, places: Places) -> Iterator[Problem]:
+    """Steps whose keys are right one by one, and wrong together."""
+    of_dag = plan.fields.get("container")
     for node in plan.nodes:
-        holders.append((f"step {node.name}: container.", node.extras.get("container"), node.env))
+        if node.executor not in ("docker", "container"):
+            continue
+        own = node.extras.get("container")
+        if own is not None and node.config:
+            message, code = "has either `container` or `config`, not both", "D012"
+        elif own is None and of_dag is None and not node.config:
+            message, code = "needs `container`, or `config` with `image` or `containerName`", "D004"
+        elif not (node.commands or node.exec or node.config) and (own is None or _works_inside(own)):
+            message, code = "works in a container that runs already, so it needs a command", "D004"
+        else:
+            continue
+        yield Problem(f"step {node.name}: a docker step {message}", places.key(step=node), code)
+
+
+def _works_inside(container: Any) -> bool:
+    return isinstance(container, str) or bool(_under(container, "exec"))
+
+
+def _builds(plan: Plan) -> Iterator[_Build]:
+    holders: list[tuple[PlannedStep | None, str, Any]] = [(None, "container", plan.fields.get("container"))]
+    for node in plan.nodes:
+        holders.append((node, "container", node.extras.get("container")))
         if node.executor in ("docker", "container"):
-            holders.append((f"step {node.name}: config.", node.config, node.env))
-    for where, holder, env in holders:
-        build = _under(holder, "build")
+            holders.append((node, "config", node.config))
+    for step, holder, written in holders:
+        build = _under(written, "build")
+        env = step.env if step is not None else ()
         if isinstance(build, str):
-            yield where, {"context": build}, env
+            yield _Build(step, holder, {"context": build}, env)
         elif isinstance(build, Mapping):
-            yield where, build, env
+            yield _Build(step, holder, build, env)
 
 
 def _secret_names(plan: Plan, env: Iterable[Any]) -> dict[str, str]:
@@ -57,13 +95,13 @@ def _secret_names(plan: Plan, env: Iterable[Any]) -> dict[str, str]:
     return found
 
 
-def _readable(build: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(key, text) of everything that can be read in an image or by its name."""
+def _readable(build: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """(path, text) of everything that can be read in an image or by its name."""
     for key, value in build.items():
         if isinstance(value, Mapping) and _folded(key) not in ("buildsecrets", "secrets"):
-            yield from ((f"{key}.{name}", str(each)) for name, each in value.items())
+            yield from (((key, name), str(each)) for name, each in value.items())
         elif isinstance(value, str):
-            yield key, value
+            yield (key,), value
 
 
 def _under(holder: Any, word: str) -> Any:

@@ -9,6 +9,9 @@ from typing import Any, Literal
 ATTEMPT = "dagu.attempt"
 RUN = "dagu.run-key"
 
+#: the keys of docker.policy
+PRIVILEGED, HOST_NETWORK, HOST_MOUNTS = "privileged", "hostNetwork", "hostMounts"
+
 #: fresh: one command, a container of its own. kept: a container of its own for several commands.
 #: shared: the container of the DAG. existing: somebody else's. either: existing, else fresh.
 Target = Literal["fresh", "kept", "shared", "existing", "either"]
@@ -43,7 +46,7 @@ class Build:
 class Order:
     """One attempt. `engine` holds the DOCKER_* variables, `body` what the API is given to create
     the container, `folder` is the attempt's scratch folder, `key` names it
-    among all others."""
+    among all others; `forbidden` are the keys of docker.policy that are false."""
 
     target: Target
     engine: dict[str, str]
@@ -66,6 +69,7 @@ class Order:
     run_key: str = ""
     grace: float = 5.0
     reconnect: float = 20.0
+    forbidden: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Order:

@@ -12,12 +12,12 @@ from typing import Any
 
 from dagu_core import Attempt, Invalid, RunClosing, RunRef, Settings
 from dagu_docker.auths import all_logins
-from dagu_docker.build_config import BuildField, seconds
+from dagu_docker.build_config import BuildField
 from dagu_docker.config import ContainerField, DockerConfig
 from dagu_docker.legacy import legacy_body, legacy_exec
-from dagu_docker.order import ATTEMPT, RUN, Build, Order
+from dagu_docker.order import ATTEMPT, PRIVILEGED, RUN, Build, Order
 from dagu_docker.ports import binds, port_bindings
-from dagu_docker.settings import DockerSettings
+from dagu_docker.settings import DockerPolicy, DockerSettings
 
 #: what belongs to the host's own environment and never makes sense in a container
 _OF_THE_HOST = re.compile(
@@ -131,6 +131,8 @@ def _modern(
 def _legacy(attempt: Attempt[DockerConfig], config: DockerConfig, commands: list[list[str]]) -> Order:
     own = _own(attempt)
     common = _common(attempt)
+    if PRIVILEGED in common["forbidden"] and config.exec.get("privileged"):
+        raise Invalid("docker.policy forbids: a privileged command (privileged)")
     body = legacy_body(config, own, binds(config.volumes, attempt.working_dir))
     body["Labels"] = {**body.get("Labels", {}), **_labels(attempt), ATTEMPT: common["key"]}
     several = len(commands) > 1
@@ -157,7 +159,7 @@ def _legacy(attempt: Attempt[DockerConfig], config: DockerConfig, commands: list
 
 def _common(attempt: Attempt[DockerConfig]) -> dict[str, Any]:
     # The scratch folder is the attempt's own, also among the attempts of the run itself.
-    folder = str(attempt.scratch)
+    folder, settings = str(attempt.scratch), _settings()
     return {
         "engine": engine_variables(attempt.env),
         "folder": folder,
@@ -165,13 +167,14 @@ def _common(attempt: Attempt[DockerConfig]) -> dict[str, Any]:
         "step": attempt.step.name,
         "run_key": run_key(attempt.run, attempt.env),
         "grace": attempt.grace,
-        "reconnect": _settings().reconnect_sec,
+        "reconnect": settings.section(DockerSettings).reconnect_sec,
+        "forbidden": settings.section(DockerPolicy).forbidden,
     }
 
 
 def _build(attempt: Attempt[DockerConfig], build: BuildField, image: str) -> Build:
-    context = os.path.realpath(attempt.dag_working_dir / Path(build.context).expanduser())
-    settings = _settings()
+    context = os.path.realpath(attempt.dag_folder / Path(build.context).expanduser())
+    settings = _settings().section(DockerSettings)
     roots = [os.path.realpath(Path(root).expanduser()) for root in settings.build_roots]
     if roots and not any(os.path.commonpath([root, context]) == root for root in roots):
         raise Invalid(f"build.context: {context} is outside of docker.buildRoots ({', '.join(roots)})")
@@ -188,7 +191,7 @@ def _build(attempt: Attempt[DockerConfig], build: BuildField, image: str) -> Bui
         inline_cache=build.inline_cache,
         pull=build.pull,
         network=build.network,
-        timeout=seconds(build.timeout) if build.timeout else 0.0,
+        timeout=build.timeout,
         builder=build.builder,
         secrets={name: text(value) for name, value in build.build_secrets.items()},
         repository=f"dagu-build/{_plain(attempt.run.dag).lower().strip('-_.') or 'dag'}",
@@ -197,10 +200,10 @@ def _build(attempt: Attempt[DockerConfig], build: BuildField, image: str) -> Bui
     )
 
 
-def _settings() -> DockerSettings:
+def _settings() -> Settings:
     # The engine's own environment says where they are: a DAG has no hand in it.
     place = os.environ.get("DAGU_CONFIG") or None
-    return Settings.load(environ=dict(os.environ), config=place).section(DockerSettings)
+    return Settings.load(environ=dict(os.environ), config=place)
 
 
 def _passed(attempt: Attempt[DockerConfig], wanted: bool | list[str]) -> dict[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagu_core import Command, Config, Executor, Plan, Problem, SettingsSection, hookimpl
-from dagu_docker.config import ContainerField, RegistryAuths
+from dagu_core import Command, Config, Executor, Places, Plan, Problem, SettingsSection, hookimpl
+from dagu_docker.auth_config import RegistryAuths
+from dagu_docker.config import ContainerField
 from dagu_docker.executor import DockerExecutor
-from dagu_docker.settings import DockerSettings
+from dagu_docker.settings import DockerPolicy, DockerSettings
 
 DAGU_API = 1
 DAGU_ON_DEMAND = True
@@ -25,19 +26,19 @@ def dagu_register_dag_fields() -> dict[str, type[Config]]:
 
 @hookimpl
 def dagu_register_settings() -> list[type[SettingsSection]]:
-    return [DockerSettings]
+    return [DockerSettings, DockerPolicy]
 
 
 @hookimpl
 def dagu_register_commands() -> list[Command]:
-    return [Command("docker-cleanup", "Remove images that were built for DAGs.", _cleanup)]
+    return [Command("cleanup --images", "Remove images that were built for DAGs.", _cleanup)]
 
 
 @hookimpl
-def dagu_lint(plan: Plan) -> list[Problem]:
+def dagu_lint(plan: Plan, places: Places) -> list[Problem]:
     from dagu_docker.lint import problems
 
-    return problems(plan)
+    return problems(plan, places)
 
 
 def _cleanup() -> Any:

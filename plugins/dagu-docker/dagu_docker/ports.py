@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dagu_core import Invalid
-
 _PORT = re.compile(
     r"(?:(?:(?P<ip>\[[0-9A-Fa-f:.]+\]|[0-9.]+):)?(?P<host>\d*):)?(?P<inside>\d+)(?:/(?P<protocol>tcp|udp|sctp))?"
 )
@@ -25,17 +23,14 @@ _MODES = frozenset(
 
 
 def port_bindings(ports: Iterable[str | int]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(ExposedPorts, PortBindings). Raises Invalid that names the port."""
+    """(ExposedPorts, PortBindings). Raises ValueError that names the port."""
     exposed: dict[str, Any] = {}
     bound: dict[str, Any] = {}
     for port in ports:
         match = _PORT.fullmatch(str(port).strip())
         numbers = [int(match[name] or 0) for name in ("host", "inside")] if match else []
         if match is None or max(numbers) > 65_535 or numbers[1] == 0:
-            raise Invalid(
-                f"container.ports: {str(port)!r} is no port",
-                hint="write 80, 8080:80, 127.0.0.1:8080:80 or 53:53/udp",
-            )
+            raise ValueError(f"{str(port)!r} is no port; write 80, 8080:80, 127.0.0.1:8080:80 or 53:53/udp")
         inside = f"{numbers[1]}/{match['protocol'] or 'tcp'}"
         exposed[inside] = {}
         if match["host"] is not None:
@@ -48,7 +43,7 @@ def port_bindings(ports: Iterable[str | int]) -> tuple[dict[str, Any], dict[str,
 
 
 def binds(volumes: Iterable[str], folder: Path) -> list[str]:
-    """The volumes with absolute sources. Raises Invalid that names the volume."""
+    """The volumes with absolute sources. Raises ValueError that names the volume."""
     return [_bind(volume, folder) for volume in volumes]
 
 
@@ -65,7 +60,5 @@ def _bind(volume: str, folder: Path) -> str:
     elif not _VOLUME.fullmatch(source):
         wrong = f"{source!r} is no name of a volume; a folder begins with `/`, `.` or `~`"
     if wrong:
-        raise Invalid(
-            f"container.volumes: {volume!r}: {wrong}", hint="write source:target or source:target:ro"
-        )
+        raise ValueError(f"{volume!r}: {wrong}; write source:target or source:target:ro")
     return f"{source}:{target}:{mode}" if mode else f"{source}:{target}"

@@ -1,16 +1,17 @@
-"""Section `docker` of the configuration file."""
+"""Sections `docker` and `docker.policy` of the configuration file."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from pydantic import field_validator
+from pydantic.alias_generators import to_camel
 
 from dagu_core import SettingsSection, setting
 
 
 class DockerSettings(SettingsSection):
-    """Building images on the fly."""
+    """Building images on the fly, and an engine that went away."""
 
     section: ClassVar[str] = "docker"
 
@@ -29,3 +30,20 @@ class DockerSettings(SettingsSection):
         20.0, "Seconds a running step waits for an engine that went away before it is given up as lost.", ge=0
     )
     max_context: int = setting(512 << 20, "Bytes a build context may have, after its .dockerignore.", gt=0)
+
+
+class DockerPolicy(SettingsSection):
+    """What the containers of DAGs may have of their host; false forbids it."""
+
+    section: ClassVar[str] = "docker.policy"
+
+    privileged: bool = setting(
+        True, "Privileged containers, and what comes near: capabilities, devices, namespaces of the host."
+    )
+    host_network: bool = setting(True, "The network of the host, for containers and for builds.")
+    host_mounts: bool = setting(True, "Folders and files of the host, also behind volumes.")
+
+    @property
+    def forbidden(self) -> list[str]:
+        """The keys that are false."""
+        return [to_camel(name) for name in type(self).model_fields if not getattr(self, name)]

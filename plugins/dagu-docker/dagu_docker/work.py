@@ -99,7 +99,7 @@ def _carried_out(daemon: Daemon, order: Order, output: Output) -> Verdict:
     container = containers.own(daemon, order) or containers.create(daemon, order, output)
     if order.target == "kept" or (order.target == "either" and len(order.commands) > 1):
         if not containers.state_of(daemon, container)["Running"]:
-            containers.start(daemon, container)
+            containers.start(daemon, container, order)
         containers.wait_until_ready(daemon, container, order, output)
         return run_commands(daemon, container, order, output)
     return run_fresh(daemon, container, order, output)

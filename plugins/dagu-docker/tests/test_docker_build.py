@@ -69,6 +69,21 @@ def test_a_build_that_fails(lab: Any, engine: Any, context: Any, wait: Any) -> N
     wait(15, lambda: engine.names() == [])
 
 
+def test_a_context_begins_at_the_file_of_the_dag(lab: Any, context: Any) -> None:
+    elsewhere = lab.root / "elsewhere"
+    elsewhere.mkdir()
+    ran = lab.run(f"""
+        workingDir: {elsewhere}
+        container: {{build: ./img}}
+        type: graph
+        steps:
+          - {{name: shared, command: cat /data.txt}}
+          - {{name: own, workingDir: /, container: {{build: img}}, command: cat /data.txt}}
+        """)
+    assert (ran.out("shared"), ran.out("own")) == ("one\n", "one\n"), ran.said
+    assert "there is no folder" not in ran.said
+
+
 def test_limits_of_the_operator(lab: Any, context: Any) -> None:
     text = "steps: [{name: one, container: {build: ./img}, command: 'true'}]"
     lab.environ["DAGU_DOCKER_MAX_CONTEXT"] = "10"
@@ -97,15 +112,15 @@ def test_the_verb_removes_what_was_built(lab: Any, engine: Any, context: Any) ->
     assert lab.call("start", str(lab.root / "flow.yaml"))[0] == 0
     assert len(engine.api.images(filters={"label": "dagu.build"})) == 2
     made = engine.api.create_container("etl:dev", ["true"], name="uses-it")
-    said = lab.call("docker-cleanup")[1]
+    said = lab.call("cleanup", "--images")[1]
     assert "removed sha256:" in said and "etl:dev" in said and ": a container uses it" in said
     assert set(engine.built()) == first
     engine.api.remove_container(made["Id"])
-    assert "removed" not in lab.call("docker-cleanup", "--older-than", "7d")[1]
-    assert "would remove " in lab.call("docker-cleanup", "--dry-run", "--older-than", "0.001s")[1]
+    assert "removed" not in lab.call("cleanup", "--images", "--older-than", "7d")[1]
+    assert "would remove " in lab.call("cleanup", "--images", "--dry-run", "--older-than", "0.001s")[1]
     assert set(engine.built()) == first
-    assert "removed " in lab.call("docker-cleanup")[1] and engine.built() == {}
-    assert lab.call("docker-cleanup", "--older-than", "soon")[0] == 2
+    assert "removed " in lab.call("cleanup", "--images")[1] and engine.built() == {}
+    assert lab.call("cleanup", "--images", "--older-than", "soon")[0] == 2
     engine.api.inspect_image("box:1")
 
 
@@ -117,10 +132,10 @@ def test_the_verb_keeps_images_of_active_runs(lab: Any, engine: Any, context: An
         """)
     lab.until_written("long")
     ((name, _),) = engine.built().items()
-    assert lab.call("docker-cleanup")[1] == f"kept {name}: a run of flow is active\n"
+    assert lab.call("cleanup", "--images")[1] == f"kept {name}: a run of flow is active\n"
     lab.call("stop", "flow")
     lab.end(process)
-    assert lab.call("docker-cleanup")[1] == f"removed {name}\n"
+    assert lab.call("cleanup", "--images")[1] == f"removed {name}\n"
 
 
 def _left(folder: Path, secret: str) -> list[Path]:

@@ -154,7 +154,8 @@ def test_e6_a_secret_never_becomes_part_of_an_image(
 ) -> None:
     lab.write(SECRET.format(how=how))
     _, said = lab.call("validate", str(lab.root / "flow.yaml"))
-    assert "D151" in said and f"build.{where}: the secret TOKEN would be readable" in said
+    assert f"D151 step one: container.build.{where}: the secret TOKEN would be readable" in said
+    assert "flow.yaml:1:1:" not in said
     assert "buildSecrets" in said
     lab.environ["SOME_TOKEN"] = "s3cret-token"
     code, said = lab.call("start", str(lab.root / "flow.yaml"))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import json
 import re
 import struct
 import subprocess
@@ -15,17 +13,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dagu_core import Invalid
-from dagu_docker.auths import all_logins
-from dagu_docker.build_config import BuildField, seconds
-from dagu_docker.config import ContainerField, DockerConfig, RegistryAuths
-from dagu_docker.images import login_for
+from dagu_docker.build_config import BuildField
+from dagu_docker.config import ContainerField, DockerConfig
 from dagu_docker.ordering import pairs
 from dagu_docker.output import STDERR, STDOUT, Cut, Output, frames
 from dagu_docker.ports import binds, port_bindings
 
 READING = {"phase": "read"}
-BASIC = base64.b64encode(b"me:se:cret").decode()
 
 
 def container(data: Any, *, reading: bool = True) -> ContainerField:
@@ -63,9 +57,10 @@ def test_pull_policies(written: str | bool, policy: str) -> None:
         ({"image": "i", "env": ["A"]}, r"env\[0\]: write NAME=value"),
         ({"image": "i", "logPattern": "("}, "no regular expression"),
         ({"image": "i", "startup": "command"}, "'startup: command' needs 'command'"),
+        ({"image": "i", "startup": "command", "command": "echo 'x"}, "No closing quotation"),
         ({"image": "i", "foo": 1}, "foo"),
         ({"image": "i", "keepContainer": "maybe"}, "keepContainer"),
-        ({"build": {"context": ".", "timeout": "20"}}, "must be a duration"),
+        ({"build": {"context": ".", "timeout": "soon"}}, "must be a duration"),
         ({"build": {"kontext": "."}}, "kontext"),
         ({"build": {"builder": "kaniko"}}, "builder"),
         ({"build": {"buildSecrets": {"A": "x"}}}, "'buildSecrets' needs 'builder: buildkit'"),
@@ -84,6 +79,8 @@ def test_references_wait_for_the_run() -> None:
         "pullPolicy": "${PULL}",
         "keepContainer": "${KEEP}",
         "logPattern": "${P}(",
+        "ports": ["${PORT}:80"],
+        "volumes": ["${DATA}"],
         "build": {"timeout": "${T}"},
     }
     assert container(waiting).keep_container == "${KEEP}"
@@ -106,6 +103,11 @@ def test_spellings() -> None:
         ({"platform": "p"}, "either 'containerName', 'image' or 'build' must be specified"),
         ({"image": "i", "exec": {"user": "u"}}, "'exec' needs 'containerName'"),
         ({"image": "i", "imag": "i"}, "imag"),
+        ({"image": "i", "host": {"memoryy": 1}}, "unknown key 'memoryy'; did you mean `Memory`"),
+        ({"image": "i", "container": {"hostConfig": {}}}, "unknown key 'hostConfig'"),
+        ({"image": "i", "network": {"endpoints": {}}}, "unknown key 'endpoints'"),
+        ({"image": "i", "host": {"cap_add": [], "CapAdd": []}}, "`CapAdd` is given twice"),
+        ({"containerName": "c", "exec": {"usr": "u"}}, "unknown key 'usr'; did you mean `user`"),
     ],
 )
 def test_config_that_makes_no_sense_is_refused(data: Any, said: str) -> None:
@@ -134,8 +136,8 @@ def test_ports(port: str | int, inside: str, ip: str, outside: str) -> None:
 
 @pytest.mark.parametrize("port", ["0", "65536", "a", "80/icmp", "1:2:3:4", ""])
 def test_what_is_no_port(port: str) -> None:
-    with pytest.raises(Invalid, match="is no port"):
-        port_bindings([port])
+    with pytest.raises(ValidationError, match=r"ports\.0(.|\n)*is no port"):
+        container({"image": "i", "ports": [port]})
 
 
 def test_volumes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,52 +149,16 @@ def test_volumes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("volume", ["a", ":/b", "a:b", "/a:/b:rx", "a b:/c", "/a:/b:ro:x"])
 def test_what_is_no_volume(volume: str) -> None:
-    with pytest.raises(Invalid, match=r"container\.volumes"):
-        binds([volume], Path("/work"))
+    for model in (ContainerField, DockerConfig):
+        with pytest.raises(ValidationError, match=r"volumes\.0(.|\n)*write source:target"):
+            model.model_validate({"image": "i", "volumes": [volume]}, context=READING)
 
 
 @pytest.mark.parametrize(
-    "written",
-    [
-        {"r.example:5000": {"username": "me", "password": "se:cret"}},
-        {"r.example:5000": {"auth": BASIC}},
-        {"r.example:5000": BASIC},
-        {"r.example:5000": json.dumps({"auth": BASIC})},
-        json.dumps({"auths": {"r.example:5000": {"auth": BASIC}}, "credsStore": "none"}),
-        {"auths": {"r.example:5000": {"auth": BASIC}}},
-        {"http://r.example:5000/v1/": BASIC},
-    ],
+    ("written", "seconds"), [("90s", 90), ("1h30m", 5400), ("500ms", 0.5), (20, 20), ("", 0)]
 )
-def test_logins(written: Any) -> None:
-    auths = all_logins(RegistryAuths.model_validate(written, context=READING), {})
-    assert login_for("r.example:5000/team/app:1", auths) == {"username": "me", "password": "se:cret"}
-    assert login_for("other.example/app", auths) is None
-    assert login_for("app", auths) is None
-
-
-def test_the_dag_stands_above_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    outer = json.dumps({"auths": {"a.example": {"auth": BASIC}, "b.example": {"auth": BASIC}}, "proxies": {}})
-    own = RegistryAuths.model_validate({"a.example": {"identitytoken": "t"}})
-    found = all_logins(own, {"DOCKER_AUTH_CONFIG": outer})
-    assert found["a.example"] == {"identitytoken": "t"} and found["b.example"]["username"] == "me"
-    with pytest.raises(Invalid, match="DOCKER_AUTH_CONFIG is no Docker configuration") as caught:
-        all_logins(None, {"DOCKER_AUTH_CONFIG": '{"auths": {"a": {"auth": 5}}, "x": "hush"}'})
-    assert "hush" not in str(caught.value)
-
-
-def test_a_login_without_host_is_for_the_public_hub() -> None:
-    from docker.auth import INDEX_NAME
-
-    auths = all_logins(RegistryAuths.model_validate({INDEX_NAME: BASIC}), {})
-    assert (
-        login_for("busybox", auths)
-        == login_for("team/app:2", auths)
-        == {"username": "me", "password": "se:cret"}
-    )
-
-
-def test_durations() -> None:
-    assert (seconds("90s"), seconds("1h30m"), seconds("0.5m")) == (90, 5400, 30)
+def test_how_long_a_build_may_take(written: Any, seconds: float) -> None:
+    assert BuildField.model_validate({"timeout": written}).timeout == seconds
 
 
 def _frame(stream: int, data: bytes) -> bytes:

@@ -9,7 +9,8 @@ import pytest
 
 from dagu_core.testing.executor_contract import ExecutorContract, Step
 from dagu_core.testing.harness import offering
-from dagu_docker.config import ContainerField, RegistryAuths
+from dagu_docker.auth_config import RegistryAuths
+from dagu_docker.config import ContainerField
 from dagu_docker.executor import DockerExecutor
 
 

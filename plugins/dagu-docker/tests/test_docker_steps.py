@@ -88,8 +88,8 @@ WRONG = {
     "taken": ("{image: 'box:1', name: taken}", "the container name taken is in use", 125),
     "program": ("{image: 'box:1', init: false}", 'exec: "nosuch": executable file not found', 127),
     "folder": ("{image: 'box:1', init: false, workingDir: /bin/sh}", "not a directory", 125),
-    "volume": ("{image: 'box:1', volumes: ['x']}", "container.volumes: 'x': the target must be", 1),
-    "port": ("{image: 'box:1', ports: ['99999']}", "container.ports: '99999' is no port", 1),
+    "volume": ("{image: 'box:1', volumes: ['${BAD}']}", "container.volumes[0]: 'x': the target must be", 1),
+    "port": ("{image: 'box:1', ports: ['9999${BAD}']}", "container.ports[0]: '9999x' is no port", 1),
     "network": ("{image: 'box:1', network: nowhere}", "network nowhere not found", 125),
 }
 
@@ -100,7 +100,7 @@ def test_X06_what_goes_wrong_is_told(lab: Any, engine: Any) -> None:
         f"  - {{name: {name}, container: {container}, command: nosuch, continueOn: failed}}"
         for name, (container, _, _) in WRONG.items()
     ]
-    ran = lab.run("\n".join(["type: graph", "steps:", *steps]))
+    ran = lab.run("\n".join(["type: graph", "env: [{BAD: x}]", "steps:", *steps]))
     engine.api.remove_container("taken", force=True)
     for name, (_, said, code) in WRONG.items():
         assert said in ran.error(name)
@@ -179,11 +179,6 @@ def test_the_older_config_with_raw_objects(lab: Any, engine: Any) -> None:
                 host: {memory: 67108864, binds: ["/proc:/host-proc"], capDrop: [ALL]}
             env: [{A: step}, {B: step}]
             command: sh -c "id -u; pwd; echo \\$A \\$B"
-          - name: wrong
-            type: docker
-            config: {image: box:1, host: {memry: 1}}
-            command: "true"
-            continueOn: failed
         """)
     try:
         assert ran.out("raw") == "5\n/tmp\nraw step\n"
@@ -191,7 +186,6 @@ def test_the_older_config_with_raw_objects(lab: Any, engine: Any) -> None:
         host = engine.api.inspect_container("raw")["HostConfig"]
         assert (host["Memory"], host["CapDrop"]) == (67108864, ["ALL"])
         assert host["Binds"] == ["/proc:/host-proc", f"{lab.root}/x:/x"]
-        assert "unknown key 'memry'" in ran.error("wrong")
     finally:
         engine.api.remove_container("raw", force=True)
 

@@ -6,7 +6,7 @@ import asyncio
 
 from pydantic import Field
 
-from dagu_core import Attempt, Config, Executor, Invalid, Outcome
+from dagu_core import Attempt, Config, Duration, Executor, Invalid, Outcome
 
 
 class WaitForConfig(Config):
@@ -14,8 +14,8 @@ class WaitForConfig(Config):
 
     file: str = Field("", description="A file, relative to the working folder of the step.")
     port: str = Field("", pattern=r"^(.+:\d{1,5})?$", description="`host:port` that takes connections.")
-    timeout: float = Field(60, gt=0, description="Seconds after which the step fails.")
-    interval: float = Field(0.5, gt=0, description="Seconds between two looks.")
+    timeout: Duration = Field(60, gt=0, description="How long until the step fails.")
+    interval: Duration = Field(0.5, gt=0, description="How long between two looks.")
 
 
 class WaitFor(Executor[WaitForConfig]):

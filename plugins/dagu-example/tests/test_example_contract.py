@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 from dagu_core.testing.executor_contract import ExecutorContract, Step
 from dagu_example.executor import WaitFor
 
@@ -20,3 +23,8 @@ class TestWaitFor(ExecutorContract):
 
     def leaking_step(self, reference: str) -> Step:
         return {"type": "wait-for", "config": {"file": reference, "timeout": 0.1, "interval": 0.05}}
+
+    def reattach_step(self, marker: Path) -> Step:
+        file = self.folder / "there"
+        threading.Timer(3, file.touch).start()
+        return {"type": "wait-for", "config": {"file": str(file)}, "stdout": str(marker)}

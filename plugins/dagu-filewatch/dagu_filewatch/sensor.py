@@ -8,8 +8,9 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from dagu_core import Attempt, Config, Duration, Executor, Invalid, Outcome, SystemClock, in_thread
 
@@ -33,6 +34,13 @@ class SensorConfig(Config):
     )
     settle: Duration = Field(0.0, description="How long size and time must stay the same before it counts.")
     poll_interval: Duration = Field(1.0, gt=0, description="Time between two looks.")
+
+    @field_validator("timeout", "settle", "poll_interval", mode="before")
+    @classmethod
+    def _have_units(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool) and value:
+            raise ValueError(f"write the unit: {value}s")
+        return value
 
 
 class FileSensor(Executor[SensorConfig]):

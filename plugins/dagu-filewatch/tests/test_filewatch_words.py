@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 import dagu_filewatch.plugin
 from dagu_core import FileSelection as Selection
+from dagu_core import InvalidDefinition
 from dagu_core.contracts.host import PluginHost
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.spec.read import read_definition
@@ -45,8 +46,8 @@ class TestPages(PageContract):
         ({"events": ["remove"], "settle": "5s"}, "no meaning"),
         ({"settle": 5}, "write the unit: 5s"),
         ({"settle": "-5s"}, "cannot be negative"),
-        ({"settle": "soon"}, "not a duration"),
-        ({"settle": True}, "valid number"),
+        ({"settle": "soon"}, "must be a duration"),
+        ({"settle": True}, "must be a duration"),
         ({"settle": "${WAIT}"}, "before there is a run"),
         ({"pollInterval": 0}, "greater than 0"),
         ({"marker": "{size}.done"}, "not {size}"),
@@ -79,6 +80,38 @@ def test_a_mistake_is_found_in_the_file() -> None:
         read_definition(text, path="example.yaml", vocabulary=host.catalog.vocabulary)
     (problem,) = caught.value.problems  # type: ignore[attr-defined]
     assert problem.place.line == 4
+
+
+@pytest.mark.parametrize(
+    ("entry", "at", "told"),
+    [
+        ("watch: '*.csv', events: [remove], settle: 5s", "settle: ‸5s", "`settle` has no meaning"),
+        ("watch: '*.csv', marker: done", "marker: ‸done", "`marker` must name another file"),
+        ("watch: '*.csv', marker: '{size}'", "marker: ‸'{size}'", "`marker` knows"),
+        ("watch: ' '", "watch: ‸' '", "`watch`: an empty pattern"),
+        ("watch: 'a', exclude: ['b', '']", "exclude: ‸['b'", "`exclude`: an empty pattern"),
+        ("watch: 'a', batch: {window: '${W}'}", "batch: {window: ‸", "`window` is needed before"),
+    ],
+)
+def test_a_mistake_is_told_at_its_key(entry: str, at: str, told: str) -> None:
+    host = PluginHost.load(discover=False, plugins=[dagu_filewatch.plugin])
+    text = f"triggers:\n  - {{type: file, {entry}}}\nsteps: []\n"
+    with pytest.raises(InvalidDefinition) as caught:
+        read_definition(text, path="example.yaml", vocabulary=host.catalog.vocabulary)
+    (problem,) = caught.value.problems
+    line = text.splitlines()[1]
+    before, _, after = at.partition("‸")
+    assert told in problem.message
+    assert problem.place.line == 2 and problem.place.column == line.index(before + after) + len(before) + 1
+
+
+def test_the_keys_that_are_known_name_those_of_all_triggers() -> None:
+    host = PluginHost.load(discover=False, plugins=[dagu_filewatch.plugin])
+    text = "triggers: [{type: file, watch: a, zzzzzz: 1}]\nsteps: []\n"
+    with pytest.raises(InvalidDefinition) as caught:
+        read_definition(text, path="example.yaml", vocabulary=host.catalog.vocabulary)
+    known = caught.value.problems[0].hint.removeprefix("known keys: ").split(", ")
+    assert {"watch", "settle", "queue", "priority", "type"} <= set(known)
 
 
 @pytest.mark.parametrize(

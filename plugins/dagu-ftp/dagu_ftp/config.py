@@ -7,20 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from dagu_core import Config
+from dagu_core import Config, Duration, Size
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-_PIECE = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
-_DURATION = re.compile(rf"(?:{_PIECE.pattern})+")
 _ADDRESS = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<host>\[[^]]+\]|[^:@]+)(?::(?P<port>\d+))?")
-
-
-def _seconds(value: Any) -> Any:
-    if isinstance(value, str) and _DURATION.fullmatch(value.strip()):
-        return sum(float(number) * _UNITS[unit] for number, unit in _PIECE.findall(value))
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("write seconds, or a duration like `30s`")
-    return float(value)
 
 
 def _port(value: Any) -> Any:
@@ -30,9 +19,6 @@ def _port(value: Any) -> Any:
     return number
 
 
-Seconds = Annotated[
-    float, BeforeValidator(_seconds), WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})
-]
 Port = Annotated[
     int, BeforeValidator(_port), WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}]})
 ]
@@ -49,7 +35,7 @@ class ServerConfig(Config):
     password: str = Field(
         "", description="The password; better a secret than a text in the file.", repr=False
     )
-    timeout: Seconds = Field(
+    timeout: Duration = Field(
         30.0, gt=0, description="How long the server may be silent, in seconds or like `1m30s`."
     )
 
@@ -89,11 +75,11 @@ class TransferConfig(ServerConfig):
         False, description="For `mirror`: remove from the destination what the source has not."
     )
     allow_empty: bool = Field(False, description="Nothing found is no failure.")
-    min_age: Seconds = Field(
+    min_age: Duration = Field(
         0.0, ge=0, description="Leave out files changed less than this ago, in seconds or like `1m30s`."
     )
     parallel: int = Field(1, ge=1, le=8, description="How many connections bring files over.")
-    max_bytes_per_sec: int = Field(0, ge=0, description="The most bytes a second; 0 = no limit.")
+    max_bytes_per_sec: Size = Field(0, ge=0, description="The most bytes a second, `512Ki`; 0 = no limit.")
     retries: int = Field(2, ge=0, le=20, description="How often a lost connection is opened again.")
     progress_sec: int = Field(10, ge=0, description="Seconds between lines of progress; 0 = none.")
 

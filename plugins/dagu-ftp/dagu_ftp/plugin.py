@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagu_core import ClockTrigger, Executor, Plan, Problem, Trigger, hookimpl
+from dagu_core import ClockTrigger, Executor, Places, Plan, Problem, Trigger, hookimpl
 from dagu_ftp.executor import FtpExecutor, FtpsExecutor, SftpExecutor
 from dagu_ftp.lint import findings
 from dagu_ftp.trigger import FtpsTrigger, FtpTrigger, SftpTrigger
@@ -24,5 +24,5 @@ def dagu_register_triggers() -> list[type[Trigger] | type[ClockTrigger]]:
 
 
 @hookimpl
-def dagu_lint(plan: Plan) -> list[Problem]:
-    return findings(plan)
+def dagu_lint(plan: Plan, places: Places) -> list[Problem]:
+    return findings(plan, places)

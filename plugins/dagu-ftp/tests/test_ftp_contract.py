@@ -38,7 +38,7 @@ class _Suite(ExecutorContract):
     def leaking_step(self, reference: str) -> Step:
         return dict(self.server.step("download", source=f"missing-{reference}"))
 
-    def reattach_step(self, marker: Path) -> Step | None:
+    def reattach_step(self, marker: Path) -> Step:
         (self.server.root / "line").write_bytes(b"x" * 29_999 + b"\n")
         source = f"{self.server.at}line"
         step = self.server.step("download", source=source, destination=str(marker), maxBytesPerSec=15_000)
@@ -57,9 +57,6 @@ class TestFtp(_Suite):
 class TestFtps(_Suite):
     executor = FtpsExecutor
     heavy = ("ftplib", "paramiko", "cryptography")
-
-    def reattach_step(self, marker: Path) -> None:
-        """Nothing that `ftp` does not show."""
 
     @pytest.fixture(autouse=True)
     def _server(self, ftps: Any) -> None:

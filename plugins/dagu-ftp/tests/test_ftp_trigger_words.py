@@ -69,8 +69,9 @@ def test_a_server_that_is_not_checked_is_warned_about() -> None:
         "  - {type: sftp, host: h, watch: b, strict_host_key: false}\n"
         "steps:\n  - command: echo\n"
     )
-    (plan,) = read_definition(text, path="f.yaml", vocabulary=HOST.catalog.vocabulary).plans
-    assert [(each.code, each.place.line, str(each.message)) for each in HOST.lint(plan)] == [
+    found = read_definition(text, path="f.yaml", vocabulary=HOST.catalog.vocabulary)
+    told = HOST.lint(found.plans[0], found.places[0])
+    assert [(each.code, each.place.line, str(each.message)) for each in told] == [
         ("D331", 2, "trigger ftps a: the certificate of the server is not checked"),
         ("D331", 3, "trigger sftp b: the host key of the server is not checked"),
     ]

@@ -180,15 +180,18 @@ def test_findings() -> None:
     text = """steps:
   - {name: a, type: ftps, command: upload, config: {host: h, source: a, tls_verify: false}}
   - {name: b, type: sftp, command: "${WHAT}", config: {host: h, source: a, strictHostKey: false}}
+  - {name: f, type: sftp, command: upload, config: {host: h, source: strictHostKey, strictHostKey: false}}
   - {name: c, type: ftp, command: uplaod, config: {host: h, source: a, tlsVerify: true}}
   - {name: d, command: whatever}
 """
     host = PluginHost.load(discover=False, plugins=[plugin])
-    (plan,) = read_definition(text, path="f.yaml", vocabulary=host.catalog.vocabulary).plans
-    assert [(each.code, each.place.line) for each in host.lint(plan)] == [
-        ("D331", 2),
-        ("D331", 3),
-        ("D332", 4),
+    found = read_definition(text, path="f.yaml", vocabulary=host.catalog.vocabulary)
+    told = host.lint(found.plans[0], found.places[0])
+    assert [(each.code, each.place.line, each.place.column) for each in told] == [
+        ("D331", 2, 73),
+        ("D331", 3, 76),
+        ("D331", 4, 85),
+        ("D332", 5, 35),
     ]
 
 

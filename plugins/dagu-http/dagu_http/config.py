@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from dagu_core import Config
+from dagu_core import Config, Duration, Size
 
 _FAMILY = re.compile(r"[1-5]xx", re.IGNORECASE)
 
@@ -94,10 +94,10 @@ class Retry(Config):
 class HttpConfig(Connection):
     """The request, and what to make of the answer."""
 
-    timeout: float = Field(0, ge=0, description="Seconds one try may take as a whole; 0 = no limit.")
-    connect_timeout: float = Field(10, gt=0, description="Seconds to wait for a connection.")
-    idle_timeout: float = Field(
-        0, ge=0, description="Seconds in which at least something must come; default: `timeout`, else 60."
+    timeout: Duration = Field(0, description="How long one try may take as a whole; 0 = no limit.")
+    connect_timeout: Duration = Field(10, gt=0, description="How long to wait for a connection.")
+    idle_timeout: Duration = Field(
+        0, description="In what time at least something must come; default: `timeout`, else 60 s."
     )
     headers: dict[str, Text | list[Text]] = Field({}, description="Headers of the request.")
     query: dict[str, Text | list[Text]] = Field({}, description="Parameters added to those in the URL.")
@@ -116,7 +116,7 @@ class HttpConfig(Connection):
         False, description="Tell on stderr what is sent and what comes back, without secrets."
     )
     save_to: str = Field("", description="File for the body; it appears when it is whole.")
-    max_body_bytes: int = Field(
+    max_body_bytes: Size = Field(
         0, ge=0, description="Longest body; default: 1 GiB into the log, 16 MiB of JSON, any into a file."
     )
     follow_redirects: bool = Field(True, description="Go where the server points to, 5 times at most.")

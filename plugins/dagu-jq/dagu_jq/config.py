@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from dagu_core import Config
+from dagu_core import Config, Size
 
-_UNITS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
-_SIZE = r"^(\d+(?:\.\d+)?)\s*(|k|K|M|G|Ki|Mi|Gi)$"
 #: names that jq or this step type has given a meaning
 _TAKEN = frozenset({"ENV", "ARGS", "__loc__", "__inputs"})
 
 
-def _size(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    found = re.match(_SIZE, value.strip())
-    if found is None:
-        raise ValueError("not a size: write bytes, or 512Mi, 4Gi, 2G")
-    return int(float(found[1]) * _UNITS[found[2]])
-
-
-_Schema = WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": _SIZE}]})
-Size = Annotated[int, BeforeValidator(_size), _Schema]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import groupby
 from pathlib import Path
 
 from dagu_core.testing.executor_contract import ExecutorContract, Step
@@ -12,9 +14,11 @@ SOME_SECONDS = "[range(1500000)] | map(. % 7) | add | 1"
 
 
 class TestJq(ExecutorContract):
-    """The inherited suite. `jq` writes JSON text, never bytes, so it has no `printing_step`."""
+    """The inherited suite. `jq` writes texts, each as a line; never bytes."""
 
     executor = JqExecutor
+    prints = "lines"
+    big_output = 32 << 20  # two million results, each made and written by itself
     heavy = ("jq",)
 
     def good_step(self) -> Step:
@@ -29,6 +33,14 @@ class TestJq(ExecutorContract):
     def echo_step(self, text: str) -> Step:
         config = {"nullInput": True, "raw": True, "args": {"x": text}}
         return {"type": "jq", "command": "$x", "config": config}
+
+    def printing_step(self, file: Path) -> Step:
+        with file.open(encoding="utf-8") as content:
+            lines = (line.removesuffix("\n") for line in content)
+            runs = [[line, sum(1 for _ in same)] for line, same in groupby(lines)]
+        (written := file.with_suffix(".json")).write_text(json.dumps(runs))
+        query = ".[] | .[0] as $line | range(.[1]) | $line"
+        return {"type": "jq", "command": query, "config": {"raw": True, "input": str(written)}}
 
     def env_step(self, name: str) -> Step:
         return {"type": "jq", "command": f"$ENV.{name}", "config": {"nullInput": True, "raw": True}}

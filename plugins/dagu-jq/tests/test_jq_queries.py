@@ -126,7 +126,7 @@ def test_a_text_in_args_json_must_be_json() -> None:
         ({"args": {"ENV": "x"}}, "$ENV has a meaning of its own"),
         ({"args": {"a": "1"}, "argsJson": {"a": 1}}, "a is given in args and in argsJson"),
         ({"args": {"a-b": "1"}}, "a-b"),
-        ({"maxMemory": "lots"}, "not a size"),
+        ({"maxMemory": "lots"}, "must be a size"),
         ({"maxMemory": 5}, "at least"),
         ({"pretty": True}, "unknown key `pretty`"),
         ({"raw": 1}, "true or false"),

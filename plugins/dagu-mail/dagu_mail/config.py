@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from dagu_core import Config
+from dagu_core import Config, Duration, Size
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _REFERENCE = re.compile(r"[$`]")
@@ -51,7 +51,9 @@ class SmtpConfig(Config):
         "`none` never encrypts; `auto`: implicit on port 465, else STARTTLS if offered and somebody logs in.",
     )
     ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's.")
-    timeout: float = Field(30, gt=0, le=600, description="Seconds the whole delivery of one mail may take.")
+    timeout: Duration = Field(
+        30, gt=0, le=600, description="How long the whole delivery of one mail may take."
+    )
     local_hostname: str = Field("", description="How we introduce ourselves; this machine when empty.")
 
     @field_validator("port")
@@ -101,11 +103,11 @@ class NoticeConfig(Config):
     prefix: str = Field("", description="What the subject begins with.")
     attach_logs: bool = Field(False, description="Attach the stdout log of each step.")
     attach_stderr: bool = Field(False, description="With `attachLogs`: attach the stderr logs, too.")
-    max_log_size: int = Field(
+    max_log_size: Size = Field(
         1_048_576,
         ge=1,
         le=26_214_400,
-        description="Bytes of each log that are attached; the end of longer ones.",
+        description="How much of each log is attached; the end of longer ones.",
     )
     spellings: ClassVar[dict[str, str]] = {"from": "sender"}
 
@@ -126,11 +128,11 @@ class MailConfig(Config):
     attachments: str | list[str] = Field(
         default_factory=list, description="Files that go with it; relative to the step's working folder."
     )
-    max_attachment_size: int = Field(
-        10_485_760, ge=1, le=104_857_600, description="Bytes one attachment may have."
+    max_attachment_size: Size = Field(
+        10_485_760, ge=1, le=104_857_600, description="How big one attachment may be."
     )
-    max_total_size: int = Field(
-        26_214_400, ge=1, le=209_715_200, description="Bytes all attachments together may have."
+    max_total_size: Size = Field(
+        26_214_400, ge=1, le=209_715_200, description="How big all attachments together may be."
     )
     spellings: ClassVar[dict[str, str]] = {"from": "sender"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagu_core import Config, Executor, Notifier, Plan, Problem, hookimpl
+from dagu_core import Config, Executor, Notifier, Places, Plan, Problem, hookimpl
 from dagu_mail.config import MailOnConfig, SmtpConfig
 from dagu_mail.executor import Mail
 from dagu_mail.notifier import ErrorMail, InfoMail, WaitMail
@@ -29,7 +29,7 @@ def dagu_register_dag_fields() -> dict[str, type[Config]]:
 
 
 @hookimpl
-def dagu_lint(plan: Plan) -> list[Problem]:
+def dagu_lint(plan: Plan, places: Places) -> list[Problem]:
     from dagu_mail.lint import problems
 
-    return problems(plan)
+    return problems(plan, places)

@@ -62,13 +62,14 @@ class Home:
         request = StartRequest(dag=str(self.write(text, name)), run_id="r", params=params)
         return asyncio.run(self._run(request, name, stop))
 
-    def warnings(self, text: str) -> list[str]:
-        """What the definition is warned of."""
+    def warnings(self, text: str) -> list[tuple[str, str, str]]:
+        """What the definition is warned of: (place, code, message)."""
         path = self.write(text)
 
-        async def check() -> list[str]:
+        async def check() -> list[tuple[str, str, str]]:
             async with App.open(self._settings(), plugins=[plugin], discover=False) as app:
-                return [each.message for each in app.dags.read(str(path)).warnings]
+                found = app.dags.read(str(path)).warnings
+                return [(f"{each.place.line}:{each.place.column}", each.code, each.message) for each in found]
 
         return asyncio.run(check())
 

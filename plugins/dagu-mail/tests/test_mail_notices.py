@@ -154,14 +154,14 @@ def test_what_can_bring_no_mail_is_warned_of(home: Any, server: Any) -> None:
     home.base = ""
     text = "mailOn: {failure: true, success: true}\ninfoMail: {to: a@x.org}\nsteps: ['true']"
     assert home.warnings(text) == [
-        "`mailOn.failure` has no effect: there is no `errorMail`",
-        "`infoMail` has no mail server: there is no `smtp`",
+        ("1:10", "D341", "`mailOn.failure` has no effect: there is no `errorMail`"),
+        ("2:1", "D342", "`infoMail` has no mail server: there is no `smtp`"),
     ]
     assert home.warnings("steps: [{command: 'true', mailOnError: true}]") == [
-        "`mailOnError` has no effect: there is no `errorMail`"
+        ("1:27", "D341", "`mailOnError` has no effect: there is no `errorMail`")
     ]
     assert home.warnings("steps: [{type: mail, config: {to: a@x.org}}]") == [
-        "`mail` has no mail server: there is no `smtp`"
+        ("1:16", "D342", "`mail` has no mail server: there is no `smtp`")
     ]
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dagu_core import Executor, ForeignPlugin, Plan, PluginError, Problem, hookimpl
+from dagu_core import Executor, ForeignPlugin, Places, Plan, PluginError, Problem, hookimpl
 from dagu_process.asking import ask
 from dagu_process.description import Described, read_description
 from dagu_process.executor import step_type
@@ -83,7 +83,7 @@ class Offering:
         return [step_type(self._path, each) for each in self._described]
 
     @hookimpl
-    def dagu_lint(self, plan: Plan) -> list[Problem]:
+    def dagu_lint(self, plan: Plan, places: Places) -> list[Problem]:
         judged = {
             word: each for each in self._described if each.validates for word in (each.name, *each.aliases)
         }
@@ -92,7 +92,7 @@ class Offering:
             return []
         from dagu_process.validation import problems
 
-        return problems(self._path, steps, judged)
+        return problems(self._path, steps, judged, places)
 
 
 def _fingerprint(path: Path) -> list[int]:

@@ -8,13 +8,15 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from dagu_core import PlannedStep, PluginError, Problem
+from dagu_core import Places, PlannedStep, PluginError, Problem
 from dagu_process.asking import ask
 from dagu_process.description import Described
 from dagu_process.messages import PROTOCOL
 
 
-def problems(path: Path, steps: Sequence[PlannedStep], described: Mapping[str, Described]) -> list[Problem]:
+def problems(
+    path: Path, steps: Sequence[PlannedStep], described: Mapping[str, Described], places: Places
+) -> list[Problem]:
     """What the executable finds about its steps; that it cannot be asked is a warning."""
     questions: list[dict[str, Any]] = []
     asked: list[PlannedStep] = []
@@ -32,13 +34,15 @@ def problems(path: Path, steps: Sequence[PlannedStep], described: Mapping[str, D
         answers = ask(path, questions, "validated")
     except PluginError as error:
         hint = "the steps are tried all the same"
-        return [Problem(f"{path}: {error}", code="D015", hint=hint, severity="warning")]
+        place = places.value("type", step=asked[0])
+        return [Problem(f"{path}: {error}", place, "D015", hint, severity="warning")]
     found: list[Problem] = []
     for answer in answers:
         number, listed = answer.get("id"), answer.get("problems", [])
         if not isinstance(number, int) or not 0 <= number < len(asked) or not isinstance(listed, list):
-            return [Problem(f"{path}: its `validated` has no `id` or `problems` of ours", severity="warning")]
-        found += [_problem(asked[number], each) for each in listed if isinstance(each, dict)]
+            message = f"{path}: its `validated` has no `id` or `problems` of ours"
+            return [Problem(message, places.value("type", step=asked[0]), severity="warning")]
+        found += [_problem(asked[number], each, places) for each in listed if isinstance(each, dict)]
     return found
 
 
@@ -66,10 +70,11 @@ def _is_open(value: Any) -> bool:
     return isinstance(value, str) and ("$" in value or "`" in value)
 
 
-def _problem(node: PlannedStep, said: Mapping[str, Any]) -> Problem:
+def _problem(node: PlannedStep, said: Mapping[str, Any], places: Places) -> Problem:
     key = said.get("key")
     where = f"step {node.name}: " + (f"config.{key}: " if isinstance(key, str) and key else "")
     severity: Literal["warning", "error"] = "warning" if said.get("severity") == "warning" else "error"
     hint = said.get("hint", "")
     message = f"{where}{str(said.get('message', 'is not valid'))[:1000]}"
-    return Problem(message, code="D015", hint=str(hint)[:1000], severity=severity)
+    path = ("config", *key.split(".")) if isinstance(key, str) and key else ("config",)
+    return Problem(message, places.value(*path, step=node), "D015", str(hint)[:1000], severity=severity)

@@ -7,17 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from dagu_core import Config
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def _seconds(value: Any) -> Any:
-    """`1m30s` as seconds; a number stays, everything else is left to the check of the type."""
-    if isinstance(value, str) and value and not _DURATION.sub("", value):
-        return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(value))
-    return value
+from dagu_core import Config, Duration
 
 
 def _listed(value: Any) -> Any:
@@ -25,7 +15,6 @@ def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds)]
 Names = Annotated[list[str], BeforeValidator(_listed)]
 
 
@@ -107,12 +96,12 @@ class SqlConfig(Config):
         "", repr=False, description="The password, when it should not stand in `dsn`. Needs no escapes."
     )
     tls: TlsConfig | None = Field(None, description="How the connection is protected.")
-    connect_timeout: Seconds = Field(10.0, ge=1, description="Seconds to wait for the connection.")
+    connect_timeout: Duration = Field(10.0, ge=1, description="Seconds to wait for the connection.")
     file: str = Field("", description="A file of statements, run after those of the step.")
     params: dict[str, Any] | list[Any] | None = Field(
         None, repr=False, description="Values of `:name` (a mapping) or of `?` and `$1` (a list), bound."
     )
-    timeout: Seconds = Field(
+    timeout: Duration = Field(
         60.0, ge=0, description="Seconds (or `5m`) one statement may take with all its rows; 0 = no limit."
     )
     transaction: bool = Field(False, description="Run everything in one transaction: all or nothing.")
@@ -129,7 +118,7 @@ class SqlConfig(Config):
         "", description="A name: whoever uses the same one in the same database waits for its turn."
     )
     file_lock: bool = Field(False, description="SQLite: the same as an `advisoryLock` of the whole file.")
-    lock_timeout: Seconds | None = Field(
+    lock_timeout: Duration | None = Field(
         None, ge=0, description="Seconds to wait for any lock; as long as `timeout` allows when unset."
     )
     output_format: Literal["jsonl", "json", "csv", "tsv", "raw", "none"] = Field(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 
-from dagu_core import Place, Plan, PlannedStep, Problem
+from dagu_core import Place, Places, Plan, PlannedStep, Problem
 from dagu_sql.executor import MysqlExecutor, PostgresExecutor, SqlExecutor, SqliteExecutor
 
 _TYPES = frozenset(
@@ -15,31 +17,30 @@ _TYPES = frozenset(
 _REFERENCE = re.compile(r"\$\{[^}\n]*\}")
 
 
-def references_in_sql(plan: Plan) -> list[Problem]:
+def references_in_sql(plan: Plan, places: Places) -> list[Problem]:
     """D321: text that is put into a statement instead of being bound."""
     return [
         Problem(
-            f"step {step.name}: {found[0]} becomes part of the SQL text",
-            _place(plan, line, found),
+            f"step {step.name}: {found} becomes part of the SQL text",
+            place,
             code="D321",
-            hint=f'bind it: write :name and `params: {{name: "{found[0]}"}}`',
-            length=len(found[0]),
+            hint=f'bind it: write :name and `params: {{name: "{found}"}}`',
+            length=len(found),
             severity="warning",
         )
         for step in plan.nodes
         if step.executor in _TYPES
-        for line in _lines(step)
-        for found in _REFERENCE.finditer(line)
+        for found, place in _references(step, places)
     ]
 
 
-def _lines(step: PlannedStep) -> list[str]:
-    return [line for text in (*step.commands, step.script) for line in text.splitlines()]
-
-
-def _place(plan: Plan, line: str, found: re.Match[str]) -> Place:
-    """Where it stands in the file: a plan keeps no places, but the lines of SQL are there as written."""
-    for number, each in enumerate(plan.source.text.splitlines(), 1):
-        if (at := each.find(line)) >= 0:
-            return Place(number, at + found.start() + 1)
-    return Place()
+def _references(step: PlannedStep, places: Places) -> Iterator[tuple[str, Place]]:
+    """Each reference of the statements, and where it stands."""
+    texts: list[tuple[str, tuple[str | int, ...]]] = [
+        (text, ("command", number)) for number, text in enumerate(step.commands)
+    ]
+    for text, path in [*texts, (step.script, ("script",))]:
+        seen: Counter[str] = Counter()
+        for found in _REFERENCE.findall(text):
+            yield found, places.text(found, *path, step=step, nth=seen[found])
+            seen[found] += 1

@@ -93,8 +93,10 @@ class Result:
         self._lines: list[str] = []
         self._csv = csv.writer(_Lines(self._lines), lineterminator="\n", delimiter=self._delimiter)
         self._object = row_writer(self._columns, config.numbers == "native")
+        # Of several results each is one line: nobody could tell them apart otherwise.
+        self._is_one_line = config.output_format == "jsonl" and config.results == "all"
         formats: dict[str, Callable[[Any], None]] = {
-            "jsonl": self._jsonl,
+            "jsonl": self._in_one_line if self._is_one_line else self._jsonl,
             "json": self._json,
             "csv": self._separated,
             "tsv": self._separated,
@@ -107,7 +109,7 @@ class Result:
                 self._lines.append("\n")
             if config.headers:
                 self._csv.writerow(self._columns)
-        elif config.output_format == "json":
+        elif config.output_format == "json" or self._is_one_line:
             self._lines.append("[")
 
     def write(self, rows: Iterable[Any]) -> None:
@@ -123,6 +125,8 @@ class Result:
         """There are no more rows."""
         if self.config.output_format == "json":
             self._lines.append("\n]\n" if self.rows else "]\n")
+        elif self._is_one_line:
+            self._lines.append("]\n")
         self._flush()
 
     @property
@@ -140,6 +144,9 @@ class Result:
 
     def _jsonl(self, row: Any) -> None:
         self._lines.append(f"{self._object(row)}\n")
+
+    def _in_one_line(self, row: Any) -> None:
+        self._lines.append(f"{', ' if self.rows else ''}{self._object(row)}")
 
     def _json(self, row: Any) -> None:
         self._lines.append(f"{',' if self.rows else ''}\n  {self._object(row)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagu_core import Executor, Plan, Problem, hookimpl
+from dagu_core import Executor, Places, Plan, Problem, hookimpl
 from dagu_sql.executor import MysqlExecutor, PostgresExecutor, SqlExecutor, SqliteExecutor
 from dagu_sql.lint import references_in_sql
 
@@ -18,5 +18,5 @@ def dagu_register_executors() -> list[type[Executor[Any]]]:
 
 
 @hookimpl
-def dagu_lint(plan: Plan) -> list[Problem]:
-    return references_in_sql(plan)
+def dagu_lint(plan: Plan, places: Places) -> list[Problem]:
+    return references_in_sql(plan, places)

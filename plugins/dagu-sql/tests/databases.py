@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from dagu_sql.config import SqlConfig
 from dagu_sql.executor import MysqlExecutor, PostgresExecutor, SqlExecutor, SqliteExecutor
 from dagu_sql.session import Session
 from dagu_sql.watch import Watch
+
+#: bytes of a blob, and how many are sent at once
+_PIECE, _ROWS = 1 << 16, 32
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,21 @@ class Target:
         step = self.step(command, **config)
         return run(step, dag={"maxCleanUpTimeSec": 3, **(dag or {})}, stop_after=stop_after, environ=environ)
 
+    def printing(self, file: Path) -> dict[str, Any]:
+        """A step that writes the content of a file, which is put into the table `parts` of the server."""
+        kind, blob = ("longblob", "X'{}'") if self.type == "mysql" else ("bytea", r"'\x{}'")
+        name = "work.parts" if self.type == "mysql" else "parts"
+        self.ask(f"DROP TABLE IF EXISTS {name}")
+        self.ask(f"CREATE TABLE {name} (id integer PRIMARY KEY, part {kind})")
+        with file.open("rb") as content:
+            for first in count(0, _ROWS):
+                pieces = list(takewhile(len, (content.read(_PIECE) for _ in range(_ROWS))))
+                rows = (f"({first + row}, {blob.format(piece.hex())})" for row, piece in enumerate(pieces))
+                if not pieces:
+                    break
+                self.ask(f"INSERT INTO {name} VALUES {', '.join(rows)}")
+        return self.step("SELECT part FROM parts ORDER BY id", outputFormat="raw")
+
     def sleep(self, seconds: float) -> str:
         """A statement that takes about so long, or far longer."""
         if self.type == "sqlite":
@@ -77,7 +96,7 @@ class Done:
     stderr: str
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Any]:
         assert self.code == 0, self.error
         return [json.loads(line) for line in self.stdout.splitlines()]
 

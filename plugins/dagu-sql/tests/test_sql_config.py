@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dagu_core import InvalidDefinition, Plan, PlannedStep, Source
+from dagu_core import InvalidDefinition
+from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.work import Failed
+from dagu_core.model.spec.read import read_definition
 from dagu_core.testing.harness import offering, run_step
-from dagu_sql import address
+from dagu_sql import address, plugin
 from dagu_sql.config import SqlConfig
 from dagu_sql.executor import SqliteExecutor
 from dagu_sql.expect import holds
-from dagu_sql.lint import references_in_sql
 from dagu_sql.values import to_json, to_text
 
 
@@ -45,8 +46,8 @@ def test_both_spellings_and_short_forms() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ({"timeout": -1}, "greater than or equal to 0"),
-        ({"timeout": "soon"}, "valid number"),
+        ({"timeout": -1}, "cannot be negative"),
+        ({"timeout": "soon"}, "must be a duration"),
         ({"outputFormat": "xml"}, "jsonl"),
         ({"isolationLevel": "serializable"}, "needs `transaction: true`"),
         ({"transaction": True, "isolationLevel": "chaos"}, "serializable"),
@@ -207,9 +208,20 @@ def test_expected_values(wanted: Any, value: Any, is_met: bool) -> None:
 
 
 def test_a_reference_in_sql_is_worth_a_warning() -> None:
-    text = "steps:\n  - name: a\n    type: postgres\n    command: SELECT * FROM t WHERE a = ${ID}\n"
-    sql = PlannedStep(0, "a", executor="postgres", commands=("SELECT * FROM t WHERE a = ${ID}",))
-    shell = PlannedStep(1, "b", commands=("echo ${ID}",))
-    (found,) = references_in_sql(Plan("x", nodes=(sql, shell), source=Source(text)))
-    assert (found.code, found.severity, found.place.line, found.place.column) == ("D321", "warning", 4, 40)
+    text = """steps:
+  - {name: a, type: postgres, config: {dsn: x}, command: "SELECT * FROM t WHERE a = ${ID}"}
+  - name: b
+    type: sqlite
+    config: {dsn: x}
+    script: |
+      SELECT * FROM t WHERE a = ${ID}
+      OR b = ${ID}
+  - {name: c, command: "echo ${ID}"}
+"""
+    host = PluginHost.load(discover=False, plugins=[plugin])
+    read = read_definition(text, path="f.yaml", vocabulary=host.catalog.vocabulary)
+    told = host.lint(read.plans[0], read.places[0])
+    assert {(each.code, each.severity) for each in told} == {("D321", "warning")}
+    assert [(each.place.line, each.place.column) for each in told] == [(2, 85), (7, 33), (8, 14)]
+    found = told[0]
     assert found.message == "step a: ${ID} becomes part of the SQL text"

@@ -49,6 +49,9 @@ class TestMysql(ExecutorContract):
     def env_step(self, name: str) -> Step:
         return self.echo_step(f"${{{name}}}")
 
+    def printing_step(self, file: Path) -> Step:
+        return self.server.printing(file)
+
     def leaking_step(self, reference: str) -> Step:
         step: Step = self.server.step("SELECT 1 makes no sense :text", params={"text": reference})
         return step
@@ -152,7 +155,7 @@ def test_many_rows_in_little_memory(mariadb: Target, tmp_path: Path) -> None:
 
 def test_a_part_of_many_rows_leaves_the_connection_usable(mariadb: Target) -> None:
     sql = ["SELECT seq AS n FROM seq_1_to_100000", "SELECT 7 AS n"]
-    assert mariadb.run(sql, maxRows=1, results="all").rows == [{"n": 1}, {"n": 7}]
+    assert mariadb.run(sql, maxRows=1, results="all").rows == [[{"n": 1}], [{"n": 7}]]
 
 
 def test_a_wrong_password_is_not_printed(mariadb: Target) -> None:

@@ -133,7 +133,7 @@ def test_a_lost_race_is_run_again_and_written_once(postgres: Target, table: str,
         other.execute(f"UPDATE {table} SET n = 10")
     work.join()
     assert found[0].code == 0, found[0].error
-    assert found[0].stdout == b'{"n": 10}\n{"pg_sleep": ""}\n{"n": 11}\n'
+    assert found[0].stdout == b'[{"n": 10}]\n[{"pg_sleep": ""}]\n[{"n": 11}]\n'
     assert "ERROR 40001" in found[0].stderr and '"retries": 1' in found[0].stderr
     assert postgres.ask(f"SELECT n FROM {table}") == [(11,)]
 

@@ -48,6 +48,9 @@ class TestPostgres(ExecutorContract):
     def env_step(self, name: str) -> Step:
         return self.echo_step(f"${{{name}}}")
 
+    def printing_step(self, file: Path) -> Step:
+        return self.server.printing(file)
+
     def leaking_step(self, reference: str) -> Step:
         step: Step = self.server.step("SELECT :text::int", params={"text": reference})
         return step

@@ -15,6 +15,7 @@ from dagu_sql.executor import SqlExecutor, SqliteExecutor
 from .databases import Target
 
 FOREVER = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+SOME_SECONDS = FOREVER.replace("FROM n)", "FROM n LIMIT 12000000)")
 _CHUNK = 1 << 16
 
 
@@ -36,10 +37,10 @@ class TestSqlite(ExecutorContract):
     def long_step(self) -> Step:
         return self._step(FOREVER, timeout=0)
 
-    def echo_step(self, text: str) -> Step | None:
+    def echo_step(self, text: str) -> Step:
         return self._step("SELECT :text", params={"text": text}, outputFormat="raw")
 
-    def env_step(self, name: str) -> Step | None:
+    def env_step(self, name: str) -> Step:
         return self.echo_step(f"${{{name}}}")
 
     def leaking_step(self, reference: str) -> Step:
@@ -55,17 +56,21 @@ class TestSqlite(ExecutorContract):
         connection.close()
         return self._step("SELECT part FROM parts ORDER BY id", dsn=database, outputFormat="raw")
 
+    def reattach_step(self, marker: Path) -> Step:
+        # Whoever does it twice finds two rows.
+        database = f"{marker}.db"
+        connection = sqlite3.connect(database)
+        with connection:
+            connection.execute("CREATE TABLE again (id integer)")
+        connection.close()
+        sql = ["INSERT INTO again VALUES (1)", SOME_SECONDS, "SELECT id FROM again"]
+        return {**self._step("", dsn=database, timeout=0, outputFile=str(marker)), "command": sql}
+
 
 class TestSql(TestSqlite):
-    """The same for the type that takes any address; texts need no second look."""
+    """The same for the type that takes any address."""
 
     executor = SqlExecutor
-
-    def echo_step(self, text: str) -> None:
-        return None
-
-    def env_step(self, name: str) -> None:
-        return None
 
     def _step(self, command: str, **config: Any) -> Step:
         dsn = config.pop("dsn", "")

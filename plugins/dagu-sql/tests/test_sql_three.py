@@ -120,7 +120,10 @@ def test_the_last_result_is_the_output_unless_all_are_wanted(target: Target, tab
     assert target.run([*sql, f"INSERT INTO {table} VALUES (1)"]).stdout == b'{"b": 2}\n'
     assert target.run(sql[1:]).stdout == b'{"b": 2}\n'
     assert target.run(sql[1:], results="all", outputFormat="csv").stdout == b"a\n1\n\nb\n2\n"
-    assert target.run(sql[1:], results="all").stdout == b'{"a": 1}\n{"b": 2}\n'
+    two = [*sql, "SELECT 3 AS c UNION ALL SELECT 3", f"SELECT id FROM {table} WHERE id < 0"]
+    assert target.run(two[1:], results="all").stdout == (
+        b'[{"a": 1}]\n[{"b": 2}]\n[{"c": 3}, {"c": 3}]\n[]\n'
+    )
 
 
 def test_two_columns_of_one_name_both_arrive(target: Target) -> None:

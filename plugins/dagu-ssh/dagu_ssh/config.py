@@ -7,10 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from dagu_core import Config
+from dagu_core import Config, Duration
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _JUMP = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<host>\[[^]]+\]|[^:@]+)(?::(?P<port>\d+))?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -23,19 +21,8 @@ def _port(value: Any) -> Any:
     return value
 
 
-def _seconds(value: Any) -> Any:
-    if isinstance(value, str) and (found := _DURATION.fullmatch(value.strip())):
-        return float(found[1]) * _UNITS[found[2] or "s"]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("write seconds, or a duration like `30s`")
-    return float(value)
-
-
 Port = Annotated[
     int, BeforeValidator(_port), WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}]})
-]
-Seconds = Annotated[
-    float, BeforeValidator(_seconds), WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})
 ]
 
 
@@ -52,7 +39,7 @@ class Host(Config):
     known_host_file: str = Field(
         "", description="Keys of known hosts. By default `~/.ssh/known_hosts` and the system's file."
     )
-    timeout: Seconds = Field(10.0, gt=0, description="Seconds for the connection, log-in included.")
+    timeout: Duration = Field(10.0, gt=0, description="Seconds for the connection, log-in included.")
 
 
 class JumpHost(Host):
@@ -81,7 +68,7 @@ class SshSettings(Host):
     jump: JumpHost | None = Field(
         None, description="A machine to connect through: `user@host:port`, or a mapping with its own log-in."
     )
-    keep_alive: Seconds = Field(
+    keep_alive: Duration = Field(
         15.0, ge=0, description="Ask the host for a sign of life this often; three misses end it. 0 = never."
     )
     shell: str | list[str] = Field(
@@ -97,6 +84,7 @@ class SshSettings(Host):
         "close the connection.",
     )
     spellings: ClassVar[dict[str, str]] = {"bastion": "jump"}
+    alternatives = (frozenset({"host", "ip"}),)
 
     @field_validator("env", mode="after")
     @classmethod

@@ -6,6 +6,7 @@ import getpass
 import os
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from dagu_core import Attempt, Invalid, Outcome, SystemClock, WorkerExecutor
@@ -24,7 +25,7 @@ class SshExecutor(WorkerExecutor[SshConfig]):
 
     name = "ssh"
     Config = SshConfig
-    capabilities = frozenset({"command", "commands", "shell"})
+    capabilities = frozenset({"command", "commands", "exec", "shell"})
     work = "dagu_ssh.work:main"
     icon = "server"
 
@@ -43,8 +44,10 @@ class SshExecutor(WorkerExecutor[SshConfig]):
             raise Invalid("the ssh step has nothing to do", hint="Add a command, `upload` or `download`.")
         if config.plain and config.env:
             raise Invalid("`env` needs a POSIX shell there", hint="Remove it, or `plain: true`.")
+        folder = attempt.dag_working_dir
+        target = {**_target(config, folder), "host": config.address}
         return {
-            "target": {**_target(config), "host": config.address, "jump": _jump(config.jump, config)},
+            "target": {**target, "jump": _jump(config.jump, config, folder)},
             # Steps do not see the engine's agent; that they may use it is the meaning of this type.
             "agent": attempt.env.get("SSH_AUTH_SOCK") or os.environ.get("SSH_AUTH_SOCK", ""),
             "keep_alive": config.keep_alive,
@@ -80,21 +83,26 @@ def _given(config: SshSettings) -> dict[str, Any]:
     return {name: getattr(config, name) for name in config.model_fields_set}
 
 
-def _target(config: Host) -> dict[str, Any]:
+def _target(config: Host, folder: Path) -> dict[str, Any]:
+    """The log-in. Its files begin at `folder`, that of the DAG: all of its steps mean the same ones."""
     return {
         "host": config.host.strip(),
         "port": config.port,
         "user": config.user or _local_user(),
-        "key": config.key,
+        "key": _file(config.key, folder),
         "key_passphrase": config.key_passphrase,
         "password": config.password,
         "strict_host_key": config.strict_host_key,
-        "known_host_file": config.known_host_file,
+        "known_host_file": _file(config.known_host_file, folder),
         "timeout": config.timeout,
     }
 
 
-def _jump(jump: JumpHost | None, behind: Host) -> dict[str, Any] | None:
+def _file(name: str, folder: Path) -> str:
+    return name if not name or name.startswith("~") else str(folder / name)
+
+
+def _jump(jump: JumpHost | None, behind: Host, folder: Path) -> dict[str, Any] | None:
     """The jump host; what it does not say is as for the machine behind it, but no password is ever
     shown to a machine it was not written for."""
     if jump is None:
@@ -106,7 +114,7 @@ def _jump(jump: JumpHost | None, behind: Host) -> dict[str, Any] | None:
         same += ["key", "key_passphrase"]
     update = {name: getattr(behind, name) for name in same if name not in jump.model_fields_set}
     whole = jump.model_copy(update=update)
-    return {**_target(whole), "jump": _jump(jump.jump, whole)}
+    return {**_target(whole, folder), "jump": _jump(jump.jump, whole, folder)}
 
 
 def _local_user() -> str:

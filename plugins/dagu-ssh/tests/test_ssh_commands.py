@@ -195,6 +195,18 @@ def test_a_config_without_a_host_is_laid_over_it(sshd: Any) -> None:
     assert out({"command": "printenv A", "config": {"env": {"A": "step"}}}, dag=dag) == "step\n"
 
 
+@pytest.mark.parametrize("level", ["dag", "step"])
+def test_files_of_the_log_in_begin_at_the_folder_of_the_dag(sshd: Any, tmp_path: Path, level: str) -> None:
+    config = sshd.config(key=sshd.key.name, knownHostFile=f"./{sshd.known_hosts.name}")
+    step = {"command": "echo in", "workingDir": str(tmp_path)}
+    dag: dict[str, Any] = {"workingDir": str(sshd.folder)}
+    if level == "dag":
+        dag["ssh"] = config
+    else:
+        step |= {"type": "ssh", "config": config}
+    assert out(step, dag=dag) == "in\n"
+
+
 def test_ip_beats_host_and_a_port_may_be_text(sshd: Any) -> None:
     assert out(sshd.step("echo a", host="no.such.host.invalid", ip="127.0.0.1", port=str(sshd.port))) == "a\n"
     legacy = {"executor": {"type": "ssh", "config": sshd.config(host=None, ip="127.0.0.1")}}

@@ -270,7 +270,7 @@ def test_a_jump_host_never_sees_the_password_of_the_host_behind(sshd: Any) -> No
     from dagu_ssh.executor import _jump
 
     config = SshConfig.model_validate({"host": "db", "user": "me", "password": "p", "jump": "gate:2222"})
-    found = _jump(config.jump, config)
+    found = _jump(config.jump, config, Path("/dags"))
     assert found is not None
     assert SimpleNamespace(**found).password == ""
     assert (found["host"], found["port"], found["user"]) == ("gate", 2222, "me")

@@ -30,7 +30,7 @@ def read(**keys: Any) -> SshConfig:
         ({"port": True}, "1 to 65535"),
         ({"timeout": 0}, "greater than 0"),
         ({"timeout": "soon"}, "30s"),
-        ({"keepAlive": -1}, "greater than or equal to 0"),
+        ({"keepAlive": -1}, "cannot be negative"),
         ({"jump": "a b:c:d"}, "user@host:port"),
         ({"jump": {"hots": "a"}}, "hots"),
         ({"env": ["A B"]}, "no name of a variable"),

@@ -73,7 +73,7 @@ def dags(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Dags:
 
 def test_a_place_is_required(dags: Dags) -> None:
     text = "steps: [a]\nschedule: '@sunset'\n"
-    with pytest.raises(InvalidDefinition, match="D081 a schedule that follows the sun needs a location"):
+    with pytest.raises(InvalidDefinition, match="2:1: error D081 a schedule that follows the sun"):
         dags.check(text)
     assert dags.check("steps: [a]\nschedule: '0 9 * * *'\n").warnings == ()
     dags.check("steps: [a]\nschedule: {start: '@sunset', location: {lat: 1, lon: 2}}\n")

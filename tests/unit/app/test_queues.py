@@ -266,7 +266,7 @@ def test_a_hundred_moves_beside_claims_lose_and_double_nothing(ask: Ask) -> None
         async def claimer() -> None:
             while len(taken) < len(refs):
                 for queue in "pq":
-                    for one in await app.store.claim(queue, engine="e", host="h", slots=1_000):
+                    for one in await app.store.claim(queue, engine="e", host="h"):
                         assert one.summary.queue == queue
                         taken.append(one.summary.ref.run_id)
                 await asyncio.sleep(0.01)

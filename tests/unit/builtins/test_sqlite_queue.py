@@ -154,16 +154,19 @@ def test_claims_and_lists_of_queues_never_walk_the_history(tmp_path: Path) -> No
     questions: list[tuple[str, list[Any]]] = [
         (queue.COUNT_SLOTS, ["q", 1]),
         (queue.COUNT_ALL_SLOTS, []),
+        (queue.COUNT_GUESTS, ["q", 1]),
+        (queue.COUNT_ALL_GUESTS, []),
         (queue.COUNT_WAITING, []),
         (queue.PARENTS, ["q"]),
         (queue.NEXT + queue.IN_ORDER, ["q", 1]),
     ]
     for ref in (None, RunRef("a", "r")):
         for name in ("q", ""):
-            sql, values = queue.waiting(name, ref)
-            questions.append((sql, [*values, 1]))
+            for full in ([], ["own", "other"]):
+                sql, values = queue.waiting(name, ref, full)
+                questions.append((sql, [*values, 1]))
     for sql, values in questions:
         plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values))
         assert "INDEX" in plan and "B-TREE" not in plan, (sql, plan)
-        assert "runs_slots" in plan or "runs_queued" in plan or "run_id=?" in plan, (sql, plan)
+        assert any(index in plan for index in ("runs_slots", "runs_homes", "runs_queued", "run_id=?")), plan
     db.close()

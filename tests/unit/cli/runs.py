@@ -25,7 +25,7 @@ class View:
     exit_code: int = 0
     shape: Mapping[str, Any] = field(default_factory=dict)
 
-    def details(self) -> dict[str, Any]:
+    def details(self, show: object = None) -> dict[str, Any]:
         return {"dagRunId": self.summary.ref.run_id, **self.shape}
 
     def brief(self) -> dict[str, Any]:

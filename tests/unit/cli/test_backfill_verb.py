@@ -66,3 +66,16 @@ def test_each_slot_is_shown(dagu: Dagu) -> None:
 def test_one_run_is_no_runs(dagu: Dagu) -> None:
     assert dagu("backfill", "create", "daily", *ONE_DAY, "--dry-run")[1].endswith("\n1 run\n")
     assert dagu("backfill", "create", "daily", *ONE_DAY)[1].endswith(": 1 run of daily\n")
+
+
+def test_a_profile_has_no_effect_which_is_told(dagu: Dagu) -> None:
+    code, out, err = dagu("backfill", "create", "daily", *ONE_DAY, "--profile", "prod")
+    assert code == 0 and "1 run of daily" in out
+    assert "--profile has no effect" in err
+
+
+def test_the_hard_limit_may_stand_at_the_top_of_the_settings(dagu: Dagu, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("backfill: {maxRuns: 2}\n")
+    days = ("--from", "2026-01-01", "--to", "2026-01-03", "--dry-run")
+    code, _, err = dagu("backfill", "create", "daily", *days)
+    assert code == 1 and "3 runs are more than the 2 allowed" in err

@@ -57,8 +57,15 @@ def test_history_json_leaves_out_what_is_not_known(app: SimpleNamespace, dagu: D
             "params": "A=1 B=x,y",
             "labels": ["daily"],
             "workerId": "local",
+            "triggerType": "manual",
         },
-        {"name": "pair", "dagRunId": "r2", "status": "queued", "workerId": "local"},
+        {
+            "name": "pair",
+            "dagRunId": "r2",
+            "status": "queued",
+            "workerId": "local",
+            "triggerType": "manual",
+        },
     ]
 
 
@@ -109,3 +116,12 @@ def test_history_caps_the_limit(app: SimpleNamespace, dagu: Dagu, capsys: Captur
     shown = capsys.readouterr()
     assert "Warning: --limit is cut to 1000" in shown.err
     assert shown.out == "No runs found\n"
+
+
+@pytest.mark.parametrize(("words", "roots_only"), [((), True), (("--queue", "q"), False)])
+def test_the_history_of_a_queue_holds_sub_dag_runs(
+    words: tuple[str, ...], roots_only: bool, app: SimpleNamespace, dagu: Dagu
+) -> None:
+    app.history.answer = RUNS
+    assert dagu("history", *words) == 0
+    assert app.history.calls[0][1][0].roots_only is roots_only

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,28 @@ def test_X08_a_plugin_that_hangs_is_left_behind(home: chaos.Home, install: Insta
     states = {each["name"]: each["state"] for each in json.loads(done.out)}
     assert done.code == 0
     assert (states["hangs"], states["whole"]) == ("failed", "loaded")
+
+
+def test_X08_a_plugin_that_hangs_costs_one_start_two_seconds_and_the_next_nothing(home: chaos.Home) -> None:
+    path = home.write("plain", "steps: ['true']")
+
+    def seconds() -> float:
+        began = time.monotonic()
+        assert home.cli("start", path, limit=60).code == 0
+        return time.monotonic() - began
+
+    seconds()  # what the other plugins bring is known from here on
+    usual = max(seconds(), seconds())
+    (home.path / "plugins").mkdir()
+    trace = home.root / "trace"
+    hangs = f"import time\nwith open({str(trace)!r}, 'a') as trace: trace.write('x')\ntime.sleep(300)\n"
+    (home.path / "plugins" / "hangs.py").write_text(hangs)
+    # 1.5 s and a look, with room for a busy machine; the limit of an import is 5 s
+    assert seconds() - usual < 3.5 * chaos.SLOW
+    seconds()
+    assert trace.read_text() == "x"
+    listed = {each["name"]: each for each in json.loads(home.cli("plugins", "--json", limit=60).out)}
+    assert listed["hangs"]["reason"] == "import did nothing for 1.5 s"
 
 
 def test_X08_a_dag_that_needs_a_broken_plugin_is_told_why(home: chaos.Home, install: Install) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
-from dagu_core.app.log_lines import log_line
+from dagu_core.app.log_lines import LogLines
+from dagu_core.base.settings import Settings
 from dagu_core.model.run.events import (
     AttemptEnded,
     AttemptStarted,
@@ -30,14 +32,14 @@ from tests.unit.cli.runs import START, step, view
 WHO = "name=pair run-id=r1 attempt-id=a1b2c3 dag=pair"
 
 
-def told(event: Event, form: str = "text", **state: object) -> str:
+def told(event: Event, form: str = "text", *, debug: bool = False) -> str:
     shown = view(
         step("load", status=StepStatus.FAILED, started_at=0.0, error="exit status 7"),
         status=RunStatus.FAILED,
         attempt_id="a1b2c3",
         error="it went wrong",
     )
-    return log_line(event, shown, form)
+    return LogLines(form, debug=debug).told(event, shown)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +104,24 @@ def test_no_value_confuses_a_reader_or_a_terminal(value: str, form: str) -> None
     assert shown.isprintable()
     message = re.search(r'msg"?[=:] ?("(?:[^"\\]|\\.)*")', shown)
     assert message is not None and json.loads(message[1]) == value
+
+
+def test_debug_tells_more_and_where_each_line_was_made() -> None:
+    first, second = told(AttemptStarted(START, "load", 1), debug=True).split("\n")
+    assert re.search(r'level=INFO msg="Step started" .* step=load source=log_lines\.py:\d+$', first)
+    assert re.search(
+        r'level=DEBUG msg="Attempt is carried out" .* type=command source=log_lines\.py:', second
+    )
+    assert "level=DEBUG" not in told(AttemptStarted(START, "load", 1))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, False), ({"DEBUG": "0"}, True), ({"DAGU_DEBUG": "true"}, True), ({"DEBUG": ""}, False)],
+)
+def test_debug_is_asked_for_by_settings_or_the_environment(
+    tmp_path: Path, given: dict[str, str], expected: bool
+) -> None:
+    lines = LogLines.of(Settings.load(environ={"DAGU_HOME": str(tmp_path), **given}))
+    shown = lines.told(Noted(START, "c", "m"), view(attempt_id="a"))
+    assert ("source=" in shown) is expected

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import pytest
 
-from dagu_core.cli.output import as_csv, as_json, as_table, clock_time, duration, tell, width
+from dagu_core.cli.output import (
+    as_csv,
+    as_json,
+    as_table,
+    clock_time,
+    duration,
+    say,
+    tell,
+    use_lenient_streams,
+    width,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +71,14 @@ def test_json_keeps_characters() -> None:
 def test_errors_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     tell("no file \x1b[2J\nhint")
     assert capsys.readouterr().err == "no file \\x1b[2J\nhint\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"), [("utf-8", "é caf\ufffd".encode()), ("ascii", b"\\xe9 caf\\udce9")]
+)
+def test_stdout_takes_what_is_no_text(monkeypatch: pytest.MonkeyPatch, encoding: str, written: bytes) -> None:
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    use_lenient_streams()
+    say("é caf\udce9", at_once=True)
+    assert stdout.buffer.getvalue() == written + b"\n"

@@ -132,12 +132,20 @@ def which(home: chaos.Home, word: str) -> list[tuple[str, str, str, str]]:  # no
         ("sunset", "trigger", "dagu-sun", "trigger `sun`"),
         ("mail_on", "DAG field", "dagu-mail", ""),
         ("errorMail", "notifier", "dagu-mail", ""),
-        ("docker_cleanup", "command", "dagu-docker", ""),
+        ("cleanup --images", "command", "dagu-docker", ""),
         ("env", "secret provider", "dagu", ""),
         ("memory", "store", "dagu", ""),
         ("maxActiveRuns", "DAG key", "dagu", ""),
         ("retry_policy", "step key", "dagu", ""),
         ("queues", "setting", "dagu", ""),
+        ("start", "command", "dagu", ""),
+        ("start-all", "command", "dagu", ""),
+        ("plugins.disabled", "setting", "dagu", ""),
+        ("plugins.disable", "setting", "dagu", "now `plugins.disabled`"),
+        ("docker.build_roots", "setting", "dagu-docker", ""),
+        ("buildRoots", "setting", "dagu-docker", "`docker.buildRoots`"),
+        ("maxConcurrency", "key of a setting", "dagu", "in the list `queues.config`"),
+        ("exit", "key", "dagu", "`handlerOn.exit`"),
     ],
 )
 def test_a_word_of_any_kind_is_known_and_listed_once(
@@ -151,6 +159,17 @@ def test_a_word_of_any_kind_is_known_and_listed_once(
     assert (found, state, told) == (kind, "loaded", hint)
     name, _, version = provider.partition(" ")
     assert name == package and version[0].isdigit()
+
+
+def test_a_key_below_others_is_told_with_all_its_ways(home: chaos.Home) -> None:  # noqa: F811
+    ways = {hint for _, _, _, hint in which(home, "interval_sec")}
+    assert {"`steps.retryPolicy.intervalSec`", "`steps.repeatPolicy.intervalSec`"} <= ways
+    assert "`container.build.target`" in {hint for _, _, _, hint in which(home, "target")}
+
+
+@pytest.mark.parametrize("word", ["chat", "llm", "agent", "messages"])
+def test_a_word_that_is_not_supported_says_so(home: chaos.Home, word: str) -> None:  # noqa: F811
+    assert [row[2] for row in which(home, word)] == ["not supported"]
 
 
 @pytest.mark.parametrize(

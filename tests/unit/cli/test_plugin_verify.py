@@ -125,6 +125,15 @@ def test_a_change_makes_a_report_stale(home: chaos.Home, watcher: Path, file: st
     assert listed(home)["watcher"]["verified"]["stale"] == ""
 
 
+def test_a_report_is_as_true_of_a_plugin_that_is_switched_off(home: chaos.Home, watcher: Path) -> None:  # noqa: F811
+    verified(home)
+    off = home.cli("--safe-mode", "plugins", "--json")
+    told = {each["name"]: each for each in json.loads(off.out)}["watcher"]
+    assert (told["state"], told["verified"]["stale"]) == ("disabled", "")
+    page = home.cli("plugin", "docs", "watcher", env={"DAGU_PLUGINS_DISABLED": "watcher"}).out
+    assert "It is disabled" in page and "Verified: 2 tests" in page and "stale" not in page
+
+
 def test_a_report_with_a_failure_is_made_anew(home: chaos.Home, watcher: Path) -> None:  # noqa: F811
     verified(home)
     file = watcher / "dagu_watcher" / "verify.json"

@@ -72,6 +72,7 @@ def test_a_queue_from_first_run_to_last(dagu: Dagu, capsys: Capture) -> None:
         "maxConcurrency": 3,
         "runningCount": 0,
         "queuedCount": 2,
+        "labels": {},
         "paused": True,
         "pausedBy": "alice",
         "pausedReason": "SFTP down",
@@ -81,7 +82,7 @@ def test_a_queue_from_first_run_to_last(dagu: Dagu, capsys: Capture) -> None:
     assert capsys.readouterr().out == "Run one:a is number 1 in queue q, priority 7\n"
     assert dagu("queue", "show", "q") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split() == ["q", "3", "0", "2", *["paused", "by", "alice:", "SFTP", "down"]]
+    assert lines[1].split() == ["q", "3", "0", "2", "-", *["paused", "by", "alice:", "SFTP", "down"]]
     assert [line.split()[:3] for line in lines[4:]] == [["1", "one:a", "7"], ["2", "one:b", "7"]]
     assert lines[4].endswith("queue q is paused by alice: SFTP down")
     assert dagu("queue", "move", "--run-id=b", "--to=p", "--priority=2") == 0
@@ -92,10 +93,29 @@ def test_a_queue_from_first_run_to_last(dagu: Dagu, capsys: Capture) -> None:
     assert shape(dagu, capsys, "queue", "show", "q")["items"] == []
 
 
+def test_queues_are_found_by_the_labels_of_the_settings(dagu: Dagu, capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "home" / "config.yaml").write_text(
+        "queues: {config: [{name: q, labels: {team: data, tier: 1}}, {name: p, labels: team=data},"
+        " {name: plain}]}"
+    )
+
+    def names(*words: str) -> list[str]:
+        return [one["name"] for one in shape(dagu, capsys, "queue", "list", *words)]
+
+    assert names() == ["p", "plain", "q"]
+    assert names("--label=team=data") == ["p", "q"]
+    assert names("--label=team=data", "--label", "tier=1") == ["q"]
+    assert names("--label=team=other") == []
+    assert shape(dagu, capsys, "queue", "show", "q")["labels"] == {"team": "data", "tier": "1"}
+    assert dagu("queue", "list", "--label=tier=1") == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["q", "1", "0", "0", "team=data,tier=1", "open"]
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
         (("queue", "show", "none"), 3),
+        (("queue", "list", "--label=team"), 2),
         (("queue", "move", "--run-id=none", "--front"), 3),
         (("queue", "move", "--run-id=x"), 2),
         (("queue", "move", "--run-id=x", "--front", "--back"), 2),

@@ -166,7 +166,10 @@ def test_enqueue_and_dequeue(place: Place) -> None:
     assert place.call("enqueue", "flow.yaml", "-r", "q1").code == 4
     assert place.call("dequeue", "heavy", "-d", "flow:nope").code == 3
     assert place.call("dequeue", "heavy").out == "Dequeued flow:q1 from queue heavy\n"
-    assert place.call("dequeue", "heavy", "-d", "flow:q2").code == 0
+    assert place.call("dequeue", "-d", "flow:q2").out == "Dequeued flow:q2 from queue heavy\n"
+    said = place.call("dequeue", "-d", "flow:q2")
+    assert (said.code, said.err) == (4, "Error: run flow:q2 does not wait\n")
+    assert place.call("dequeue").code == 2
     said = place.call("dequeue", "heavy")
     assert (said.code, said.err) == (1, "Error: queue heavy is empty\n")
     assert [one["status"] for one in place.call("history", "--json").data] == ["aborted", "aborted"]

@@ -13,6 +13,7 @@ import pytest
 from dagu_core.app.app import App
 from dagu_core.cli.invocation import Invocation
 from dagu_core.cli.main import run
+from dagu_core.cli.verbs.schedule import _user
 from dagu_core.contracts.host import PluginHost
 from dagu_core.testing.store_contract import ManualClock
 from tests.unit.schedule.toys import Plugin, instant
@@ -212,11 +213,12 @@ def test_the_list(dagu: Dagu, dags: Path, capsys: Capture) -> None:
     assert [[word.strip() for word in line if word] for line in shown] == [
         [
             "a",
+            "a.yaml",
             "daily 02:30; TZ=UTC daily 12:00; stop daily 23:00",
             "2026-06-05T23:00:00+02:00 stop",
             "active",
         ],
-        ["b", "beat: 60", "2026-06-05T20:01:00+02:00 start", "active"],
+        ["b", "b.yaml", "beat: 60", "2026-06-05T20:01:00+02:00 start", "active"],
     ]
 
 
@@ -233,3 +235,22 @@ def test_the_list_tells_what_is_broken(dagu: Dagu, dags: Path, capsys: Capture) 
 def test_nobody_is_scheduled(dagu: Dagu, dags: Path, capsys: Capture) -> None:
     assert dagu("schedule", "list") == 0
     assert capsys.readouterr().out == "No DAG is scheduled\n"
+
+
+def test_a_suspension_may_have_an_end(dagu: Dagu, dags: Path, capsys: Capture) -> None:
+    (dags / "d.yaml").write_text(DAG)
+    assert dagu("schedule", "suspend", "d", "--until", "2h", "--reason", "maintenance") == 0
+    capsys.readouterr()
+    dagu("schedule", "list")
+    told = f"suspended by {_user()} until 2026-06-05T22:00:00+02:00 (maintenance)"
+    assert told in capsys.readouterr().out
+    dagu("schedule", "list", "--json")
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["suspended"] and found["suspension"]["until"] == "2026-06-05T22:00:00+02:00"
+
+
+@pytest.mark.parametrize("until", ["soon", "-1h", "2026-06-05T19:00:00+02:00"])
+def test_an_end_that_is_none(dagu: Dagu, dags: Path, capsys: Capture, until: str) -> None:
+    (dags / "d.yaml").write_text(DAG)
+    assert dagu("schedule", "suspend", "d", "--until", until) == 2
+    assert "--until" in (said := capsys.readouterr().err) or "not a time" in said

@@ -48,6 +48,29 @@ def test_a_pass_tells_what_it_did(dagu: Dagu) -> None:
     assert [each["code"] for each in json.loads(out)] == ["queued", "fires.missed", "overlap"]
 
 
+def test_who_made_a_run_begin_and_for_when_is_shown_and_searched(dagu: Dagu) -> None:
+    dagu("scheduler", "--once", "--now", "2026-03-02T08:59:50Z")
+    dagu("scheduler", "--once", "--now", "2026-03-02T09:00:00Z")
+    assert dagu("start", "-q", "-r", "by-hand", "daily")[0] == 0
+    scheduled = "sched-20260302T090000Z"
+    told = {"triggerType": "schedule", "scheduleTime": "2026-03-02T09:00:00Z"}
+    run = json.loads(dagu("status", "daily", "-r", scheduled, "--json")[1])["run"]
+    assert told.items() <= run.items() and run["trigger"] == {"type": "schedule", "entry": "0 9 * * *"}
+    line = "\nBegun by: schedule 0 9 * * *, due 2026-03-02T09:00:00Z\n"
+    for verb in ("status", "why"):
+        assert line in dagu(verb, "daily", "-r", scheduled)[1]
+        assert "Begun by" not in dagu(verb, "daily", "-r", "by-hand")[1]
+    both = json.loads(dagu("history", "--json", "--from", "2026-01-01")[1])
+    assert {one["dagRunId"]: one["triggerType"] for one in both} == {
+        scheduled: "schedule",
+        "by-hand": "manual",
+    }
+    for asked, found in (("schedule", [scheduled]), ("manual", ["by-hand"]), ("schedule:0 9", [scheduled])):
+        runs = json.loads(dagu("history", "--json", "--from", "2026-01-01", "--trigger", asked)[1])
+        assert [one["dagRunId"] for one in runs] == found
+    assert json.loads(dagu("history", "--json", "--trigger", "schedule:0 8")[1]) == []
+
+
 def test_a_pass_tells_what_it_did_not_do(dagu: Dagu, tmp_path: Path) -> None:
     dags = tmp_path / "dags"
     free = "schedule: {start: '0 9 * * *', exclude: [{dates: [2026-03-02]}]}\nsteps: ['true']\n"

@@ -43,6 +43,8 @@ steps:
   - {name: child, call: child, params: "N=7"}
   - {name: many, call: child, parallel: {items: [1, 2], maxConcurrent: 2}}
   - {name: twice, call: child, repeatPolicy: {repeat: while, exitCode: [0], limit: 2, intervalSec: 0}}
+  - {name: words, command: 'echo ready $A "$B" "q r" $OUT', timeoutSec: 0.5}
+  - {name: maps, call: child, parallel: [{N: 1}, {N: "a b"}]}
   - {name: fails, command: exit 3}
 ---
 name: child
@@ -139,6 +141,9 @@ SHAPES: dict[str, dict[str, type]] = {
 OURS = {
     "run": {
         "alive",
+        "triggerType",
+        "scheduleTime",
+        "trigger",
         "attemptId",
         "queue",
         "error",
@@ -227,7 +232,7 @@ def test_the_values_are_those_of_the_run(ask: Ask) -> None:
     assert (run["rootDAGRunName"], run["rootDAGRunId"], run["params"]) == ("flow", "r1", 'A=1 B="two words"')
     assert run["preconditions"] == [{"condition": "$A", "expected": "1", "matched": True}]
     assert (run["onExit"]["statusLabel"], run["onCancel"]["statusLabel"]) == ("succeeded", "not_started")
-    assert list(nodes) == ["all", "text", "codes", "child", "many", "twice", "fails"]
+    assert list(nodes) == ["all", "text", "codes", "child", "many", "twice", "words", "maps", "fails"]
     assert nodes["all"]["step"]["commands"] == [{"command": "echo", "args": ["a", "b"]}]
     assert nodes["all"]["step"]["repeatPolicy"] == {
         "repeat": "until",
@@ -243,3 +248,8 @@ def test_the_values_are_those_of_the_run(ask: Ask) -> None:
     assert nodes["many"]["step"]["depends"] == ["child"]
     assert (nodes["fails"]["exitCode"], nodes["fails"]["statusLabel"]) == (3, "failed")
     assert [one["statusLabel"] for one in found["attempts"]] == ["failed"]
+    words = nodes["words"]["step"]
+    assert words["commands"] == [{"command": "echo", "args": ["ready", "1", "two words", "q r", "a b"]}]
+    assert words["timeoutSec"] == 1, "a whole number, and not none"
+    assert nodes["maps"]["step"]["parallel"]["items"] == ['{"N":1}', '{"N":"a b"}']
+    assert run["alive"] is False, "nothing drives a run that is over"

@@ -34,7 +34,7 @@ def test_stop_of_nothing_is_fine(app: SimpleNamespace, dagu: Dagu, capsys: Captu
 
 
 def test_dequeue_of_a_named_run(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:
-    app.runs.answer = REFS[0]
+    app.runs.answer = RunSummary(REFS[0], queue="heavy")
     assert dagu("dequeue", "heavy", "--dag-run=pair:r1") == 0
     assert app.runs.calls == [("dequeue", ("heavy", REFS[0]), {})]
     assert capsys.readouterr().out == "Dequeued pair:r1 from queue heavy\n"
@@ -99,15 +99,20 @@ def test_recover(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:
 
 
 def test_why(app: SimpleNamespace, dagu: Dagu, capsys: Capture) -> None:
-    app.history.answer = [
-        SimpleNamespace(
-            subject="b", status="aborted", code="upstream_failed", sentence="step a failed", provider=""
-        )
-    ]
+    reason = SimpleNamespace(
+        subject="b", status="aborted", code="upstream_failed", sentence="step a failed", provider=""
+    )
+
+    async def why(*_: object) -> list[object]:
+        return [reason]
+
+    async def get(*_: object) -> object:
+        return SimpleNamespace(summary=RunSummary(REFS[0]))
 
     async def nothing(*_: object, **__: object) -> list[object]:
         return []
 
+    app.history = SimpleNamespace(why=why, get=get)
     app.store = SimpleNamespace(scan=nothing)
     assert dagu("why", "pair") == 0
     assert capsys.readouterr().out.splitlines()[1] == "b        aborted  step a failed  upstream_failed"

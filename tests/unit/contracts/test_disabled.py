@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dagu_core.app.dags import Dags
-from dagu_core.app.plugin_page import who_brings
+from dagu_core.app.plugin_words import who_brings
 from dagu_core.base.errors import NotFound
 from dagu_core.base.places import InvalidDefinition
 from dagu_core.base.settings import Settings
@@ -86,3 +86,34 @@ def test_a_built_in_part_stays_unless_it_is_named(tmp_path: Path, site: Path) ->
     host = loaded(tmp_path, "plugins: {allow: [dagu-ssh], safeMode: true, disabled: [secrets]}", {}, {})
     states = {each.name: each.state for each in host.reports}
     assert (states["shell"], states["secrets"], states["docker"]) == ("loaded", "disabled", "disabled")
+
+
+@pytest.mark.parametrize("name", ["dagu_docker", "Dagu-Docker", "dagu.docker"])
+@pytest.mark.parametrize("key", ["disabled", "allow"])
+def test_a_package_may_be_written_in_any_spelling(tmp_path: Path, site: Path, name: str, key: str) -> None:
+    (site / "never_imported.py").write_text("") if key == "allow" else None
+    host = loaded(tmp_path, f"plugins: {{{key}: [{name}]}}", {}, {})
+    (report,) = [each for each in host.reports if each.package == "dagu-docker"]
+    assert (report.state, host.warnings) == ({"disabled": "disabled", "allow": "loaded"}[key], ())
+    sys.modules.pop("never_imported", None)
+
+
+def test_names_that_mean_no_plugin_are_told(tmp_path: Path, site: Path) -> None:
+    text = "plugins: {disabled: [dagu-dokcer, dagu-ssh, secrets], allow: [zebra, docker]}"
+    (site / "never_imported.py").write_text("")
+    host = loaded(tmp_path, text, {}, {})
+    sys.modules.pop("never_imported", None)
+    nobody = "no plugin or package of that name is installed, so it"
+    assert host.warnings == (
+        f"plugins.disabled: dagu-dokcer: {nobody} keeps nothing out; did you mean dagu-docker? "
+        f"({tmp_path}/config.yaml:1:21)",
+        f"plugins.allow: zebra: {nobody} lets nothing in; correct or remove it ({tmp_path}/config.yaml:1:62)",
+    )
+
+
+def test_the_word_of_a_plugin_is_not_its_name(tmp_path: Path, site: Path) -> None:
+    (site / "dagu_docker-3.dist-info" / "entry_points.txt").write_text(
+        "[dagu.plugins]\ndagu-docker = never\n"
+    )
+    host = loaded(tmp_path, "plugins: {disabled: [docker], allow: [other]}", {}, {})
+    assert "did you mean dagu-docker?" in host.warnings[0]

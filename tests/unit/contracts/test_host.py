@@ -205,17 +205,9 @@ def test_a_reader_that_breaks_is_named(install: Install) -> None:
         def dagu_read_source(self, text: str) -> str | None:
             raise KeyError(text)
 
-        @hookimpl
-        def dagu_lint(self) -> list[object]:
-            raise KeyError("lint")
-
     host, _ = load(plugins=[Reader()], discover=False)
     with pytest.raises(PluginError, match=r"plugin Reader cannot read f\.x: KeyError"):
         host.read_source(Path("f.x"), "a")
-    assert host.lint(None) == []  # type: ignore[arg-type]
-    assert next(each for each in host.reports if each.name == "Reader").reason.startswith(
-        "dagu_lint: KeyError"
-    )
 
 
 def test_findings_may_depend_on_the_settings(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dagu_core.app.dags import Dags
-from dagu_core.app.plugin_page import who_brings
+from dagu_core.app.plugin_words import who_brings
 from dagu_core.base.errors import NotFound
 from dagu_core.base.places import InvalidDefinition
 from dagu_core.contracts import host as host_module

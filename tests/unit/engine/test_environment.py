@@ -188,3 +188,32 @@ def test_handlers_are_told_the_status_of_the_run(lab: Lab, step: str, kind: str,
 def test_the_parameters_as_json(lab: Lab) -> None:
     text = "params: 'first A=\"x y\"'\nsteps:\n  - {name: show, command: 'printf %s \"$DAGU_PARAMS_JSON\"'}"
     assert json.loads(seen(lab, text)) == {"1": "first", "A": "x y"}
+
+
+SHOW_JSON = "steps:\n  - {name: show, command: 'printf %s \"$DAGU_PARAMS_JSON\"; test ! -e fail'}"
+GIVEN = ['{"A": 2, "Z": {"x": [1]}}', '["q", {"A": 3}]', "{}"]
+
+
+@pytest.mark.parametrize("text", GIVEN)
+def test_parameters_given_as_json_are_kept_as_they_were_written(lab: Lab, text: str) -> None:
+    lab.write("", "fail")
+    failed = lab.run(f"params: {{A: 1}}\n{SHOW_JSON}", params=f" {text} ")
+    assert (failed.status, failed.out("show")) == ("failed", text)
+    (lab.work / "fail").unlink()
+    again = lab.ran(lambda app: app.runs.retry("flow", failed.view.summary.ref.run_id))
+    assert (again.status, again.out("show")) == ("succeeded", text)
+
+
+def test_other_parameters_become_json_texts(lab: Lab) -> None:
+    assert json.loads(seen(lab, f"params: {{A: 1}}\n{SHOW_JSON}")) == {"A": "1"}
+    given = lab.run(f"params: {{A: 1}}\n{SHOW_JSON}", '{"A": 2}', params='{"A": 3}')
+    assert json.loads(given.out("show")) == {"A": "2"}, "what stands behind `--` wins"
+
+
+def test_a_secret_in_parameters_given_as_json_is_on_no_record(lab: Lab) -> None:
+    lab.environ["SOURCE"] = 'hush-"hush"'
+    text = f"secrets: [{{name: S, provider: env, key: SOURCE}}]\nparams: {{A: 1}}\n{SHOW_JSON}"
+    text = text.replace("printf %s", 'test 14 = $(printf %s "$A" | wc -c) && printf %s')
+    run = lab.run(text, params=json.dumps({"A": 'x hush-"hush"'}))
+    assert run.status == "succeeded" and "hush" not in run.out("show")
+    assert "hush" not in str(run.view.summary)

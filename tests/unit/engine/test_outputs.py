@@ -161,3 +161,39 @@ def test_redirect_files_are_masked_and_appended_to(lab: Lab) -> None:
     lab.run(text)
     lab.run(text)
     assert (lab.work / "out.txt").read_text() == "v=*******\n" * 2
+
+
+def test_a_parameter_that_is_no_text_neither_breaks_the_file_nor_stands_in_it(lab: Lab) -> None:
+    ran = lab.run(
+        'params: {A: d}\nsteps: [{name: a, command: printf %s "$A" | od -c, output: O}]', "A=caf\udce9"
+    )
+    assert "351" in ran.out("a"), "the step gets the byte"
+    assert document(ran)["metadata"]["params"] == '["A=\\"caf\ufffd\\""]'
+
+
+def test_nobody_else_can_read_the_outputs(lab: Lab) -> None:
+    ran = lab.run("steps: [{name: a, command: echo x, output: O}]")
+    assert Path(ran.step("a").stdout).with_name("outputs.json").stat().st_mode & 0o777 == 0o600
+
+
+BOTH = "for i in 1 2 3 4 5; do echo o$i; echo e$i >&2; done"
+IN_ORDER = [f"{stream}{n}" for n in range(1, 6) for stream in "oe"]
+
+
+def test_a_merged_log_has_both_streams_in_the_order_of_writing_with_secrets_too(lab: Lab) -> None:
+    secrets = "secrets: [{name: S, provider: env, key: SOURCE}]"
+    ran = lab.run(
+        f"{secrets}\nsteps: [{{name: a, logOutput: merged, command: '{BOTH}; echo $S; echo $S >&2'}}]"
+    )
+    assert ran.out("a").split() == [*IN_ORDER, "*******", "*******"]
+
+
+@pytest.mark.parametrize("more", ["output: O", "stdout: file", "stderr: file"])
+def test_where_the_streams_go_different_ways_a_merged_log_has_whole_lines(lab: Lab, more: str) -> None:
+    torn = "printf one; sleep 0.1; printf two >&2; sleep 0.1; echo -out; echo -err >&2"
+    ran = lab.run(f"steps: [{{name: a, logOutput: merged, {more}, command: '{BOTH}; {torn}; printf last'}}]")
+    lines = ran.out("a").split()
+    assert sorted(lines) == sorted([*IN_ORDER, "one-out", "two-err", "last"])
+    for stream in "oe":
+        of_it = [line for line in lines if line[0] == stream and line[1:].isdecimal()]
+        assert of_it == sorted(of_it)

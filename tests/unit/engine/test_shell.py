@@ -36,7 +36,8 @@ FORMS = [
     ("command: python3 -u\n    script: |\n      import sys; print(len(sys.argv))", "1\n"),
     ("command: cat\n    script: just text", "just text\n"),
     ("exec: [printf, '%s|', a b, ';', '$(x)', '*']", "a b|;|$(x)|*|"),
-    ("shell: direct\n    command: printf %s| 'a  b' \"c\"", "a  b|c|"),
+    ("shell: direct\n    command: printf %s, 'a  b' \"c\"", "a  b,c,"),
+    ("shell: direct\n    command: printf %s| 'a  b' \"c\"", "|a  bc"),
     ("shell: direct\n    command: echo a | cat", "a | cat\n"),
     ("shell: /bin/bash -u\n    command: echo $BASHOPTS | wc -w | grep -c .", "1\n"),
     ("shell: [bash, -x]\n    command: echo x", "x\n"),
@@ -173,3 +174,17 @@ def test_the_environment_of_a_step_is_clean(lab: Lab) -> None:
     known = {"PATH", "HOME", "SHELL", "LANG", "PWD", "SHLVL", "_", "OLDPWD"}
     assert {name for name in names - known if not name.startswith(("DAG_RUN_", "DAGU_"))} == {"DAG_NAME"}
     assert {name for name in names if name.startswith("DAGU_")} <= {"DAGU_HOME", "DAGU_ATTEMPT_TOKEN"}
+
+
+def test_without_a_shell_conditions_are_words_and_backticks_still_commands(lab: Lab) -> None:
+    text = """
+        shell: direct
+        params: A
+        env:
+          - B: "`echo 'b  b' | tr b c`"
+        steps:
+          - name: a
+            preconditions: [test $A = 'x y "z', 'test "$A" = $A']
+            command: printf '<%s>' $A $B
+    """
+    assert lab.run(text, 'A=x y "z').out("a") == '<x y "z><c  c>'

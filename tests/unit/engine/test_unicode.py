@@ -30,15 +30,22 @@ def many(texts: st.SearchStrategy[str]) -> st.SearchStrategy[list[str]]:
 
 
 def _printing(names: Sequence[str]) -> str:
-    """Shell code that prints every variable twice, each value ended by a NUL."""
+    """A command line that prints every variable twice, each value ended by a NUL."""
     words = " ".join(f'"${name}" "${{{name}}}"' for name in names)
     return f"printf '%s\\0' {words}"
+
+
+def _bare(names: Sequence[str]) -> str:
+    return " ".join(f"${name} ${{{name}}}" for name in names)
 
 
 def _steps(names: Sequence[str]) -> list[dict[str, Any]]:
     dump = "import os, json\nprint(json.dumps([os.environ[n] for n in os.environ['NAMES'].split()]))"
     return [
         {"name": "command", "command": _printing(names)},
+        {"name": "direct", "shell": "direct", "command": _printing(names)},
+        {"name": "bare", "shell": "direct", "command": f"printf '%s\\0' {_bare(names)}"},
+        {"name": "interpreter", "command": _printing(names), "script": "its path is printed last"},
         {"name": "script", "script": f"{_printing(names)}\ntrue"},
         {"name": "python", "env": [{"NAMES": " ".join(names)}], "script": f"#!/usr/bin/env python3\n{dump}"},
     ]
@@ -46,9 +53,10 @@ def _steps(names: Sequence[str]) -> list[dict[str, Any]]:
 
 def _check(run: Ran, values: Sequence[str]) -> None:
     twice = [value for value in values for _ in range(2)]
-    for step in ("command", "script"):
+    for step in ("command", "script", "direct", "bare", "interpreter"):
         printed = Path(run.step(step).stdout).read_bytes().decode("utf-8").split("\0")[:-1]
-        assert printed == twice, step
+        assert printed[: len(twice)] == twice, step
+        assert len(printed) == len(twice) + (step == "interpreter"), step
     assert json.loads(run.out("python")) == list(values)
     assert run.status == "succeeded"
 

@@ -23,11 +23,11 @@ TABLE: list[tuple[str, str, str]] = [
     ('‸---\n---\n', "D004", 'no DAGs found in file'),
     ('steps: [a]\n---\n‸steps: [b]', "D004", 'DAG at index 1 must have a name in multi-DAG file'),
     ('steps: [a]\n---\nname: x\n---\nname: ‸x', "D006", 'duplicate DAG name "x" found'),
-    (f"name: ‸{'n' * 41}", "D006", 'name must be less than 40 characters'),
+    (f"name: ‸{'n' * 41}", "D006", 'name must be at most 40 characters'),
     ('name: ‸a/b', "D006", 'only contain alphanumeric characters, dashes, dots, and underscores'),
     ('name: ‸5', "D002", '`name` must be a text, not a number (5)'),
     ('steps:\n  - {name: a, command: x}\n  - {name: ‸a, command: y}', "D006", 'already used at 2:12'),
-    (step('id: x, command: y}\n  - {name: ‸' + 'n' * 41 + ', command: x'), "D006", 'less than 40 characters'),
+    (step('id: x, command: y}\n  - {name: ‸' + 'n' * 41 + ', command: x'), "D006", 'at most 40 characters'),
     (step('command: x, id: ‸_a'), "D006", 'invalid step ID format'),
     (step("command: x, id: a}\n  - {id: ‸a, command: y"), "D006", "duplicate step ID: a"),
     (step('command: x, id: ‸Params'), "D006", "step ID 'Params' is a reserved word"),
@@ -204,3 +204,14 @@ def test_a_key_that_only_tells_somebody_is_a_warning_without_its_plugin() -> Non
         ("warning", "D014", 2),
     ]
     assert found[0].hint == "install it with: pip install dagu-mail"
+
+
+def test_every_mistake_has_a_hint() -> None:
+    for marked, code, _ in TABLE:
+        assert all(problem.hint for problem in problems(marked.replace("‸", ""))), (code, marked)
+
+
+def test_a_number_that_is_none_is_one_mistake() -> None:
+    for number in (".nan", ".inf"):
+        (found,) = problems(step(f"command: x, retryPolicy: {{limit: 1, intervalSec: {number}}}"))
+        assert "must be a number of seconds or a ${reference}, not a number" in found.message

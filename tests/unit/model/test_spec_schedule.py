@@ -156,6 +156,7 @@ MISTAKES: list[tuple[str, str, str]] = [
     ("schedule: {exclude: {cron: ‸daily nine}}", "D999", "names no time"),
     ("schedule: {exclude: ‸{}}", "D012", "an exclusion has one of"),
     ("schedule: {exclude: ‸{dates: 2026-01-01, days: MON}}", "D012", "an exclusion has one of"),
+    ("catchUp: {maxRuns: ‸0}", "D005", "must be at least 1"),
     ("startDate: ‸2026-13-01", "D005", "must be a date"),
     ("startDate: ‸20260101", "D005", "must be a date"),
     ("startDate: 2026-02-01\nendDate: ‸2026-01-31", "D005", "is before `startDate`"),

@@ -105,3 +105,11 @@ def test_disable_queue_that_is_false_wrong_or_of_the_base() -> None:
     ]
     assert plan("name: d", base="disableQueue: true").disable_queue
     assert not plan("disableQueue: false", base="disableQueue: true").disable_queue
+
+
+def test_worker_selector() -> None:
+    text, place = placed("workerSelector: ‸{gpu: 'true'}")
+    (line,) = told(text)
+    assert line.startswith(f"{place} D113 `workerSelector` selects nothing")
+    assert plan(text).worker_selector == {"gpu": "true"}
+    assert told("workerSelector: {}") == []

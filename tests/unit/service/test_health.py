@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import AsyncExitStack
 
 import pytest
 
+from dagu_core.service import health
 from dagu_core.service.health import HealthPage
 
 
@@ -59,3 +61,27 @@ def test_a_port_that_is_taken_is_said_and_stops_nobody() -> None:
 
     asyncio.run(main())
     assert len(said) == 1 and "cannot listen on 127.0.0.1:" in said[0]
+
+
+@pytest.mark.parametrize("insists", [True, False])
+def test_a_port_that_gets_free_is_taken(insists: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    if insists:
+        monkeypatch.setattr(health, "BEAT", 3600.0)
+        monkeypatch.setattr(health, "_AGAIN", 3600.0)
+
+    async def main() -> bytes:
+        port = free_port()
+        async with AsyncExitStack() as first:
+            await first.enter_async_context(HealthPage("127.0.0.1", port, lambda: {"number": 1}, said.append))
+            async with HealthPage("127.0.0.1", port, lambda: {"number": 2}, said.append) as page:
+                await first.aclose()
+                if insists:
+                    page.insist()
+                async with asyncio.timeout(20):
+                    while len(said) < 2:
+                        await asyncio.sleep(0.01)
+                return await ask(port, b"GET /health HTTP/1.1\r\n\r\n")
+
+    assert b'"number": 2' in asyncio.run(main())
+    assert "the health page is on 127.0.0.1:" in said[1]

@@ -11,7 +11,7 @@ import pytest
 
 from dagu_core.model.run.signals import StopSignal
 from dagu_core.model.status import RunStatus
-from tests.unit.service.lab import Lab, lab
+from tests.unit.service.lab import NOON, Lab, lab
 
 EVERY_2 = 'schedule: "*/2 * * * * *"\n'
 IDS = [f"sched-20260302T1200{second:02}Z" for second in (2, 4, 6, 8, 10)]
@@ -248,5 +248,26 @@ def test_starts_by_hand_obey_where_the_file_says_so(tmp_path: Path, policy: str)
         else:
             await one.app.runs.enqueue(second)
             assert await one.drain() == ["first", "second"]
+
+    run(tmp_path, work)
+
+
+def test_all_that_is_not_done_at_one_instant_is_told(tmp_path: Path) -> None:
+    async def work(one: Lab) -> None:
+        one.write("a", 'schedule: {start: "1 12 * * *", stop: "1 12 * * *", restart: "1 12 * * *"}')
+        one.write(
+            "b", 'schedule: {start: "1 12 * * *", restart: "1 12 * * *", exclude: {cron: "1 12 * * *"}}'
+        )
+        await one.pass_at(0)
+        for _ in range(2):  # the second time by a leader whose clock was set back
+            await one.pass_at(60)
+            await one.app.store.put("schedule", "passed", NOON)
+        about_a, about_b = await one.decided("a"), await one.decided("b")
+        assert sorted(each.detail for each in about_a) == [
+            "nothing to restart: no run is running",
+            "nothing to stop: no run is running",
+        ]
+        why = "excluded: cron 1 12 * * *"
+        assert sorted(each.detail for each in about_b) == [why, f"no restart: {why}"]
 
     run(tmp_path, work)

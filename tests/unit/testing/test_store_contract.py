@@ -148,6 +148,17 @@ async def _anybody_may(self: Any, ref: Any, *, fence: int, **more: Any) -> bool:
     return await good.hold_slot(self, ref, fence=self._record(ref).summary.fence, **more)
 
 
+async def _stays_a_guest(self: Any, change: Any) -> None:
+    home = self._record(change.summary.ref).summary.home
+    await good.commit(self, change)
+    self._record(change.summary.ref).summary.home = home
+
+
+async def _forgets_the_home(self: Any, ref: Any, **more: Any) -> bool:
+    self._record(ref).summary.home = ""
+    return await good.hold_slot(self, ref, **more)
+
+
 async def _commits_the_slot(self: Any, change: Any) -> None:
     await good.commit(self, change)
     self._record(change.summary.ref).summary.holds_slot = change.summary.holds_slot
@@ -239,6 +250,9 @@ BROKEN: list[tuple[str, type[MemoryStore]]] = [
     ("test_what_a_dead_owner_wanted_is_not_wanted_any_more", _bug(adopt=_keeps_the_wish)),
     ("test_only_the_owner_changes_a_slot", _bug(hold_slot=_anybody_may)),
     ("test_a_commit_leaves_the_slot_alone", _bug(commit=_commits_the_slot)),
+    ("test_a_guest_takes_a_slot_of_its_home_as_well", _bug(_has_room=lambda self, guest: True)),
+    ("test_a_guest_that_moves_home_is_none_any_more", _bug(commit=_stays_a_guest)),
+    ("test_a_guest_takes_its_slot_again_when_its_home_has_one", _bug(hold_slot=_forgets_the_home)),
     ("test_queues_are_listed_with_what_waits_and_works", _bug(queues=_forgets_the_owned)),
     ("test_delete_takes_everything_of_the_run_and_below", _bug(_family=lambda self, ref: [ref])),
     ("test_delete_leaves_active_runs", _bug(delete=_deletes_running)),
