@@ -153,7 +153,10 @@ def test_findings_of_plugins_stand_beside_ours(toys: Toys) -> None:
 
     toys.give(dagu_lint=broken)
     toys.give(dagu_lint=lint)
-    assert [found.message for found in toys.warnings("steps: ['true']")] == ["flow is dull"]
+    assert [found.message for found in toys.warnings("steps: ['true']")] == [
+        "flow is dull",
+        "the plugin toys0 could not judge this file: dagu_lint: found a str, not a Problem",
+    ]
 
 
 def test_an_error_a_plugin_finds_makes_the_file_invalid(toys: Toys) -> None:
