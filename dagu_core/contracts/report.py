@@ -16,7 +16,8 @@ State = Literal["loaded", "disabled", "failed"]
 class PluginReport:
     """One plugin that was found. `package` is empty for plugins given as objects, and the path of
     a plugin that is a single file; `api` is the range of hook versions it was made for ("" = it
-    does not say), `import_ms` what its import took."""
+    does not say), `import_ms` what its import took. The steps of one that is `isolated` run in processes of
+    their own."""
 
     name: str
     package: str
@@ -26,6 +27,7 @@ class PluginReport:
     parts: tuple[str, ...] = ()
     api: str = field(default="", compare=False)
     import_ms: float = field(default=0.0, compare=False)
+    isolated: bool = field(default=False, compare=False)
 
     @property
     def provider(self) -> str:

@@ -1,4 +1,4 @@
-"""Names in `plugins.disabled` and `plugins.allow` that mean no plugin."""
+"""Names in the settings of plugins that mean no plugin."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Collection, Iterable
 
 from dagu_core.contracts.catalog import OWNERS
-from dagu_core.contracts.discovery import Choice, EntryPoint, plain
+from dagu_core.contracts.discovery import EVERY, Choice, EntryPoint, plain
 
-_VAIN = {"disabled": "keeps nothing out", "allow": "lets nothing in"}
+_VAIN = {"disabled": "keeps nothing out", "allow": "lets nothing in", "isolation": "isolates nothing"}
 
 
 def void_names(choice: Choice, found: Iterable[EntryPoint], names: Iterable[str]) -> list[str]:
@@ -23,7 +23,7 @@ def void_names(choice: Choice, found: Iterable[EntryPoint], names: Iterable[str]
         f"{_near(name, known)} ({choice.source(f'plugins.{key}')})"
         for key, vain in _VAIN.items()
         for name in sorted(getattr(choice, key))
-        if plain(name) not in meant
+        if plain(name) not in meant and name != EVERY
     ]
 
 

@@ -264,7 +264,7 @@ async def _run(
                 if type(executor).__module__ in BUILTINS:
                     return await work
                 # Most runs have no step type of a plugin.
-                from dagu_core.engine.verdict import checked
+                from dagu_core.contracts.verdict import checked
                 from dagu_core.engine.watchdog import watched
 
                 label = f"executor {node.executor} of step {node.name}"

@@ -4,6 +4,7 @@ from dagu_core.base.settings.folders import Paths
 from dagu_core.base.settings.load import Settings
 from dagu_core.base.settings.section import (
     Duration,
+    Isolation,
     Pairs,
     SettingsItem,
     SettingsSection,
@@ -38,6 +39,7 @@ __all__ = [
     "Duration",
     "HistorySettings",
     "MonitoringSettings",
+    "Isolation",
     "Pairs",
     "PathSettings",
     "Paths",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Struct
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -215,6 +215,10 @@ def _pairs(value: object) -> object:
     return parse_pairs(value) if isinstance(value, str) else value
 
 
+def _isolation(value: object) -> object:
+    return {"*": value} if value in ("none", "process") else _pairs(value)
+
+
 #: seconds, written as a Go duration with `d` and `w`
 Duration = Annotated[float, BeforeValidator(_seconds)]
 #: bytes, as a number or a text such as `10GiB`
@@ -223,3 +227,5 @@ Size = Annotated[int, BeforeValidator(_size)]
 Words = Annotated[list[str], BeforeValidator(_words)]
 #: a mapping, or `a=1,b=2`
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
+#: how the steps of plugins are kept off the engine, by name; `process` alone is `*=process`
+Isolation = Annotated[dict[str, Literal["none", "process"]], BeforeValidator(_isolation)]

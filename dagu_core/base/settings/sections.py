@@ -8,7 +8,15 @@ from pydantic import Field, field_validator
 
 from dagu_core.base.errors import UsageError
 from dagu_core.base.names import check_queue_name
-from dagu_core.base.settings.section import Duration, Pairs, SettingsItem, SettingsSection, Words, setting
+from dagu_core.base.settings.section import (
+    Duration,
+    Isolation,
+    Pairs,
+    SettingsItem,
+    SettingsSection,
+    Words,
+    setting,
+)
 
 
 class CoreSettings(SettingsSection):
@@ -218,6 +226,10 @@ class PluginSettings(SettingsSection):
     allow: Words = setting([], "When not empty: only these plugins are imported.")
     prefer: Pairs = setting(
         {}, "Which plugin or package gets a word that several claim, as `{ssh: dagu-ssh}`."
+    )
+    isolation: Isolation = setting(
+        {},
+        "Whose steps run in a process each, off the engine, as `{sql: process}`; `process` alone means all.",
     )
     executables: Words = setting([], "Programs that bring step types (with `dagu-process`); absolute paths.")
     safe_mode: bool = setting(False, "Import nothing but the built-in parts.", env="DAGU_SAFE_MODE")

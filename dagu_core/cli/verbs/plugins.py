@@ -40,7 +40,8 @@ def row(report: PluginReport) -> tuple[str, ...]:
     """One line of the table."""
     package = f"{report.package} {report.version}".strip()
     told = verified(report)
-    what = report.reason or ", ".join(report.parts) or "-"
+    parts = ", ".join(report.parts) + (" (steps in processes of their own)" if report.isolated else "")
+    what = report.reason or parts or "-"
     return report.name, package or "-", report.state, what, told.line() if told else "-"
 
 
@@ -64,5 +65,6 @@ def shape(report: PluginReport) -> dict[str, object]:
         "parts": list(report.parts),
         "api": report.api,
         "importMs": report.import_ms,
+        "isolation": "process" if report.isolated else "none",
         "verified": {**{key: told.shape.get(key) for key in keys}, "stale": told.stale} if told else None,
     }

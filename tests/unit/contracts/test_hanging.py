@@ -9,7 +9,7 @@ import pytest
 
 from dagu_core import InvalidDefinition
 from dagu_core.app.dags import Dags
-from dagu_core.contracts import discovery
+from dagu_core.contracts import importing
 from dagu_core.contracts import host as host_module
 from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.report import PluginReport
@@ -47,7 +47,7 @@ Start = Callable[..., PluginHost]
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     """What a process does at its start, where that plugin is the only one."""
-    monkeypatch.setattr(discovery, "QUIET", QUIET)
+    monkeypatch.setattr(importing, "QUIET", QUIET)
     monkeypatch.setattr(host_module, "installed", list)
     folder = tmp_path / "plugins"
     folder.mkdir()
