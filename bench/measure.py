@@ -1,4 +1,4 @@
-"""Runs one command and says how long it took and how much memory it held."""
+"""Says what a command took, from its start to its end, and what a living process has taken so far."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from statistics import median
 
 #: the kernel counts the peak in kilobytes, on macOS in bytes
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+#: seconds of one tick, the least a processor's time is told in
+TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +55,15 @@ def measure(argv: Sequence[str], home: Path) -> Sample:
 def middle(samples: Sequence[Sample]) -> Sample:
     """The median of each figure."""
     return Sample(median(s.seconds for s in samples), int(median(s.peak for s in samples)))
+
+
+def processor_time(pid: int) -> float:
+    """Seconds of a processor a living process has had so far (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * TICK
+
+
+def resident_memory(pid: int) -> float:
+    """Megabytes of memory a living process holds now (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024

@@ -20,11 +20,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.measure import TICK, processor_time, resident_memory
 from bench.tools import find_tools
 
 DAGS, SECONDS = 10_000, 30.0
 _PATIENCE = 300.0
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
 _LEADS = f"leading: {DAGS} scheduled DAGs"
 
 
@@ -35,15 +35,15 @@ def main() -> None:
     hourly = (f"{n % 60} {n // 60 % 60} * * * *" for n in range(DAGS))
     with _scheduler(daily) as (pid, took, _):
         settled = took + _settle(pid)
-        before = _cpu(pid)
+        before = processor_time(pid)
         time.sleep(SECONDS)
-        share, resident = (_cpu(pid) - before) / SECONDS, _resident(pid)
+        share, resident = (processor_time(pid) - before) / SECONDS, resident_memory(pid)
     sys.stdout.write(f"{DAGS} daily DAGs: leads after {took:.1f} s, has checked all after {settled:.0f} s, ")
     sys.stdout.write(f"{resident:.0f} MB, {share:.2%} of a processor\n")
     with _scheduler(hourly) as (pid, _, env):
-        before, since = _cpu(pid), time.time()
+        before, since = processor_time(pid), time.time()
         time.sleep(2 * SECONDS)
-        share = (_cpu(pid) - before) / (2 * SECONDS)
+        share = (processor_time(pid) - before) / (2 * SECONDS)
         late = sorted(asyncio.run(_lateness(env, since)))
     p50, p99 = late[len(late) // 2], late[int(len(late) * 0.99)]
     sys.stdout.write(f"{DAGS} hourly DAGs: {len(late)} starts, late by {p50 * 1000:.0f} ms in the middle, ")
@@ -83,9 +83,9 @@ def _settle(pid: int) -> float:
     """Wait until the process has nothing to do for five seconds; how long that took."""
     began = time.monotonic()
     while time.monotonic() < began + _PATIENCE:
-        before = _cpu(pid)
+        before = processor_time(pid)
         time.sleep(5)
-        if _cpu(pid) - before <= 2 * _TICK:
+        if processor_time(pid) - before <= 2 * TICK:
             break
     return time.monotonic() - began - 5
 
@@ -100,16 +100,6 @@ async def _lateness(env: dict[str, str], since: float) -> list[float]:
         runs = await app.store.find(RunQuery(limit=DAGS))
     due = [(float(run.trigger["due"]), run.created_at) for run in runs]
     return [made - at for at, made in due if at >= since]
-
-
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * _TICK
-
-
-def _resident(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.measure import processor_time, resident_memory
 from bench.tools import find_tools
 
 STEPS, SECONDS = 1_000, 10.0
 _PATIENCE = 120.0
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -36,10 +36,10 @@ def main() -> None:
         )
         try:
             supervisor = _at_work(engine.pid)
-            before = sum(map(_cpu, (engine.pid, supervisor)))
+            before = sum(map(processor_time, (engine.pid, supervisor)))
             time.sleep(SECONDS)
-            share = (sum(map(_cpu, (engine.pid, supervisor))) - before) / SECONDS
-            resident = sum(map(_resident, (engine.pid, supervisor)))
+            share = (sum(map(processor_time, (engine.pid, supervisor))) - before) / SECONDS
+            resident = sum(map(resident_memory, (engine.pid, supervisor)))
         finally:
             engine.send_signal(signal.SIGTERM)
             engine.wait(_PATIENCE)
@@ -60,16 +60,6 @@ def _at_work(engine: int) -> int:
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * _TICK
-
-
-def _resident(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":

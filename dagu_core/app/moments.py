@@ -36,15 +36,23 @@ def instant_of(text: str, zone: str = "") -> float:
 
 def until_of(text: str, now: float, zone: str = "") -> float:
     """The end of a stretch of time that begins now: a length such as `2h`, or a time as of `instant_of`.
-    Raises UsageError, also for a time that is over."""
+    Raises UsageError, also for a time that is over or more than a hundred years away."""
     from dagu_core.base.settings import parse_duration
 
+    hint = "write it as 2h, 2026-12-01 or 2026-12-01T08:00:00Z"
     try:
         until = now + parse_duration(text)
     except ValueError:
-        until = instant_of(text, zone)
+        try:
+            until = instant_of(text, zone)
+        except UsageError:
+            message = f"--until: {text[:40]!r} is neither a length of time nor a time"
+            raise UsageError(message, hint=hint) from None
     if until <= now:
-        raise UsageError(f"--until: {text[:40]!r} is over already")
+        raise UsageError(f"--until: {text[:40]!r} is over already", hint="name a time to come, such as 2h")
+    if until - now > _LONGEST:
+        hint = "leave --until out: then it holds until somebody resumes it"
+        raise UsageError(f"--until: {text[:40]!r} is more than a hundred years away", hint=hint)
     return until
 
 

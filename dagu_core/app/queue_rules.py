@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, to_builtins
 from msgspec.structs import fields, replace
 
 from dagu_core.app.accepting import hold_of, is_held
 from dagu_core.app.services import wake_runners
+from dagu_core.base.clock import rfc3339
 from dagu_core.base.errors import Conflict, DaguError, Invalid, Unavailable, UsageError
 from dagu_core.base.names import check_queue_name
 from dagu_core.contracts.store import RunQuery
@@ -28,19 +30,37 @@ _NAMED = 3
 
 
 class Orders(Struct, frozen=True):
-    """What people ordered for one queue: `at` (epoch seconds) it was paused `by` whom and why, and a
-    limit in place of the configured one (None = as configured)."""
+    """What people ordered for one queue: `at` (epoch seconds) it was paused `by` whom and why, `until`
+    when (None = until somebody resumes it), and a limit in place of the configured one (None = as
+    configured)."""
 
     paused: bool = False
     by: str = ""
     reason: str = ""
     at: float = 0.0
     max_concurrency: int | None = None
+    until: float | None = None
 
     @property
     def sentence(self) -> str:
-        """Who paused it, and why."""
-        return f"paused by {self.by}{f': {self.reason}' if self.reason else ''}" if self.paused else ""
+        """Who paused it, until when, and why."""
+        if not self.paused:
+            return ""
+        return f"paused by {self.by}{self.end}{f': {self.reason}' if self.reason else ''}"
+
+    @property
+    def end(self) -> str:
+        """Until when it is paused, as people read it; "" = until somebody resumes it."""
+        return "" if self.until is None else f" until {rfc3339(self.until)}"
+
+    def now(self, now: float) -> Orders:
+        """What is left of them at an instant: a pause whose end has come is over."""
+        over = self.until is not None and self.until <= now
+        return replace(self, **NO_PAUSE) if over else self
+
+
+#: what resuming a queue orders
+NO_PAUSE: dict[str, Any] = {"paused": False, "by": "", "reason": "", "at": 0.0, "until": None}
 
 
 class QueueRules:
@@ -69,23 +89,32 @@ class QueueRules:
             return limit
         return await self._limit_of_dag(name, next_run) if next_run is not None else 1
 
+    async def opens_at(self, name: str) -> float:
+        """When the pause of a queue ends by itself (epoch seconds): infinite when somebody has to resume
+        it, now when it is not paused."""
+        orders = await self.orders_of(name)
+        if not orders.paused:
+            return self.app.clock.now()
+        return math.inf if orders.until is None else orders.until
+
     async def orders_of(self, name: str) -> Orders:
         """What people ordered for the queue."""
         if not self.app.settings.queues.enabled:
             return Orders()
-        return _orders(pair.value if (pair := await self.app.store.get(NAMESPACE, name)) else {})
+        pair = await self.app.store.get(NAMESPACE, name)
+        return self._orders(pair.value if pair else {})
 
     async def all_orders(self) -> dict[str, Orders]:
         """What people ordered, by queue."""
         if not self.app.settings.queues.enabled:
             return {}
-        return {key: _orders(pair.value) for key, pair in await self.app.store.scan(NAMESPACE)}
+        return {key: self._orders(pair.value) for key, pair in await self.app.store.scan(NAMESPACE)}
 
     async def order(self, name: str, **changes: object) -> Orders:
         """Change what is ordered for a queue; of several who do so at once each is heard."""
         while True:
             pair = await self.app.store.get(NAMESPACE, name)
-            orders = replace(_orders(pair.value if pair else {}), **changes)
+            orders = replace(self._orders(pair.value if pair else {}), **changes)
             try:
                 expected = pair.version if pair else 0
                 await self.app.store.put(NAMESPACE, name, to_builtins(orders), expected=expected)
@@ -173,6 +202,13 @@ class QueueRules:
         is_child = summary.parent is not None
         return self.app.dags.plan_of(source, name=summary.ref.dag, as_child=is_child)
 
+    def _orders(self, value: object) -> Orders:
+        """What is stored, as far as it holds now."""
+        known = {each.name for each in fields(Orders)}
+        given = value if isinstance(value, dict) else {}
+        orders = Orders(**{key: each for key, each in given.items() if key in known})
+        return orders.now(self.app.clock.now())
+
     async def _all(self, name: str, status: RunStatus) -> list[RunSummary]:
         query = RunQuery(queue=name, statuses=(status,), roots_only=False, limit=100_000)
         return (await self.app.store.find(query))[::-1]
@@ -197,9 +233,3 @@ def place_of(summary: RunSummary) -> float:
     if summary.queue_place is not None:
         return summary.queue_place
     return summary.created_at if summary.queued_at is None else summary.queued_at
-
-
-def _orders(value: object) -> Orders:
-    known = {each.name for each in fields(Orders)}
-    given = value if isinstance(value, dict) else {}
-    return Orders(**{key: each for key, each in given.items() if key in known})

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from dagu_core.app.accepting import hold_of, is_held
-from dagu_core.app.queue_rules import UNLIMITED, Orders, QueueRules, place_of
+from dagu_core.app.queue_rules import NO_PAUSE, UNLIMITED, Orders, QueueRules, place_of
 from dagu_core.app.services import services
 from dagu_core.base.errors import Conflict, DaguError, NotFound, Unavailable, UsageError
 from dagu_core.base.names import check_queue_name
@@ -93,14 +93,15 @@ class Queues(QueueRules):
         where = f"position {found.position} of {len(places)} in queue {view.name}"
         return f"{where}, priority {summary.priority}: {found.reason}"
 
-    async def pause(self, name: str, by: str, reason: str = "") -> Orders:
-        """Let nothing of the queue begin until it is resumed; what works goes on."""
-        now = self.app.clock.now()
-        return await self.order(await self._to_order(name), paused=True, by=by, reason=reason, at=now)
+    async def pause(self, name: str, by: str, reason: str = "", until: float | None = None) -> Orders:
+        """Let nothing of the queue begin `until` an instant (epoch seconds), or until it is resumed; what
+        works goes on. Of two pauses the later one counts."""
+        changes = {"paused": True, "by": by, "reason": reason, "at": self.app.clock.now(), "until": until}
+        return await self.order(await self._to_order(name), **changes)
 
     async def resume(self, name: str) -> Orders:
         """Let runs of the queue begin again; a no-op when it was not paused."""
-        return await self.order(await self._to_order(name), paused=False, by="", reason="", at=0.0)
+        return await self.order(await self._to_order(name), **NO_PAUSE)
 
     async def set_limit(self, name: str, limit: int | None) -> Orders:
         """Put a limit in place of the configured one; None takes it back. Raises UsageError below 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 #: where the scheduler keeps since when it knows the entries of each DAG
 _NAMESPACE, _SEEN = "schedule", "seen/"
+#: no time is told beyond it: the last days of the year 9999
+_NEVER = 253_402_000_000.0
 _RESERVED = re.compile(r"""[\s<>:"/\\|?*\x00-\x1f]""")
 
 
@@ -43,19 +46,30 @@ class Suspension(Struct, frozen=True):
     reason: str = ""
     until: float | None = None
 
+    def sentence(self, zone: tzinfo | None = None) -> str:
+        """What people read; the time in a zone, None = that of this process."""
+        from datetime import datetime
+
+        by = f" by {self.by}" if self.by else ""
+        end = "" if self.until is None else datetime.fromtimestamp(self.until, zone).astimezone(zone)
+        until = f" until {end.isoformat(timespec='seconds')}" if end else ""
+        return f"suspended{by}{until}{f' ({self.reason})' if self.reason else ''}"
+
 
 class Preview(Struct, frozen=True):
-    """The slots of a DAG in a stretch of time; `has_more` when there are more than were asked for."""
+    """The slots of a DAG in a stretch of time; `has_more` when there are more than were asked for.
+    `left_out` tells why there are none of some entries."""
 
     plan: Plan
     zone: tzinfo
     slots: Sequence[Slot]
     has_more: bool
     suspension: Suspension | None
+    left_out: Sequence[str] = ()
 
 
 class Scheduled(Struct, frozen=True):
-    """A DAG file that is scheduled, or that cannot be read (`problem`). Nothing comes `next` of a DAG
+    """A DAG file that is scheduled, or of which something cannot be done (`problem`). Nothing comes `next` of a DAG
     that is suspended. `ref` is what verbs take for it."""
 
     name: str
@@ -79,7 +93,7 @@ class Schedules:
         self, plan: Plan, seen: Mapping[str, float] | None = None, catalog: Catalog | None = None
     ) -> Planner:
         """The planner of a DAG, with what the settings say about zone and place. `catalog` knows the
-        kinds of its entries (None = what is installed).
+        kinds of its entries (None = what is installed). Entries that are too fast are left out.
 
         Raises DaguError for a schedule nobody here can plan.
         """
@@ -94,7 +108,7 @@ class Schedules:
             location=settings.location.place,
             folder=settings.config_folder,
         )
-        planner.check_pace(settings.scheduler.min_interval)
+        planner.leave_out(settings.scheduler.min_interval)
         return planner
 
     def zone_of(self, plan: Plan) -> tzinfo:
@@ -115,22 +129,31 @@ class Schedules:
         now = self.app.clock.now()
         after = now if after is None else after
         seen = await self._seen()
-        slots = self._planner_from(plan, seen, now).slots(after, math.inf if until is None else until)
-        found = list(islice(slots, count + 1))
-        suspension = self.suspension(plan.source.path)
-        return Preview(plan, self.zone_of(plan), found[:count], len(found) > count, suspension)
+        planner = self._planner_from(plan, seen, now)
+        found = list(islice(planner.slots(after, math.inf if until is None else until), count + 1))
+        suspension, more = self.suspension(plan.source.path), len(found) > count
+        return Preview(plan, self.zone_of(plan), found[:count], more, suspension, planner.left_out)
 
     def obstacle(self, ref: str) -> str:
-        """Why nothing can come of the schedule of a DAG here, "" when it can, or has none."""
+        """Why nothing can come of the schedule of a DAG here, or of some of its entries; "" when it can, or
+        has none."""
         try:
             plan = self.app.dags.read(ref).plans[0]
         except DaguError:
             return ""  # that is told by whoever reads it for its own sake
         try:
-            self.planner(plan)
+            return "; ".join(self.planner(plan).left_out)
         except DaguError as error:
             return _sentence(error)
-        return ""
+
+    def standing(self, ref: str) -> list[tuple[str, str, str]]:
+        """What keeps the schedule of a DAG from being done as things stand: (status, code, sentence)."""
+        found = [("broken", "schedule", told)] if (told := self.obstacle(ref)) else []
+        with contextlib.suppress(DaguError):
+            plan = self.app.dags.read(ref).plans[0]
+            if plan.schedule and (suspension := self.suspension(plan.source.path)) is not None:
+                found.append(("suspended", "suspended", suspension.sentence(self.zone_of(plan))))
+        return found
 
     async def scheduled(self) -> list[Scheduled]:
         """The files of the DAGs folder that are scheduled or cannot be read, by name."""
@@ -172,8 +195,9 @@ class Schedules:
                 yield replace(one, problem=problem)
                 continue
             try:
-                coming = self._planner_from(plan, seen, now).next(now)
-                yield one if one.suspension is not None else replace(one, next=coming)
+                planner = self._planner_from(plan, seen, now)
+                one = replace(one, problem="; ".join(planner.left_out))
+                yield one if one.suspension is not None else replace(one, next=planner.next(now))
             except DaguError as error:
                 yield replace(one, problem=_sentence(error))
 
@@ -194,8 +218,7 @@ class Schedules:
         except ValueError:
             facts = None
         facts = facts if isinstance(facts, dict) else {}
-        until = facts.get("until")
-        until = float(until) if isinstance(until, int | float) else None
+        until = _instant(facts.get("until"))
         if until is not None and until <= self.app.clock.now():
             return None
         return Suspension(since, str(facts.get("by", "")), str(facts.get("reason", "")), until)
@@ -257,6 +280,12 @@ class Schedules:
             if isinstance(pair.value, dict):
                 found |= {dag: known for dag, known in pair.value.items() if isinstance(known, dict)}
         return found
+
+
+def _instant(value: object) -> float | None:
+    """An instant that somebody wrote down; None for what is none."""
+    sound = isinstance(value, int | float) and not isinstance(value, bool) and value < _NEVER
+    return float(value) if sound else None
 
 
 def _sentence(error: DaguError) -> str:

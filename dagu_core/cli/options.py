@@ -118,6 +118,9 @@ def dag_argument(*, required: bool = True, metavar: str = "DAG") -> Callable[[F]
 
 run_id_option = text_option("-r", "--run-id", metavar="ID", help="Id of the run (default: the latest).")
 new_run_id_option = text_option("-r", "--run-id", metavar="ID", help="Id of the new run (default: made up).")
+until_option = text_option(
+    "--until", default=None, metavar="TIME", help="So long (2h), or up to this time (RFC 3339, or a date)."
+)
 params_option = text_option(
     "-p",
     "--params",

@@ -167,3 +167,8 @@ class Executor(Part, ABC, Generic[C]):
         the engine die in between: whatever is gone already is no error. An exception is recorded
         with the run and changes nothing.
         """
+
+
+def closes_run(part: type[Executor[Any]]) -> bool:
+    """Whether the attempts of a step type share something, so that its `close_run` does something."""
+    return part.close_run.__func__ is not Executor.close_run.__func__  # type: ignore[attr-defined]

@@ -180,7 +180,9 @@ class PluginHost:
 
     def lint(self, plan: Plan, places: Places | None = None) -> list[Problem]:
         """What the plugins find about a valid plan; one that breaks is a finding itself."""
-        findings, broken = hook_calls.findings_of(self._registry.hooks.of("dagu_lint"), plan, self._settings, places)
+        findings, broken = hook_calls.findings_of(
+            self._registry.hooks.of("dagu_lint"), plan, self._settings, places
+        )
         for name, reason in broken.items():
             from dagu_core.contracts.broken_lint import unjudged
 
@@ -198,7 +200,9 @@ class PluginHost:
             elif rivals := [each.package for each in found if each.name == entry.name and each != entry]:
                 both = ", ".join(sorted({entry.package, *rivals}))
                 twin = replace(report, name=f"{entry.name} ({entry.package})")
-                self._registry.report(twin, "failed", f"the name {entry.name} is claimed by {both}; uninstall one")
+                self._registry.report(
+                    twin, "failed", f"the name {entry.name} is claimed by {both}; uninstall one"
+                )
             elif entry.is_program:
                 self._meet(report, Path(entry.target))
             elif reason := self._on_demand.avoid(report, entry):
@@ -249,7 +253,9 @@ class PluginHost:
                 self._registry.add(report, get)
             self._settle_clashes()
         for name, offers in self._registry.offers.items():
-            self._registry.reports[name] = replace(self._registry.reports[name], parts=tuple(map(str, offers)))
+            self._registry.reports[name] = replace(
+                self._registry.reports[name], parts=tuple(map(str, offers))
+            )
         broken = reasons_of(self._registry.reports.values())
         origins = {name: report.provider for name, report in self._registry.reports.items()}
         offered = [offer for offers in self._registry.offers.values() for offer in offers]
@@ -261,7 +267,13 @@ class PluginHost:
         from dagu_core.contracts.clashes import settle
 
         unasked = self._waiting.reports if self._waiting else {}
-        settled = settle(self._registry.offers, self._registry.reports | unasked, self._registry.builtins, self._prefer, unasked)
+        settled = settle(
+            self._registry.offers,
+            self._registry.reports | unasked,
+            self._registry.builtins,
+            self._prefer,
+            unasked,
+        )
         self._wrong = settled.wrong
         for name, reason in settled.refused.items():
             words = (word for _, word in claims_of(self._registry.offers[name]))

@@ -81,7 +81,9 @@ class IsolatedAttempt(Struct):
         raise PluginError("cannot start sub-DAGs in a process of its own; see plugins.isolation")
 
     async def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
-        environ = dict(self.env if env is None else env)
+        # What the engine put beside the step's environment is how it finds the step's processes.
+        marks = {name: value for name, value in os.environ.items() if name not in self.env}
+        environ = {**(self.env if env is None else env), **marks}
         process = await asyncio.create_subprocess_exec(*argv, env=environ, cwd=self.working_dir)
         try:
             code = await process.wait()
@@ -156,7 +158,7 @@ async def _ending(work: bytes) -> Ending:
         return Ending(errno=error.errno, file=str(error.filename or ""))
     except DaguError as error:
         return Ending(_error(str(error)))
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         return Ending(_error(f"{type(error).__name__}: {error}"))
 
 
@@ -173,6 +175,8 @@ async def _worked(work: bytes) -> Outcome | None:
         return checked(await part().run(attempt))
     except PluginError as error:
         raise PluginError(f"executor {attempt.step.executor} {error}") from None
+    except SystemExit as error:
+        raise PluginError(f"SystemExit: {error}") from None  # a task cannot hand it on
 
 
 def _error(message: str) -> Outcome:

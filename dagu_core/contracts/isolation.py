@@ -20,7 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dagu_core.base.errors import DaguError, PluginError
-from dagu_core.contracts.executor import Attempt, Executor, RunClosing
+from dagu_core.contracts.executor import Attempt, Executor, RunClosing, closes_run
 from dagu_core.contracts.importing import FILE_MODULE
 from dagu_core.contracts.offers import Offer
 from dagu_core.contracts.worker import WorkerExecutor
@@ -28,7 +28,18 @@ from dagu_core.model.run.events import Outcome
 
 _MAIN = "import sys; from dagu_core.contracts.isolated_work import main; main(*sys.argv[1:])"
 #: what a step type's class says about it, which its stand-in says as well
-_SAID = ("name", "aliases", "Config", "icon", "colour", "capabilities", "expansion", "step_fields", "__doc__")
+_SAID = (
+    "name",
+    "aliases",
+    "Config",
+    "icon",
+    "colour",
+    "capabilities",
+    "expansion",
+    "step_fields",
+    "__doc__",
+    "__module__",
+)
 
 
 def isolated(offer: Offer) -> Offer:
@@ -37,10 +48,8 @@ def isolated(offer: Offer) -> Offer:
     if offer.kind != "executor" or issubclass(part, WorkerExecutor) or stays(offer):
         return offer
     said = {key: getattr(part, key) for key in _SAID}
-    bases: tuple[type[Executor[Any]], ...] = (_Isolated,)
-    if part.close_run.__func__ is not Executor.close_run.__func__:
-        bases = (_Closing,)
-    return replace(offer, thing=type(part.__name__, bases, {**said, "part": part}))
+    stand_in = _Closing if closes_run(part) else _Isolated
+    return replace(offer, thing=type(part.__name__, (stand_in,), {**said, "part": part}))
 
 
 def stays(offer: Offer) -> str:
@@ -84,9 +93,13 @@ class _Isolated(Executor[Any]):
             ending = msgspec.json.decode(_ending(attempt).read_bytes(), type=Ending)
         except FileNotFoundError:
             how = f"was ended by {_signal(code)}" if code > 128 else f"exited with {code}"
-            return Outcome(exit_code=code or 1, ended="error", message=f"{label} {how} before the step was done")
+            return Outcome(
+                exit_code=code or 1, ended="error", message=f"{label} {how} before the step was done"
+            )
         except (OSError, msgspec.MsgspecError) as error:
-            return Outcome(exit_code=1, ended="error", message=f"{label} left an outcome nobody can read: {error}")
+            return Outcome(
+                exit_code=1, ended="error", message=f"{label} left an outcome nobody can read: {error}"
+            )
         if ending.outcome is None:
             raise OSError(ending.errno, os.strerror(ending.errno), ending.file)
         return ending.outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dagu_core.contracts.executor import Executor, RunClosing
+from dagu_core.contracts.executor import RunClosing, closes_run
 from dagu_core.engine.carry_out import Workbench
 
 #: seconds beyond the grace of the run that one step type may take
@@ -15,7 +15,7 @@ async def close_run(bench: Workbench) -> list[str]:
     """Let every step type that was at work clean up; returns what went wrong, a sentence each."""
     used = {node.executor for node in bench.plan.nodes if bench.run.steps[node.index].attempts}
     parts = {part for word in used if (part := bench.catalog.executors.get(word)) is not None}
-    shared = [part for part in parts if part.close_run.__func__ is not Executor.close_run.__func__]  # type: ignore[attr-defined]
+    shared = [part for part in parts if closes_run(part)]
     if not shared:
         return []
     context, grace = bench.context, bench.plan.stop_grace

@@ -14,7 +14,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dagu_core.base.errors import Invalid
 from dagu_core.base.zones import zone_named
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.trigger import ClockScope
@@ -73,6 +72,8 @@ class Planner:
         def excluding(each: Exclusion) -> Clockwork:
             return clockwork(catalog, each.kind, each.config, each.text, scope)
 
+        #: why nothing comes of entries that were taken out, as people read it
+        self.left_out: tuple[str, ...] = ()
         self._lanes = [lane(index, entry) for index, entry in enumerate(schedule.entries)]
         exclusions = Exclusions(schedule.exclusions, own_zone, excluding)
         self._judge = Judge(
@@ -114,13 +115,13 @@ class Planner:
             return self._of_one_lane(self._lanes[0], after, until)
         return self._merged(after, until)
 
-    def check_pace(self, least: float) -> None:
-        """Raise Invalid for an entry whose instants lie closer than `least` seconds."""
-        for lane in self._lanes:
+    def leave_out(self, least: float) -> None:
+        """Take out the entries whose instants lie closer than `least` seconds; `left_out` names them."""
+        for lane in tuple(self._lanes):
             if (gap := lane.work.trigger.closest(lane.work.config)) < least:
-                text = lane.entry.text
-                message = f"schedule {text!r} comes every {gap:g} s, the settings allow {least:g} s"
-                raise Invalid(message, hint="see scheduler.minInterval")
+                pace = f"comes every {gap:g} s, the settings allow {least:g} s: nothing is done by it"
+                self.left_out += (f"schedule {lane.entry.text!r} {pace}; see scheduler.minInterval",)
+                self._lanes.remove(lane)
 
     @property
     def exact(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sys
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ class Hosting:
         self._hopeless: set[RunRef] = set()
         #: why nothing is begun at the moment, "" = nothing hinders us
         self._blocked = ""
+        #: when the next pause ends of a queue in which runs wait, epoch seconds
+        self._opens = math.inf
         #: set when somebody has written to the store, or ended
         self._stirred = asyncio.Event()
 
@@ -65,7 +68,8 @@ class Hosting:
                         # Without its lock a living engine counts as dead; the pool starts another one.
                         sys.stderr.write("the data folder was removed under this runner: it starts anew\n")
                         break
-                    await self._sleep(stop, BEAT if await self._look() and told else LOOK)
+                    most = BEAT if await self._look() and told else LOOK
+                    await self._sleep(stop, min(most, max(0.0, self._opens - self.app.clock.now())))
             await self._drain()
         finally:
             for task in (stop, notes, house):
@@ -75,6 +79,7 @@ class Hosting:
 
     async def _look(self) -> bool:
         """Do what there is to do; whether that can be left until somebody tells of more."""
+        self._opens = math.inf
         try:
             settled = await self._recover()
             if await self._has_room():
@@ -115,6 +120,8 @@ class Hosting:
             if not state.waiting or state.next is None or free <= 0:
                 continue
             slots = await self.app.queues.limit_of(state.name, state.next)
+            if slots == 0:
+                self._opens = min(self._opens, await self.app.queues.opens_at(state.name))
             if slots <= state.slots_used:
                 continue
             engine, host = self.runner.engine, self.runner.host

@@ -59,7 +59,7 @@ def command() -> None:
 @params_option
 @queue_option
 @priority_option("low")
-@text_option("--profile", metavar="NAME", help="Kept for profiles, which do not exist yet: no effect.")
+@text_option("--profile", metavar="NAME", help="Refused: there are no profiles yet.")
 @text_option("--step", metavar="DURATION", help="Time between two runs of a DAG without a schedule: 1d.")
 @click.option("--ignore-calendar", is_flag=True, help="Holidays and the like count, too.")
 @click.option("--single-run", is_flag=True, help="One run for the whole stretch.")
@@ -73,7 +73,8 @@ def create(
 ) -> int:
     """Make a run for each start of a stretch of time that has none yet."""
     if profile:
-        tell("Warning: --profile has no effect: there are no profiles yet; use --params")
+        hint = "planned: Variables store; until then say with --params what the runs need"
+        raise NotFound(f"there is no profile {profile[:40]!r}: profiles are not built yet", hint=hint)
 
     async def look(app: App) -> tuple[str, list[Instant]]:
         plan, instants = await app.backfills.preview(_request(app, given))

@@ -18,6 +18,7 @@ from dagu_core.cli.options import (
     priority_option,
     queue_argument,
     text_option,
+    until_option,
 )
 from dagu_core.cli.output import as_json, as_table, counted, say
 
@@ -81,12 +82,19 @@ def show(invocation: Invocation, /, name: str, in_json: bool) -> int:
 @command.command("pause", short_help="Let nothing of a queue begin.")
 @queue_argument()
 @text_option("--reason", metavar="TEXT", help="Why; people who ask `dagu why` are told.")
+@until_option
 @json_option
 @pass_invocation
-def pause(invocation: Invocation, /, name: str, reason: str, in_json: bool) -> int:
-    """Let nothing of a queue begin until it is resumed; what runs goes on."""
-    by = getpass.getuser()
-    order(invocation, name, lambda app: app.queues.pause(name, by, reason), f"Paused queue {name}", in_json)
+def pause(invocation: Invocation, /, name: str, reason: str, until: str | None, in_json: bool) -> int:
+    """Let nothing of a queue begin until it is resumed, or for a while; what runs goes on."""
+
+    async def work(app: App) -> Orders:
+        from dagu_core.app.moments import until_of
+
+        end = None if until is None else until_of(until, app.clock.now(), app.settings.core.tz)
+        return await app.queues.pause(name, getpass.getuser(), reason, end)
+
+    order(invocation, name, work, lambda orders: f"Paused queue {name}{orders.end}", in_json)
     return 0
 
 
@@ -96,7 +104,7 @@ def pause(invocation: Invocation, /, name: str, reason: str, in_json: bool) -> i
 @pass_invocation
 def resume(invocation: Invocation, /, name: str, in_json: bool) -> int:
     """Let runs of a paused queue begin again."""
-    order(invocation, name, lambda app: app.queues.resume(name), f"Resumed queue {name}", in_json)
+    order(invocation, name, lambda app: app.queues.resume(name), lambda _: f"Resumed queue {name}", in_json)
     return 0
 
 
@@ -114,7 +122,7 @@ def set_(
         raise UsageError("give either --max-concurrency or --reset")
     many = "as many runs as configured" if reset else counted(max_concurrency or 0, "run")
     done = f"Queue {name} takes {many} at once"
-    order(invocation, name, lambda app: app.queues.set_limit(name, max_concurrency), done, in_json)
+    order(invocation, name, lambda app: app.queues.set_limit(name, max_concurrency), lambda _: done, in_json)
     return 0
 
 
@@ -173,14 +181,18 @@ def move(
 
 
 def order(
-    invocation: Invocation, name: str, work: Callable[[App], Awaitable[Orders]], done: str, in_json: bool
+    invocation: Invocation,
+    name: str,
+    work: Callable[[App], Awaitable[Orders]],
+    done: Callable[[Orders], str],
+    in_json: bool,
 ) -> None:
-    """Give an order for a queue, and say so."""
+    """Give an order for a queue, and say so; `done` makes the words."""
     orders = invocation.run(work)
     if in_json:
         say(as_json({"name": name} | orders_shape(orders)))
     elif not invocation.quiet:
-        say(done)
+        say(done(orders))
 
 
 def row(view: QueueView) -> tuple[str, ...]:
@@ -214,6 +226,8 @@ def orders_shape(orders: Orders) -> dict[str, Any]:
     shape: dict[str, Any] = {"paused": orders.paused}
     if orders.paused:
         shape |= {"pausedBy": orders.by, "pausedReason": orders.reason, "pausedAt": rfc3339(orders.at)}
+    if orders.until is not None:
+        shape["pausedUntil"] = rfc3339(orders.until)
     if orders.max_concurrency is not None:
         shape["maxConcurrencySet"] = orders.max_concurrency
     return shape

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dagu_core.base.clock import rfc3339
 from dagu_core.cli.invocation import Invocation, pass_invocation
-from dagu_core.cli.options import count_option, dag_argument, json_option, text_option
+from dagu_core.cli.options import count_option, dag_argument, json_option, text_option, until_option
 from dagu_core.cli.output import as_json, as_table, say, tell
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def preview(
         say(as_json(_preview_shape(found)))
         return 0
     if found.suspension is not None:
-        tell(f"{found.plan.name} is suspended{_why(found.suspension, found.zone)}: nothing of this happens")
+        tell(f"{found.plan.name} is {found.suspension.sentence(found.zone)}: nothing of this happens")
+    for each in found.left_out:
+        tell(f"Warning: {each}")
     if not found.slots:
         say("Nothing is due" if found.plan.schedule.entries else f"{found.plan.name} has no schedule")
         return 0
@@ -98,20 +101,22 @@ def list_(invocation: Invocation, /, in_json: bool) -> int:
 @command.command("suspend", short_help="Switch the schedules of a DAG off.")
 @dag_argument()
 @text_option("--reason", metavar="TEXT", help="Why; shown wherever the DAG is.")
-@text_option("--until", metavar="TIME", help="So long (2h), or up to this time (RFC 3339, or a date).")
+@until_option
 @pass_invocation
-def suspend(invocation: Invocation, /, dag: str, reason: str, until: str) -> int:
+def suspend(invocation: Invocation, /, dag: str, reason: str, until: str | None) -> int:
     """Switch the schedules and triggers of a DAG off until it is resumed, or for a while. Starts by
     hand and runs that wait in a queue are not touched."""
 
-    async def work(app: App) -> bool:
+    async def work(app: App) -> tuple[bool, str]:
         from dagu_core.app.moments import until_of
 
-        end = until_of(until, app.clock.now(), app.settings.core.tz) if until else None
-        return app.schedules.suspend(dag, reason, _user(), end)
+        end = None if until is None else until_of(until, app.clock.now(), app.settings.core.tz)
+        changed = app.schedules.suspend(dag, reason, _user(), end)
+        return changed, "" if end is None else f" until {rfc3339(end)}"
 
-    changed = invocation.run(work)
-    say(f"Suspended {dag}" if changed else f"{dag} was suspended already")
+    changed, told = invocation.run(work)
+    now = f"; now it is{told}" if told else ""
+    say(f"Suspended {dag}{told}" if changed else f"{dag} was suspended already{now}")
     return 0
 
 
@@ -152,10 +157,10 @@ def _preview_shape(found: Preview) -> dict[str, Any]:
     return {
         "name": found.plan.name,
         "timezone": str(found.zone),
-        "suspended": found.suspension is not None,
+        **_suspension_shape(found.suspension, found.zone),
         "hasMore": found.has_more,
         "slots": [_slot_shape(slot, found.zone) for slot in found.slots],
-    }
+    } | ({"leftOut": list(found.left_out)} if found.left_out else {})
 
 
 def _slot_shape(slot: Slot, zone: tzinfo | None) -> dict[str, Any]:
@@ -172,17 +177,17 @@ def _slot_shape(slot: Slot, zone: tzinfo | None) -> dict[str, Any]:
     return shape
 
 
-def _why(suspension: Suspension, zone: tzinfo | None) -> str:
-    by = f" by {suspension.by}" if suspension.by else ""
-    until = f" until {_time(suspension.until, zone)}" if suspension.until is not None else ""
-    reason = f" ({suspension.reason})" if suspension.reason else ""
-    return by + until + reason
+def _suspension_shape(suspension: Suspension | None, zone: tzinfo | None) -> dict[str, Any]:
+    if suspension is None:
+        return {"suspended": False}
+    told = {"by": suspension.by, "reason": suspension.reason}
+    told |= {} if suspension.until is None else {"until": _time(suspension.until, zone)}
+    return {"suspended": True, "suspension": told}
 
 
 def _scheduled_row(each: Scheduled, zone: tzinfo | None) -> tuple[str, ...]:
-    state = each.problem or (
-        f"suspended{_why(each.suspension, zone)}" if each.suspension is not None else "active"
-    )
+    suspended = each.suspension.sentence(zone) if each.suspension is not None else ""
+    state = "; ".join(filter(None, (each.problem, suspended))) or "active"
     other = [f"commands take it as {each.ref}"] if each.ref != each.name else []
     state = "; ".join([state, *each.ailing, *other])
     coming = ""
@@ -208,16 +213,11 @@ def _scheduled_shape(each: Scheduled, zone: tzinfo | None) -> dict[str, Any]:
         "name": each.name,
         "ref": each.ref,
         "file": str(each.path),
-        "suspended": each.suspension is not None,
-    }
+    } | _suspension_shape(each.suspension, zone)
     if each.plan is not None:
         schedule = each.plan.schedule
         shape["schedule"] = {action: list(lines) for action, lines in schedule.texts.items()}
         shape["triggers"] = [trigger.text for trigger in schedule.triggers]
-    if each.suspension is not None:
-        shape["suspension"] = {"by": each.suspension.by, "reason": each.suspension.reason}
-        if each.suspension.until is not None:
-            shape["suspension"]["until"] = _time(each.suspension.until, zone)
     if each.next is not None:
         shape["next"] = _slot_shape(each.next, zone)
     if each.ailing:

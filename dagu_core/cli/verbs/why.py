@@ -41,8 +41,8 @@ def command(invocation: Invocation, /, dag: str, run_id: str, in_json: bool) -> 
 
         name = app.dags.name_of(dag)
         decided = [] if run_id else await decisions.of(app, name, _LATEST)
-        obstacle = "" if run_id else app.schedules.obstacle(dag)
-        standing = [Reason("schedule", "broken", "schedule", obstacle)] if obstacle else []
+        about = [] if run_id else app.schedules.standing(dag)
+        standing = [Reason("schedule", status, code, sentence) for status, code, sentence in about]
         try:
             reasons = [*await app.history.why(name, run_id), *standing]
             return reasons, decided, trigger_text((await app.history.get(name, run_id)).summary)

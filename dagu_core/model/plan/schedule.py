@@ -19,8 +19,7 @@ class ScheduleEntry(Struct, frozen=True):
 
     `kind` is the word of a clock trigger and `config` the data of its `Config`; `text` the line
     for people. `timezone` is its own zone ("" = that of the DAG), `jitter` the seconds it may
-    come later. `params`, `queue`, `priority` (None = the usual one) and `profile` are for the runs it
-    starts.
+    come later. `params`, `queue` and `priority` (None = the usual one) are for the runs it starts.
     """
 
     action: str
@@ -31,7 +30,6 @@ class ScheduleEntry(Struct, frozen=True):
     jitter: float = 0.0
     params: Mapping[str, str] = field(default_factory=dict)
     queue: str = ""
-    profile: str = ""
     priority: int | None = None
 
     @property

@@ -46,7 +46,6 @@ class EntrySpec(SpecModel):
     priority: Priority = Field(
         None, description="Priority of the runs it starts: low, normal, high or 0 to 9."
     )
-    profile: str = Field("", description="Kept for profiles, which do not exist yet: no effect.")
 
     @classmethod
     def plugin_key(cls, key: str, raw: Map, reading: Reading) -> str | None:
@@ -63,10 +62,6 @@ class EntrySpec(SpecModel):
         """The entry of the plan; None when something is wrong, which is reported then."""
         if self.broken:
             return None
-        if self.profile.strip():
-            message, hint = "`profile` has no effect: there are no profiles yet", "use `params`"
-            place = self.raw.key_place(self.raw.fields["profile"])
-            reading.findings.warning(message, place, code="D073", hint=hint)
         entry = self._by_expression(action, reading) if self.expression else self._by_keys(action, reading)
         if entry is None:
             return None
@@ -77,7 +72,6 @@ class EntrySpec(SpecModel):
             params=self.params,
             queue=self.queue,
             priority=self.priority,
-            profile=self.profile.strip(),
         )
 
     def _by_expression(self, action: str, reading: Reading) -> ScheduleEntry | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
+from dagu_core.model.values.json_parts import json_parts, json_value
 from dagu_core.model.values.text import to_text
 
 _SEPARATORS = "\t|;,"
@@ -13,22 +13,19 @@ _EDGE_QUOTE = re.compile(r'(?:^|(?<=\s))"|"(?=\s|$)')
 _WORD = re.compile(r'"((?:\\"|[^"])*)"|([^\s"]+)')
 
 
-def split_items(text: str) -> list[Any]:
+def split_items(text: str) -> list[str]:
     """The items in `text`.
 
-    A JSON array gives its elements, a JSON object is one item. Else lines, quoted words, the most
-    frequent of tab, `|`, `;` and `,`, or blanks separate the items; empty ones are dropped.
+    A JSON array gives its elements, a JSON object is one item, both as they are written. Else lines,
+    quoted words, the most frequent of tab, `|`, `;` and `,`, or blanks separate the items; empty
+    ones are dropped.
     """
     text = text.strip()
-    if text[:1] in ("[", "{"):
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError):
-            data = None
-        if isinstance(data, list):
-            return data
-        if isinstance(data, dict):
-            return [data]
+    parts = json_parts(text)
+    if isinstance(parts, list):
+        return [part if part == "null" else json_value(part) for part in parts]
+    if parts is not None:
+        return [text]
     return [item for item in map(str.strip, _pieces(text)) if item]
 
 

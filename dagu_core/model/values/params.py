@@ -13,6 +13,7 @@ from dagu_core.model.plan.plan import Param, ParamsSpec
 from dagu_core.model.values import param_schema
 from dagu_core.model.values.backticks import command_text
 from dagu_core.model.values.expand import RunCommand, expand, expand_data
+from dagu_core.model.values.json_parts import json_parts, json_value
 from dagu_core.model.values.scope import Scope
 from dagu_core.model.values.text import json_text, to_text
 
@@ -36,8 +37,8 @@ _ONE_REFERENCE = re.compile(r"\s*(\$\{[^{}]+\}|\$[A-Za-z0-9_]+)\s*")
 
 def parse_params(text: str) -> tuple[Param, ...]:
     """The parameters in one text: `p1 A=x B="y z"`, or a JSON object or array."""
-    if (data := _json(text)) is not None:
-        return params_from_data(data)
+    if (parts := json_parts(text)) is not None:
+        return _from_json(parts)
     found: list[Param] = []
     at = 0
     while True:
@@ -84,7 +85,7 @@ def params_from_data(data: Any) -> tuple[Param, ...]:
     found: list[Param] = []
     for item in data:
         if isinstance(item, list | tuple):
-            raise Invalid("invalid parameter value: a list inside a list", hint="Write one level of list.")
+            raise _list_in_list()
         if isinstance(item, Mapping | str):
             found.extend(params_from_data(item))
         else:
@@ -97,8 +98,8 @@ def params_from_argv(words: Sequence[str]) -> tuple[Param, ...]:
 
     A single word that is a JSON object or array is read as in `parse_params`.
     """
-    if len(words) == 1 and (data := _json(words[0])) is not None:
-        return params_from_data(data)
+    if len(words) == 1 and (parts := json_parts(words[0])) is not None:
+        return _from_json(parts)
     found: list[Param] = []
     for word in words:
         pair = _ARGUMENT.fullmatch(word)
@@ -164,7 +165,7 @@ async def child_params(
 
 def is_json(text: str) -> bool:
     """Whether the whole text is a JSON object or array."""
-    return _json(text) is not None
+    return json_parts(text) is not None
 
 
 def params_json(pairs: Pairs) -> str:
@@ -234,14 +235,25 @@ def _written(place: int, name: str, value: str) -> str | None:
     return quoted if name == str(place) else f"{name}={quoted}"
 
 
-def _json(text: str) -> Any:
-    """The JSON object or array that is the whole text, or None."""
-    if text.strip()[:1] not in ("{", "["):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+def _from_json(parts: dict[str, str] | list[str]) -> tuple[Param, ...]:
+    """The parameters a JSON object or array stands for: its numbers, lists and objects as they are written."""
+    if isinstance(parts, dict):
+        return tuple(Param(name, json_value(parts[name])) for name in sorted(parts))
+    found: list[Param] = []
+    for part in parts:
+        if part.startswith("["):
+            raise _list_in_list()
+        if part.startswith("{"):
+            found.extend(parse_params(part))
+        elif part.startswith('"'):
+            found.extend(parse_params(json_value(part)))
+        else:
+            found.append(Param("", json_value(part)))
+    return tuple(found)
+
+
+def _list_in_list() -> Invalid:
+    return Invalid("invalid parameter value: a list inside a list", hint="Write one level of list.")
 
 
 def _json_value(text: str, at: int) -> tuple[str, int] | None:

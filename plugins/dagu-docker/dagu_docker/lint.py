@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dagu_core import Places, Plan, PlannedStep, Problem
+from dagu_core import Places, Plan, PlannedStep, Problem, Settings
+from dagu_docker.raw import folded
+from dagu_docker.written import under
 
 _NAME = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _HINT = "pass it with `buildSecrets` and `builder: buildkit`, or to the container with `env`"
@@ -27,9 +29,13 @@ class _Build(NamedTuple):
         return f"step {self.step.name}: {self.holder}." if self.step is not None else f"{self.holder}."
 
 
-def problems(plan: Plan, places: Places) -> list[Problem]:
-    """Steps that can never run, secrets that would end up in an image, build contexts that are not there."""
+def problems(plan: Plan, settings: Settings | None, places: Places) -> list[Problem]:
+    """Steps that can never run or may not, secrets that would end up in an image, contexts that are not there."""
     found = list(_without_sense(plan, places))
+    if settings is not None:
+        from dagu_docker.forbidden import forbidden
+
+        found += forbidden(plan, settings, places)
     for build in _builds(plan):
         secrets = _secret_names(plan, build.env)
         for path, text in _readable(build.keys):
@@ -38,7 +44,7 @@ def problems(plan: Plan, places: Places) -> list[Problem]:
                 message = f"{key}: the secret {secret} would be readable in the image's history"
                 place = places.value(build.holder, "build", *path, step=build.step)
                 found.append(Problem(message, place, "D151", _HINT))
-        context = str(_under(build.keys, "context") or ".")
+        context = str(under(build.keys, "context") or ".")
         if plan.source.path and "$" not in context and "`" not in context:
             folder = os.path.normpath(Path(plan.source.path).parent / Path(context).expanduser())
             if not os.path.isdir(folder):
@@ -67,7 +73,7 @@ def _without_sense(plan: Plan, places: Places) -> Iterator[Problem]:
 
 
 def _works_inside(container: Any) -> bool:
-    return isinstance(container, str) or bool(_under(container, "exec"))
+    return isinstance(container, str) or bool(under(container, "exec"))
 
 
 def _builds(plan: Plan) -> Iterator[_Build]:
@@ -77,7 +83,7 @@ def _builds(plan: Plan) -> Iterator[_Build]:
         if node.executor in ("docker", "container"):
             holders.append((node, "config", node.config))
     for step, holder, written in holders:
-        build = _under(written, "build")
+        build = under(written, "build")
         env = step.env if step is not None else ()
         if isinstance(build, str):
             yield _Build(step, holder, {"context": build}, env)
@@ -98,17 +104,7 @@ def _secret_names(plan: Plan, env: Iterable[Any]) -> dict[str, str]:
 def _readable(build: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     """(path, text) of everything that can be read in an image or by its name."""
     for key, value in build.items():
-        if isinstance(value, Mapping) and _folded(key) not in ("buildsecrets", "secrets"):
+        if isinstance(value, Mapping) and folded(key) not in ("buildsecrets", "secrets"):
             yield from (((key, name), str(each)) for name, each in value.items())
         elif isinstance(value, str):
             yield (key,), value
-
-
-def _under(holder: Any, word: str) -> Any:
-    """What stands under a key, however it is spelled."""
-    entries = holder.items() if isinstance(holder, Mapping) else ()
-    return next((value for key, value in entries if _folded(key) == word), None)
-
-
-def _folded(key: Any) -> str:
-    return str(key).replace("_", "").lower()

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from dagu_core import Command, Config, Executor, Places, Plan, Problem, SettingsSection, hookimpl
+from dagu_core import (
+    Command,
+    Config,
+    Executor,
+    Places,
+    Plan,
+    Problem,
+    Settings,
+    SettingsSection,
+    hookimpl,
+)
 from dagu_docker.auth_config import RegistryAuths
 from dagu_docker.config import ContainerField
 from dagu_docker.executor import DockerExecutor
@@ -35,10 +45,10 @@ def dagu_register_commands() -> list[Command]:
 
 
 @hookimpl
-def dagu_lint(plan: Plan, places: Places) -> list[Problem]:
+def dagu_lint(plan: Plan, settings: Settings | None, places: Places) -> list[Problem]:
     from dagu_docker.lint import problems
 
-    return problems(plan, places)
+    return problems(plan, settings, places)
 
 
 def _cleanup() -> Any:

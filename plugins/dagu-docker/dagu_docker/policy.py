@@ -16,7 +16,7 @@ from dagu_docker.order import HOST_MOUNTS, HOST_NETWORK, PRIVILEGED, Order
 
 # fmt: off
 #: what every container may do
-_USUAL = frozenset(
+USUAL = frozenset(
     (
         "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
         "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
@@ -24,9 +24,9 @@ _USUAL = frozenset(
 )
 # fmt: on
 #: namespaces that may be those of the host
-_NAMESPACES = ("PidMode", "IpcMode", "UTSMode", "UsernsMode")
+NAMESPACES = ("PidMode", "IpcMode", "UTSMode", "UsernsMode")
 #: what takes away from the protection of the host, whatever is written there
-_OPENING = ("Devices", "DeviceCgroupRules", "MaskedPaths", "ReadonlyPaths")
+OPENING = ("Devices", "DeviceCgroupRules", "MaskedPaths", "ReadonlyPaths")
 
 
 def judge(daemon: Daemon, container: str, order: Order) -> None:
@@ -60,11 +60,11 @@ def _powers(daemon: Daemon, host: Mapping[str, Any], asked: Mapping[str, Any]) -
     if host.get("Privileged"):
         yield "a privileged container"
     capabilities = (str(each).upper().removeprefix("CAP_") for each in host.get("CapAdd") or ())
-    yield from (f"the capability {each}" for each in capabilities if each not in _USUAL)
+    yield from (f"the capability {each}" for each in capabilities if each not in USUAL)
     options = (str(each) for each in (asked.get("SecurityOpt") or ()))
     yield from (f"the security option {each}" for each in options if not each.startswith("no-new-privileges"))
-    yield from (each for each in _OPENING if asked.get(each) is not None)
-    for kind in _NAMESPACES:
+    yield from (each for each in OPENING if asked.get(each) is not None)
+    for kind in NAMESPACES:
         if _of_whom(daemon, host, kind) == "host":
             yield f"{kind} of the host"
 

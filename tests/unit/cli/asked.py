@@ -9,11 +9,11 @@ import pytest
 
 from dagu_core.model.run.run import RunRef
 
+#: takes the words of a command, gives its exit code
 Dagu = Callable[..., int]
-
-
+#: gives the exit code, what it wrote to stdout, and to stderr
+InHome = Callable[..., tuple[int, str, str]]
 Capture = pytest.CaptureFixture[str]
-
 
 REFS = [RunRef("pair", "r1"), RunRef("pair", "r2")]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,25 +12,14 @@ from dagu_core.app.app import App
 from dagu_core.app.decisions import record, tally
 from dagu_core.app.moments import StandingClock, instant_of
 from dagu_core.base.settings import Settings
-from dagu_core.cli.invocation import Invocation
-from dagu_core.cli.main import run
-
-Dagu = Callable[..., tuple[int, str, str]]
+from tests.unit.cli.asked import InHome
 
 
-@pytest.fixture
-def dagu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Dagu:
-    """The command line in a home where three decisions were made on the first of three days."""
-    (tmp_path / "dags").mkdir()
+@pytest.fixture(autouse=True)
+def decided(dags: Path, tmp_path: Path) -> None:
+    """Three decisions were made: on the first of three days, the second and the third."""
     for dag in ("copy", "calm"):
-        (tmp_path / "dags" / f"{dag}.yaml").write_text("steps: ['true']\n")
-    for name, value in {"DAGU_HOME": str(tmp_path), "DAGU_TZ": "UTC", "TZ": "UTC"}.items():
-        monkeypatch.setenv(name, value)
-
-    def call(*words: str) -> tuple[int, str, str]:
-        code = run(list(words), Invocation())
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        (dags / f"{dag}.yaml").write_text("steps: ['true']\n")
 
     async def decide() -> None:
         clock = StandingClock(instant_of("2026-03-01T08:00:00Z"))
@@ -45,11 +33,10 @@ def dagu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
             await tally(app, "copy", "removed", "retention", "run removed", 3)
 
     asyncio.run(decide())
-    return call
 
 
-def test_a_table_over_all_dags_newest_last(dagu: Dagu) -> None:
-    code, out, _ = dagu("events")
+def test_a_table_over_all_dags_newest_last(in_home: InHome) -> None:
+    code, out, _ = in_home("events")
     rows = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in out.splitlines()]
     assert rows == [
         ["AT", "DAG", "WHAT", "DUE", "WHY", "CODE"],
@@ -62,8 +49,8 @@ def test_a_table_over_all_dags_newest_last(dagu: Dagu) -> None:
     assert code == 0
 
 
-def test_json_leaves_out_what_is_not_known(dagu: Dagu) -> None:
-    _, out, _ = dagu("events", "copy", "--json")
+def test_json_leaves_out_what_is_not_known(in_home: InHome) -> None:
+    _, out, _ = in_home("events", "copy", "--json")
     first, last = json.loads(out)
     assert first == {
         "dag": "copy",
@@ -94,14 +81,14 @@ def test_json_leaves_out_what_is_not_known(dagu: Dagu) -> None:
         ("calm", []),
     ],
 )
-def test_filters(dagu: Dagu, words: str, kinds: list[str]) -> None:
-    code, out, _ = dagu("events", "--json", *words.split())
+def test_filters(in_home: InHome, words: str, kinds: list[str]) -> None:
+    code, out, _ = in_home("events", "--json", *words.split())
     assert code == 0 and [each["kind"] for each in json.loads(out)] == kinds
 
 
-def test_nothing_is_no_mistake_and_a_dag_nobody_knows_is_one(dagu: Dagu) -> None:
-    assert dagu("events", "calm") == (0, "No events found\n", "")
-    code, out, err = dagu("events", "nope")
+def test_nothing_is_no_mistake_and_a_dag_nobody_knows_is_one(in_home: InHome) -> None:
+    assert in_home("events", "calm") == (0, "No events found\n", "")
+    code, out, err = in_home("events", "nope")
     assert (code, out) == (3, "") and "there is no DAG 'nope'" in err
 
 
@@ -114,6 +101,6 @@ def test_nothing_is_no_mistake_and_a_dag_nobody_knows_is_one(dagu: Dagu) -> None
         ("--limit 10001", "10001 is not in the range"),
     ],
 )
-def test_what_cannot_be_read_is_refused(dagu: Dagu, words: str, told: str) -> None:
-    code, out, err = dagu("events", *words.split())
+def test_what_cannot_be_read_is_refused(in_home: InHome, words: str, told: str) -> None:
+    code, out, err = in_home("events", *words.split())
     assert (code, out) == (2, "") and told in err

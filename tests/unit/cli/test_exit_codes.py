@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dagu_core.cli.invocation import Invocation
-from dagu_core.cli.main import run
+from tests.unit.cli.asked import InHome
 
 Call = Callable[..., tuple[int, str]]
 NO_TIME = "'noon' is not a time"
@@ -173,23 +172,19 @@ CASES = [(line, code, told) for told, (code, lines) in MISTAKES.items() for line
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(in_home: InHome, dags: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """The command line, in a home with two DAGs, one run, and a list of queues."""
-    dags = tmp_path / "dags"
-    dags.mkdir()
     (dags / "one.yaml").write_text("queue: main\nsteps: ['true']\n")
     (dags / "cron.yaml").write_text("queue: main\nschedule: '0 9 * * *'\nsteps: ['true']\n")
     (dags / "closed.yaml").write_text("disableQueue: true\nschedule: '0 9 * * *'\nsteps: ['true']\n")
     (tmp_path / "config.yaml").write_text(
         "queues: {strict: true, config: [{name: main, maxConcurrency: 1}]}\n"
     )
-    for name, value in {"DAGU_HOME": str(tmp_path), "DAGU_TZ": "UTC", "TZ": "UTC"}.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
 
     def call(*words: str) -> tuple[int, str]:
-        code = run(list(words), Invocation())
-        return code, capsys.readouterr().err
+        code, _, err = in_home(*words)
+        return code, err
 
     assert call("start", "-q", "one", "-r", "r1") == (0, "")
     return call

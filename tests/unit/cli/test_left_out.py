@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.test_scheduler_verbs import Dagu, dagu  # noqa: F401  # a fixture
+from tests.unit.cli.asked import InHome
+
+pytestmark = pytest.mark.usefixtures("daily")
 
 LACK = "the plugin dagu-cron is installed but did not load: disabled by "
 
@@ -25,7 +27,7 @@ LACK = "the plugin dagu-cron is installed but did not load: disabled by "
     ],
 )
 def test_everybody_is_told_why_nothing_comes_of_cron(
-    dagu: Dagu,  # noqa: F811
+    in_home: InHome,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     text: str,
@@ -36,34 +38,34 @@ def test_everybody_is_told_why_nothing_comes_of_cron(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     where = where.format(home=tmp_path)
-    code, out, err = dagu("validate", "daily")
+    code, out, err = in_home("validate", "daily")
     assert (code, out) == (0, "daily is valid\n")
     assert "daily.yaml:1:11: warning D014" in err and f"did not load: disabled by {where}\n" in err
-    code, out, _ = dagu("why", "daily")
+    code, out, _ = in_home("why", "daily")
     assert code == 0 and f"there is no schedule kind `cron`; {LACK}{where}" in out
-    code, out, _ = dagu("why", "daily", "--json")
+    code, out, _ = in_home("why", "daily", "--json")
     assert [(one["subject"], one["status"]) for one in json.loads(out)] == [("schedule", "broken")]
-    _, out, err = dagu("scheduler", "--once", "--now", "2026-03-02T09:00:00Z")
+    _, out, err = in_home("scheduler", "--once", "--now", "2026-03-02T09:00:00Z")
     assert f"daily: there is no schedule kind `cron`; {LACK}{where}" in out + err
-    assert dagu("-q", "start", "daily", "-r", "r1")[0] == 0
-    code, out, _ = dagu("why", "daily")
+    assert in_home("-q", "start", "daily", "-r", "r1")[0] == 0
+    code, out, _ = in_home("why", "daily")
     assert code == 0 and "every step succeeded" in out and LACK in out
-    code, out, _ = dagu("why", "daily", "-r", "r1")
+    code, out, _ = in_home("why", "daily", "-r", "r1")
     assert code == 0 and LACK not in out
 
 
-def test_why_says_nothing_of_a_schedule_that_can_be_planned(dagu: Dagu, tmp_path: Path) -> None:  # noqa: F811
-    assert dagu("-q", "start", "daily", "-r", "r1")[0] == 0
-    code, out, _ = dagu("why", "daily", "--json")
+def test_why_says_nothing_of_a_schedule_that_can_be_planned(in_home: InHome, tmp_path: Path) -> None:
+    assert in_home("-q", "start", "daily", "-r", "r1")[0] == 0
+    code, out, _ = in_home("why", "daily", "--json")
     assert code == 0 and [one["subject"] for one in json.loads(out)] == ["run"]
 
 
-def test_settings_nobody_knows_are_told_with_the_settings(dagu: Dagu, tmp_path: Path) -> None:  # noqa: F811
+def test_settings_nobody_knows_are_told_with_the_settings(in_home: InHome, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("plugins: {deny: [x], safeMode: true}\nscheduler: {prot: 1}\n")
-    code, _, err = dagu("config")
+    code, _, err = in_home("config")
     assert code == 0 and err.splitlines() == [
         f"Warning: {tmp_path}/config.yaml:1:17: unknown key `plugins.deny`",
         f"Warning: {tmp_path}/config.yaml:2:19: unknown key `scheduler.prot`. Did you mean `scheduler.port`?",
     ]
-    code, out, _ = dagu("config", "--json")
+    code, out, _ = in_home("config", "--json")
     assert code == 0 and len(json.loads(out)["warnings"]) == 2

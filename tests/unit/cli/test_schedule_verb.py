@@ -16,10 +16,9 @@ from dagu_core.cli.main import run
 from dagu_core.cli.verbs.schedule import _user
 from dagu_core.contracts.host import PluginHost
 from dagu_core.testing.store_contract import ManualClock
+from tests.unit.cli.asked import Capture, Dagu
 from tests.unit.schedule.toys import Plugin, instant
 
-Dagu = Callable[..., int]
-Capture = pytest.CaptureFixture[str]
 DAG = """\
 timezone: Europe/Berlin
 schedule:
@@ -28,13 +27,6 @@ schedule:
   exclude: {days: SUN}
 steps: [echo a]
 """
-
-
-@pytest.fixture
-def dags(tmp_path: Path) -> Path:
-    folder = tmp_path / "dags"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture

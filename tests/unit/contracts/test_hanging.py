@@ -9,8 +9,8 @@ import pytest
 
 from dagu_core import InvalidDefinition
 from dagu_core.app.dags import Dags
-from dagu_core.contracts import importing
 from dagu_core.contracts import host as host_module
+from dagu_core.contracts import importing
 from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.report import PluginReport
 

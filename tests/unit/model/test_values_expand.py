@@ -202,8 +202,8 @@ def test_values_as_text(value: object, text: str) -> None:
         ("a\tb", ["a", "b"]),
         ("a b\n\n c \n", ["a b", "c"]),
         ('"a b" c "d"', ["a b", "c", "d"]),
-        ('["a", 1, {"x": 2}, null]', ["a", 1, {"x": 2}, None]),
-        ('{"x": 1}', [{"x": 1}]),
+        ('["a", 1.50, {"x": 2}, null, "", true]', ["a", "1.50", '{"x": 2}', "null", "", "true"]),
+        (' {"x":  1} ', ['{"x":  1}']),
         ("", []),
         (" ", []),
         ("a;b,c", ["a", "b,c"]),
@@ -211,7 +211,7 @@ def test_values_as_text(value: object, text: str) -> None:
         ('it"s one', ['it"s', "one"]),
     ],
 )
-def test_items(text: str, items: list[Any]) -> None:
+def test_items(text: str, items: list[str]) -> None:
     assert split_items(text) == items
 
 
