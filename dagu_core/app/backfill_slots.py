@@ -110,7 +110,8 @@ def _instants(app: App, plan: Plan, request: BackfillRequest, until: float) -> I
         starts = [starts[request.entry - 1]]
     able = [entry for entry in starts if planner.backfillable(entry)]
     if not able:
-        raise UsageError(f"{starts[0].text!r} has no past that could be made up for")
+        told = planner.left_out or [f"{starts[0].text!r} has no past that could be made up for"]
+        raise UsageError("; ".join(told))
     plan = replace(plan, schedule=replace(plan.schedule, entries=tuple(able)))
     if request.ignore_calendar:
         plan = replace(plan, fields={})

@@ -18,8 +18,9 @@ from dagu_core.model.run.events import ChildRef, ChildStarted, Outcome, StopRequ
 from dagu_core.model.run.run import Run, RunRef
 from dagu_core.model.status import RunStatus, StepStatus
 from dagu_core.model.values.expand import expand, expand_data
-from dagu_core.model.values.items import item_text, split_items
+from dagu_core.model.values.items import split_items
 from dagu_core.model.values.params import child_params, params_from_data, params_text, parse_params
+from dagu_core.model.values.text import to_text
 
 if TYPE_CHECKING:
     from dagu_core.engine.attempt import LiveAttempt
@@ -75,7 +76,7 @@ class RunChildren:
             raise Invalid(f"parallel: {len(items)} items, at most {ITEM_LIMIT} are allowed")
         children: dict[str, Child] = {}
         for item in items:
-            child = self._child(plan, await self._params(call, "null" if item is None else item))
+            child = self._child(plan, await self._params(call, item))
             children.setdefault(child.ref.run_id, child)  # equal parameters are one run
         gate = asyncio.Semaphore(call.parallel.max_concurrent)
 
@@ -103,7 +104,7 @@ class RunChildren:
         scope, run = self.attempt.values.scope, self.attempt.substitution
         if item is None:
             return await child_params(call.params, scope, run)
-        text = item_text(item)
+        text = to_text(item)
         if not call.params:
             return params_from_data(item) if isinstance(item, dict) else parse_params(text)
         from dagu_core.model.values.scope import Scope

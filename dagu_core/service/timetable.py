@@ -106,7 +106,7 @@ class Timetable:
 
     def __init__(self) -> None:
         self.lines: dict[str, Line] = {}
-        #: DAGs whose schedule broke, with what, until somebody takes it
+        #: DAGs whose schedule broke, or of which entries are left out, with why, until somebody takes it
         self.broken: dict[str, str] = {}
         self._heap: list[tuple[float, int, Line]] = []
         self._numbers = count(1)
@@ -115,6 +115,8 @@ class Timetable:
         """Add a DAG that was armed, in place of the one of its name."""
         self.remove(line.plan.name)
         self.lines[line.plan.name] = line
+        if line.planner.left_out:
+            self.broken[line.plan.name] = "; ".join(line.planner.left_out)
         self._push(line)
 
     def remove(self, name: str) -> None:

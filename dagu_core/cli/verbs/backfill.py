@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dagu_core.base.errors import NotFound
 from dagu_core.cli.invocation import Invocation, on_terminal, pass_invocation
 from dagu_core.cli.options import (
     count_option,
@@ -18,7 +19,7 @@ from dagu_core.cli.options import (
     queue_option,
     text_option,
 )
-from dagu_core.cli.output import as_json, as_table, counted, say, tell
+from dagu_core.cli.output import as_json, as_table, counted, say
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from dagu_core.model.values.json_parts import json_parts, json_value
-from dagu_core.model.values.text import to_text
 
 _SEPARATORS = "\t|;,"
 _EDGE_QUOTE = re.compile(r'(?:^|(?<=\s))"|"(?=\s|$)')
@@ -36,8 +34,3 @@ def _pieces(text: str) -> list[str]:
         return [word[2] or word[1].replace('\\"', '"') for word in _WORD.finditer(text)]
     best = max(_SEPARATORS, key=text.count)
     return text.split(best) if best in text else text.split()
-
-
-def item_text(item: Any) -> str:
-    """One item as text: what `${ITEM}` stands for, and the child's parameters when none are given."""
-    return "null" if item is None else to_text(item)

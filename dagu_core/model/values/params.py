@@ -236,7 +236,7 @@ def _written(place: int, name: str, value: str) -> str | None:
 
 
 def _from_json(parts: dict[str, str] | list[str]) -> tuple[Param, ...]:
-    """The parameters a JSON object or array stands for: its numbers, lists and objects as they are written."""
+    """The parameters a JSON object or array stands for; numbers, lists and objects as they are written."""
     if isinstance(parts, dict):
         return tuple(Param(name, json_value(parts[name])) for name in sorted(parts))
     found: list[Param] = []

@@ -12,11 +12,23 @@ from typing import Any, NamedTuple
 
 from dagu_core import Places, Plan, PlannedStep, Problem, Settings
 from dagu_docker.order import HOST_MOUNTS, HOST_NETWORK, PRIVILEGED
-from dagu_docker.policy import NAMESPACES, OPENING, USUAL
 from dagu_docker.raw import folded
 from dagu_docker.settings import DockerPolicy, DockerSettings
 from dagu_docker.written import under
 
+# fmt: off
+#: what every container may do
+USUAL = frozenset(
+    (
+        "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
+        "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+    )
+)
+# fmt: on
+#: namespaces that may be those of the host
+NAMESPACES = ("PidMode", "IpcMode", "UTSMode", "UsernsMode")
+#: what takes away from the protection of the host, whatever is written there
+OPENING = ("Devices", "DeviceCgroupRules", "MaskedPaths", "ReadonlyPaths")
 _TYPES = ("docker", "container")
 
 
@@ -124,7 +136,7 @@ def _list(value: Any) -> Iterable[Any]:
 
 
 def _is_host(value: Any) -> bool:
-    return value == "host"
+    return isinstance(value, str) and value == "host"
 
 
 def _is_literal(text: str) -> bool:

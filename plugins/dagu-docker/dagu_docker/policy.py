@@ -12,21 +12,8 @@ from typing import Any
 from docker import errors
 
 from dagu_docker.daemon import Daemon, Trouble, is_status
+from dagu_docker.forbidden import NAMESPACES, OPENING, USUAL
 from dagu_docker.order import HOST_MOUNTS, HOST_NETWORK, PRIVILEGED, Order
-
-# fmt: off
-#: what every container may do
-USUAL = frozenset(
-    (
-        "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE",
-        "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
-    )
-)
-# fmt: on
-#: namespaces that may be those of the host
-NAMESPACES = ("PidMode", "IpcMode", "UTSMode", "UsernsMode")
-#: what takes away from the protection of the host, whatever is written there
-OPENING = ("Devices", "DeviceCgroupRules", "MaskedPaths", "ReadonlyPaths")
 
 
 def judge(daemon: Daemon, container: str, order: Order) -> None:

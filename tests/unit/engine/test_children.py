@@ -179,6 +179,26 @@ def test_params_of_an_item(lab: Lab) -> None:
     assert [result["O"] for result in ran.report("all")["outputs"]] == ["one/fixed/", "two words/fixed/"]
 
 
+def test_json_given_to_a_child_keeps_its_numbers_and_lists_as_they_are_written(lab: Lab) -> None:
+    given = '{"b": 1.0,  "a":[1, 2.50]}'
+    ran = lab.run(
+        with_child(
+            f"type: graph\nenv:\n  - J: '{given}'\n  - L: '[{given}]'\nsteps:\n"
+            f"  - {{name: text, call: child, params: '{given}'}}\n"
+            "  - {name: reference, call: child, params: '${J}'}\n"
+            f"  - {{name: item, call: child, parallel: ['{given}']}}\n"
+            "  - {name: items, call: child, parallel: '${L}'}\n"
+            "  - {name: filled, call: child, parallel: '${L}', params: '${ITEM}'}",
+            "steps:\n  - {command: 'echo \"$a,$b,$DAGU_PARAMS_JSON\"', output: O}",
+        )
+    )
+    expected = '[1, 2.50],1.0,{"a":"[1, 2.50]","b":"1.0"}'
+    for name in ("text", "reference"):
+        assert ran.report(name)["outputs"] == {"O": expected}
+    for name in ("item", "items", "filled"):
+        assert ran.report(name)["outputs"] == [{"O": expected}]
+
+
 def test_the_outputs_of_a_fan_out_are_those_of_the_successful(lab: Lab) -> None:
     ran = lab.run(
         with_child(

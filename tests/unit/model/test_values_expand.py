@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from dagu_core.base.errors import Invalid
 from dagu_core.model.values.dotenv import parse_dotenv
 from dagu_core.model.values.expand import expand, expand_data
-from dagu_core.model.values.items import item_text, split_items
+from dagu_core.model.values.items import split_items
 from dagu_core.model.values.jsonpath import select
 from dagu_core.model.values.scope import Scope, StepFacts
 from dagu_core.model.values.shelltext import for_shell, in_place
