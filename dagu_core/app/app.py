@@ -42,7 +42,7 @@ class App:
         self.settings, self.host, self.store, self.clock = settings, host, store, clock
         self.lines = lines or LogLines.of(settings)
         paths = settings.paths
-        self.dags = Dags(paths.dags, paths.base_config, host)
+        self.dags = Dags(paths.dags, paths.base_config, host, paths.kept_plans)
         self.history = History(self)
         self.runs = Runs(self)
 

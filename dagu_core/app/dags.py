@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
+from dagu_core.app.kept_plans import KeptPlans
 from dagu_core.base.errors import DaguError, Invalid, NotFound, UsageError
 from dagu_core.base.places import InvalidDefinition
 from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.store import definition_key
+from dagu_core.model.plan.definition import Definition
 from dagu_core.model.plan.plan import Plan, Source
-from dagu_core.model.spec.read import Definition, read_definition, read_plan
+from dagu_core.model.spec.decode import decode
 from dagu_core.model.spec.vocabulary import Vocabulary
-from dagu_core.model.spec.yaml import decode
 
 if TYPE_CHECKING:
     from dagu_core.app.requests import Given
@@ -29,10 +30,12 @@ _KEPT = 64
 
 
 class Dags:
-    """The definitions of one DAGs folder (and of any file named by its path)."""
+    """The definitions of one DAGs folder (and of any file named by its path); in the folder `kept` is
+    what came of those that were read before."""
 
-    def __init__(self, folder: Path, base_config: Path, host: PluginHost) -> None:
+    def __init__(self, folder: Path, base_config: Path, host: PluginHost, kept: Path | None = None) -> None:
         self.folder, self.base_config, self.host = folder, base_config, host
+        self._kept = KeptPlans(kept, base_config) if kept is not None else None
         self._plans: dict[tuple[str, bool, str], Plan] = {}
 
     def resolve(self, ref: str) -> Path:
@@ -64,11 +67,11 @@ class Dags:
             return [folder / ref]
         return [folder / f"{ref}{suffix}" for suffix in SUFFIXES]
 
-    def read(self, ref: str, *, name: str = "", given: Given | None = None) -> Definition:
-        """Read and check a definition; `given` is what a start brings along. Raises NotFound,
+    def read(self, ref: str, *, name: str = "", given: Given | None = None, keep: bool = False) -> Definition:
+        """Read and check a definition; `given` and `keep` as for `check`. Raises NotFound,
         InvalidDefinition."""
         path = self.resolve(ref)
-        return self.check(self.text_of(path), path=str(path), name=name, given=given)
+        return self.check(self.text_of(path), path=str(path), name=name, given=given, keep=keep and not name)
 
     def check(
         self,
@@ -80,28 +83,23 @@ class Dags:
         as_child: bool = False,
         lint: bool = True,
         given: Given | None = None,
+        keep: bool = False,
     ) -> Definition:
-        """Check a definition text; `given` is what a start brings along. Raises InvalidDefinition with
-        every problem.
+        """Check a definition text; `given` is what a start brings along, with `keep` the next reading
+        may be spared and has no places then. Raises InvalidDefinition with every problem.
 
         Without `lint` plugins are not asked for findings, and parameters are not held against their
         schema: some of that depends on more than the text, and what is kept for long would never hear
         that a missing file has come.
         """
         base = self.base_text() if base is None else base
-        definition = self._knowing(
-            lambda words: read_definition(
-                text,
-                path=path,
-                vocabulary=words,
-                base=base,
-                base_path=str(self.base_config),
-                name=name,
-                as_child=as_child,
-            ),
-            text,
-            base,
-        )
+        source = Source(text.removeprefix("\ufeff"), path, 0, base)
+        kept = self._kept if keep else None
+        if kept is not None and (found := kept.find(source, self._parts(source))) is not None:
+            return found  # no plugin has a say in it, and there is no schema
+        definition = self._read(source, name, as_child)
+        if kept is not None:
+            kept.keep(definition, source, self._parts(source))
         if not lint:
             return definition
         plans = list(zip(definition.plans, definition.places, strict=True))
@@ -114,6 +112,28 @@ class Dags:
         if errors := [found for found in findings if found.severity == "error"]:
             raise InvalidDefinition(errors, file=path, text=text)
         return replace(definition, warnings=definition.warnings + findings) if findings else definition
+
+    def _read(self, source: Source, name: str, as_child: bool) -> Definition:
+        from dagu_core.model.spec.read import read_definition
+
+        return self._knowing(
+            lambda words: read_definition(
+                source.text,
+                path=source.path,
+                vocabulary=words,
+                base=source.base,
+                base_path=str(self.base_config),
+                name=name,
+                as_child=as_child,
+            ),
+            source.text,
+            source.base,
+        )
+
+    def _parts(self, source: Source) -> frozenset[str] | None:
+        """The built-in parts when nobody else has a say in what comes of a text, else None."""
+        self.host.for_text(source.text, source.base)
+        return self.host.parts_alone
 
     def text_of(self, path: Path) -> str:
         """The text of a definition file as YAML. Raises NotFound, Invalid, InvalidDefinition."""
@@ -187,6 +207,8 @@ class Dags:
         key = (definition_key(source), as_child, name)
         plan = self._plans.get(key)
         if plan is None:
+            from dagu_core.model.spec.read import read_plan
+
             plan = self._knowing(
                 lambda words: read_plan(source, words, name=name, as_child=as_child), source.text, source.base
             )

@@ -13,6 +13,7 @@ from dagu_core.base.names import check_dag_name, check_run_id
 from dagu_core.base.places import Problem
 from dagu_core.contracts.store import StoredRun
 from dagu_core.engine.new_run import Launch, secrets_of
+from dagu_core.model.plan.definition import Definition
 from dagu_core.model.plan.plan import Param, Plan, Source
 from dagu_core.model.run.run import (
     DEFAULT_PRIORITY,
@@ -23,7 +24,6 @@ from dagu_core.model.run.run import (
     RunRef,
     RunSummary,
 )
-from dagu_core.model.spec.read import Definition
 from dagu_core.model.values.params import params_from_argv, parse_params
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Launches:
             base = request.base or None
             definition = app.dags.check(request.text, name=request.name, base=base, given=given)
         else:
-            definition = app.dags.read(request.dag, name=request.name, given=given)
+            definition = app.dags.read(request.dag, name=request.name, given=given, keep=True)
         plan = definition.plans[0]
         if request.queue and not request.trigger:
             self.check_asked(request.queue, plan)

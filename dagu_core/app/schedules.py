@@ -50,10 +50,11 @@ class Suspension(Struct, frozen=True):
         """What people read; the time in a zone, None = that of this process."""
         from datetime import datetime
 
-        by = f" by {self.by}" if self.by else ""
-        end = "" if self.until is None else datetime.fromtimestamp(self.until, zone).astimezone(zone)
-        until = f" until {end.isoformat(timespec='seconds')}" if end else ""
-        return f"suspended{by}{until}{f' ({self.reason})' if self.reason else ''}"
+        words = ["suspended", f"by {self.by}" if self.by else ""]
+        if self.until is not None:
+            end = datetime.fromtimestamp(self.until, zone).astimezone(zone)
+            words.append(f"until {end.isoformat(timespec='seconds')}")
+        return " ".join(filter(None, [*words, f"({self.reason})" if self.reason else ""]))
 
 
 class Preview(Struct, frozen=True):
@@ -69,8 +70,8 @@ class Preview(Struct, frozen=True):
 
 
 class Scheduled(Struct, frozen=True):
-    """A DAG file that is scheduled, or of which something cannot be done (`problem`). Nothing comes `next` of a DAG
-    that is suspended. `ref` is what verbs take for it."""
+    """A DAG file that is scheduled, or of which something cannot be done (`problem`). Nothing comes
+    `next` of a DAG that is suspended. `ref` is what verbs take for it."""
 
     name: str
     ref: str
@@ -284,8 +285,9 @@ class Schedules:
 
 def _instant(value: object) -> float | None:
     """An instant that somebody wrote down; None for what is none."""
-    sound = isinstance(value, int | float) and not isinstance(value, bool) and value < _NEVER
-    return float(value) if sound else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if value < _NEVER else None
 
 
 def _sentence(error: DaguError) -> str:

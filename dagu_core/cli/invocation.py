@@ -97,7 +97,7 @@ class Invocation(Struct, dict=True):
         from dagu_core.app.dags import Dags
 
         paths = self.settings.paths
-        return Dags(paths.dags, paths.base_config, self.host)
+        return Dags(paths.dags, paths.base_config, self.host, paths.kept_plans)
 
     def run(self, work: Callable[[App], Awaitable[T]]) -> T:
         """Open the app, await `work` with it, close it; measured with `--cpu-profile`."""

@@ -145,6 +145,12 @@ class PluginHost:
         """Whether no plugin is left that is imported or asked only when needed."""
         return not self._on_demand.sleeps and not (self._waiting and self._waiting.reports)
 
+    @property
+    def parts_alone(self) -> frozenset[str] | None:
+        """The built-in parts when nothing else was registered yet, else None."""
+        builtins = self._registry.builtins
+        return frozenset(builtins) if self._registry.offers.keys() <= builtins else None
+
     def complete(self, *, again: bool = False) -> Catalog:
         """The catalog with what the plugins bring that are asked only when needed: now, once; with
         `again` also those whose last import hung."""

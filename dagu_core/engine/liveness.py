@@ -1,14 +1,17 @@
-"""Kernel-proof liveness of engines on one host: a lock held by the process, never a clock."""
+"""Kernel-proof liveness of engines on one host: a lock held by the process, never a clock; and how
+the living are woken."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
 import signal
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 from dagu_core.engine.logs import FILE_MODE, make_folder
 
@@ -96,6 +99,52 @@ def poke(data: Path, engine: str) -> bool:
         os.kill(pid, signal.SIGUSR1)
         return True
     return False
+
+
+class Ear:
+    """Calls `heard` on the running loop whenever this process is poked.
+
+    From the beginning the poke never has its default effect, and it stays without one after the
+    end: whoever saw us alive may send it a moment later.
+    """
+
+    def __init__(self, heard: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        before: Any = None
+
+        def hear(number: int, frame: Any) -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(heard)
+            if callable(before):
+                before(number, frame)
+
+        self._now: Any = None
+        with contextlib.suppress(ValueError):  # outside the main thread nobody hears
+            before = signal.signal(signal.SIGUSR1, hear)
+            # Not "ignored": whatever is started later in this process would inherit that.
+            self._now, self._then = hear, _unheard if before == signal.SIG_DFL else before
+
+    def close(self) -> None:
+        """Hear no more; whoever heard before does so again."""
+        if self._now is not None and signal.getsignal(signal.SIGUSR1) is self._now:
+            with contextlib.suppress(ValueError):
+                signal.signal(signal.SIGUSR1, self._then)
+
+
+def _unheard(number: int, frame: Any) -> None:
+    """A poke for somebody who is gone."""
+
+
+def hear(numbers: Iterable[signal.Signals], react: Callable[[signal.Signals], object]) -> bool:
+    """Have the running loop call `react` with each of these signals that comes; False where it cannot
+    (outside the main thread)."""
+    loop = asyncio.get_running_loop()
+    try:
+        for number in numbers:
+            loop.add_signal_handler(number, react, number)
+    except (NotImplementedError, RuntimeError, ValueError):
+        return False
+    return True
 
 
 def dead_engines(data: Path) -> list[str]:

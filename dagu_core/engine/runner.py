@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from dagu_core.base.clock import Clock
 from dagu_core.base.errors import DaguError, Unavailable
@@ -19,7 +19,7 @@ from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.store import StateStore
 from dagu_core.engine.driver import Driver
 from dagu_core.engine.fanout import Fanout
-from dagu_core.engine.liveness import EngineLock, host_name, living_pid
+from dagu_core.engine.liveness import Ear, EngineLock, hear, host_name, living_pid
 from dagu_core.engine.logs import work_folder
 from dagu_core.engine.queue_slot import QueueRules
 from dagu_core.engine.queue_turn import Waits
@@ -96,7 +96,7 @@ class Runner:
         self._lock = EngineLock(self.places.data, self.engine)
         self._poked, self.woken, self.waits = asyncio.Event(), asyncio.Event(), Waits()
         self._busy = asyncio.Event()
-        self._hear_pokes()
+        self._ear = Ear(self._wake)
         try:
             self._lock.hold()
         except OSError as error:
@@ -120,38 +120,12 @@ class Runner:
         await self.fanout.close()
         self.supervision.close()
         self._lock.release(leaving_runs=self.left_runs)
-        self._stop_hearing()
-
-    def _hear_pokes(self) -> None:
-        """Look at the signals at once on SIGUSR1.
-
-        From before the lock is held the poke never has its default effect, and it stays without
-        one after the end: whoever saw us alive may send it a moment later.
-        """
-        loop = asyncio.get_running_loop()
-        before: Any = None
-
-        def hear(number: int, frame: Any) -> None:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._wake)
-            if callable(before):
-                before(number, frame)
-
-        with contextlib.suppress(AttributeError, ValueError):
-            before = signal.signal(signal.SIGUSR1, hear)
-            # Not "ignored": whatever is started later in this process would inherit that.
-            self._ear = hear, _unheard if before == signal.SIG_DFL else before
+        self._ear.close()
 
     def _wake(self) -> None:
         self._poked.set()
         self.woken.set()
         self.waits.look()
-
-    def _stop_hearing(self) -> None:
-        with contextlib.suppress(AttributeError, ValueError):
-            hear, before = self._ear
-            if signal.getsignal(signal.SIGUSR1) is hear:
-                signal.signal(signal.SIGUSR1, before)
 
     async def host_run(self, driver: Driver, first: list[Event]) -> Run:
         """Drive to the end, then remove the run's working files."""
@@ -191,12 +165,10 @@ class Runner:
             log(run, [event])
             log.close()
 
-    def listen_to_signals(self, *, hangup: bool = True) -> None:
+    def listen_to_signals(self) -> None:
         """Turn SIGINT, SIGTERM, SIGHUP and SIGQUIT into stop requests; a second one forces."""
-        loop = asyncio.get_running_loop()
-        for name in ("SIGINT", "SIGTERM", "SIGQUIT", *(["SIGHUP"] if hangup else [])):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(getattr(signal, name), self.interrupt, name)
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+        hear(numbers, lambda number: self.interrupt(number.name))
 
     def interrupt(self, name: str) -> None:
         """Ask every hosted root run to stop, as a signal of this name does."""
@@ -275,10 +247,6 @@ class Runner:
         for driver in self._drivers.values():
             with contextlib.suppress(OSError), driver.bench.files.log.open("a") as log:
                 faulthandler.dump_traceback(log)
-
-
-def _unheard(number: int, frame: Any) -> None:
-    """A poke for a runner that is gone."""
 
 
 def _capacity() -> int:

@@ -13,6 +13,7 @@ import sys
 from dagu_core.app.app import App
 from dagu_core.base.errors import DaguError
 from dagu_core.base.settings import Settings
+from dagu_core.engine.liveness import hear
 from dagu_core.service.hosting import Hosting
 
 
@@ -21,10 +22,9 @@ async def serve(settings: Settings) -> None:
     async with App.open(settings) as app, app.runner(lambda run, event: None) as runner:
         runner.worker = settings.worker.id
         hosting = Hosting(app, runner, settings.worker.max_active_runs)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, hosting.stopping.set)
+        hear((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), lambda number: hosting.stopping.set())
         if not os.isatty(0):
+            loop = asyncio.get_running_loop()
             loop.add_reader(0, _pool_is_gone, loop, hosting)
         sys.stdout.write(f"{runner.engine}\n")
         sys.stdout.flush()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dagu_core.app import decisions
 from dagu_core.app.services import RENEWED, register, unregister
 from dagu_core.base.errors import Conflict, DaguError, LostOwnership, Unavailable
-from dagu_core.engine.liveness import EngineLock
+from dagu_core.engine.liveness import EngineLock, hear
 from dagu_core.service.beat import rest
 from dagu_core.service.caretaker import Caretaker
 from dagu_core.service.definitions import Changes, Definitions
@@ -204,9 +204,7 @@ class Scheduler:
 
     def listen(self) -> None:
         """Hear those who poke this process; in another thread than the first one nobody can."""
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.woken.set)
-            self._listens = True
+        self._listens = hear([signal.SIGUSR1], lambda number: self.woken.set())
 
     async def _keep_note(self) -> None:
         while True:

@@ -20,8 +20,9 @@ import pytest
 from pydantic import BaseModel
 
 from dagu_core.contracts.host import PluginHost
+from dagu_core.model.plan.definition import Definition
 from dagu_core.model.plan.plan import Plan
-from dagu_core.model.spec.read import Definition, read_definition
+from dagu_core.model.spec.read import read_definition
 
 __all__ = ["PageContract", "blocks"]
 

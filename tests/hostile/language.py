@@ -6,8 +6,9 @@ from pydantic import Field
 
 from dagu_core.base.config import Config
 from dagu_core.base.places import InvalidDefinition, Problem
+from dagu_core.model.plan.definition import Definition
 from dagu_core.model.plan.plan import Plan
-from dagu_core.model.spec.read import Definition, read_definition
+from dagu_core.model.spec.read import read_definition
 from dagu_core.model.spec.vocabulary import StepType, Vocabulary
 
 

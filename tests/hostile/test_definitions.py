@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dagu_core.base.errors import Invalid
 from dagu_core.base.names import check_dag_name
 from dagu_core.base.places import InvalidDefinition
-from dagu_core.model.spec.read import decode
+from dagu_core.model.spec.decode import decode
 from tests.hostile.language import errors, plan, problems, told
 
 

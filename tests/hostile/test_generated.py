@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from dagu_core.base.places import InvalidDefinition, Problem
 from dagu_core.model.spec.dag import DagSpec
+from dagu_core.model.spec.decode import decode
 from dagu_core.model.spec.policies import RepeatSpec, RetrySpec
-from dagu_core.model.spec.read import decode, read_definition
+from dagu_core.model.spec.read import read_definition
 from dagu_core.model.spec.step import StepSpec
 from tests.hostile.language import VOCABULARY
 from tests.hostile.workflows import documents, keys_of

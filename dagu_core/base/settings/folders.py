@@ -57,7 +57,8 @@ class Paths(Struct, frozen=True):
     """Absolute places. Nothing is created here; `work` holds the scratch folders of runs.
 
     `plugin_index` remembers what the plugins bring that are installed beside this Python: one file
-    for all homes, so that a home that is new need not import them all.
+    for all homes, so that a home that is new need not import them all. `kept_plans` holds what came of
+    definitions that were read before.
     """
 
     dags: Path
@@ -76,6 +77,7 @@ class Paths(Struct, frozen=True):
     webhooks: Path
     work: Path
     plugin_index: Path
+    kept_plans: Path
 
     @classmethod
     def of(cls, given: PathSettings, home: Home, environ: Mapping[str, str]) -> Paths:
@@ -103,4 +105,5 @@ class Paths(Struct, frozen=True):
             webhooks=place(given.webhooks, data / "webhooks"),
             work=data / "work",
             plugin_index=home.cache / f"plugins-{crc32(sys.prefix.encode()):08x}.json",
+            kept_plans=home.cache / "plans",
         )

@@ -83,7 +83,10 @@ def list_(invocation: Invocation, /, in_json: bool) -> int:
         for name, target in app.dags.dangling().items():
             tell(f"Warning: {name} is a link that leads nowhere, to {target}")
         return [
-            (each, app.schedules.zone_of(each.plan) if each.plan and not each.problem else None)
+            (
+                each,
+                app.schedules.zone_of(each.plan) if each.plan and (each.next or not each.problem) else None,
+            )
             for each in await app.schedules.scheduled()
         ]
 

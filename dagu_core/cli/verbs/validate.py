@@ -14,7 +14,7 @@ from dagu_core.cli.options import dag_argument, json_option
 from dagu_core.cli.output import as_json, say, tell
 
 if TYPE_CHECKING:
-    from dagu_core.model.spec.read import Definition
+    from dagu_core.model.plan.definition import Definition
 
 
 @click.command("validate", short_help="Check a DAG file and list all its problems.")

@@ -8,9 +8,10 @@ from dagu_core.base.errors import Invalid
 from dagu_core.base.places import Place
 from dagu_core.model.plan.origins import Origin, Origins
 from dagu_core.model.plan.step_types import StepTypeOfFile, injected
+from dagu_core.model.spec.decode import MAX_BYTES
 from dagu_core.model.spec.findings import Findings
 from dagu_core.model.spec.located import Map, Seq, locate
-from dagu_core.model.spec.yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES
+from dagu_core.model.spec.yaml import MAX_DEPTH, MAX_NODES
 from dagu_core.model.values.template import ABSENT, find, is_template, render
 
 _GIVE = "give it under `with`, or a `default` in `inputSchema`"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from dagu_core.base.places import Place, Problem
 from dagu_core.model.plan.build import Built, Identity, build_plan
 from dagu_core.model.plan.calls import check_calls
+from dagu_core.model.plan.definition import Definition
 from dagu_core.model.plan.lint import lint_plan
 from dagu_core.model.plan.places import Places
 from dagu_core.model.plan.plan import Plan, Source
@@ -21,17 +21,7 @@ from dagu_core.model.spec.merge import Merged, merge
 from dagu_core.model.spec.model import Reading
 from dagu_core.model.spec.refusal import describe
 from dagu_core.model.spec.vocabulary import Vocabulary
-from dagu_core.model.spec.yaml import decode, read_documents
-
-__all__ = ["Definition", "decode", "read_definition", "read_plan"]
-
-
-class Definition(Struct, frozen=True):
-    """A valid definition: `plans[0]` is the main DAG, the rest its local sub-DAGs; `places` are theirs."""
-
-    plans: tuple[Plan, ...]
-    warnings: tuple[Problem, ...] = ()
-    places: tuple[Places, ...] = ()
+from dagu_core.model.spec.yaml import read_documents
 
 
 def read_definition(

@@ -14,34 +14,19 @@ import yaml as pyyaml
 from msgspec import Struct
 from yaml import events
 
-from dagu_core.base.places import InvalidDefinition, Place, Problem
+from dagu_core.base.places import Place, Problem
+from dagu_core.model.spec.decode import MAX_BYTES, too_large
 from dagu_core.model.spec.findings import Findings
 from dagu_core.model.spec.located import Map, Seq
 from dagu_core.model.spec.scalars import plain_value
 from dagu_core.model.spec.yaml_events import yaml_events
 
-MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 100
 MAX_NODES = 200_000
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _TAG = "tag:yaml.org,2002:"
 _MERGE = object()
-
-
-def decode(data: bytes, file: str) -> str:
-    """The text of a definition file. Raises InvalidDefinition naming the byte that is not UTF-8."""
-    if len(data) > MAX_BYTES:
-        raise InvalidDefinition([_too_large(len(data))], file=file)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # `error.start` counts after a byte order mark, the user counts bytes of the file.
-        at = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
-        before = data[:at].decode("utf-8", "replace")
-        place = Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-        problem = Problem(f"not UTF-8 at byte {at}", place, "D001", "save the file as UTF-8")
-        raise InvalidDefinition([problem], file=file, text=data.decode("utf-8", "replace")) from None
 
 
 def read_documents(findings: Findings) -> list[Any]:
@@ -61,7 +46,7 @@ def read_documents(findings: Findings) -> list[Any]:
 
 def _check_characters(text: str) -> None:
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "replace")) > MAX_BYTES:
-        raise _Fatal(_too_large(len(text)))
+        raise _Fatal(too_large(len(text)))
     if bad := _CONTROL.search(text):
         line = text.count("\n", 0, bad.start()) + 1
         column = bad.start() - (text.rfind("\n", 0, bad.start()) + 1) + 1
@@ -77,10 +62,6 @@ class _Fatal(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
-
-
-def _too_large(size: int) -> Problem:
-    return Problem(f"the file is too large: {size} bytes, at most {MAX_BYTES}", Place(), "D009")
 
 
 def _problem(message: str, place: Place, hint: str = "", code: str = "D001") -> _Fatal:

@@ -6,9 +6,10 @@ import pytest
 
 from dagu_core import Problem
 from dagu_core.contracts.host import PluginHost
+from dagu_core.model.plan.definition import Definition
 from dagu_core.model.plan.places import Places
 from dagu_core.model.plan.plan import Plan
-from dagu_core.model.spec.read import Definition, read_definition
+from dagu_core.model.spec.read import read_definition
 from dagu_cron import plugin
 from dagu_cron.pace import closest, problems
 

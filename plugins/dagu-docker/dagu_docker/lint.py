@@ -30,7 +30,7 @@ class _Build(NamedTuple):
 
 
 def problems(plan: Plan, settings: Settings | None, places: Places) -> list[Problem]:
-    """Steps that can never or may not run, secrets that would end up in an image, contexts that are not there."""
+    """Steps that cannot or may not run, secrets that would stand in an image, contexts that are not there."""
     found = list(_without_sense(plan, places))
     if settings is not None:
         from dagu_docker.forbidden import forbidden

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dagu_core.testing.fixtures import Command
+from dagu_core.testing.requirements import require
 
 from .hosts import dag, listed, report_of, run
 
@@ -120,9 +122,32 @@ def test_one_that_cannot_be_asked_for_its_opinion_is_a_warning(make: Make, dagu:
     assert dagu("start", file).code == 0
 
 
+@pytest.mark.timeout(300)  # a compiler may have to make its whole library first
+def test_the_go_example(make: Make, dagu: Command, tmp_path: Path) -> None:
+    require(shutil.which("go"), "a Go compiler: apt install golang-go")
+    (text,) = re.findall(r"```go\n(.*?)```", _PAGE, re.DOTALL)
+    (tmp_path / "words.go").write_text(text, "utf-8")
+    path = make("", name="words")
+    environ = {**os.environ, "GOCACHE": str(tmp_path / "cache"), "GO111MODULE": "off", "CGO_ENABLED": "0"}
+    build = ["go", "build", "-o", str(path), "words.go"]
+    made = subprocess.run(build, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=240)
+    assert made.returncode == 0, made.stderr
+    report = report_of(tmp_path, path)
+    assert (report.parts, report.version) == (("executor words",), "1.0")
+    dagu.environ |= listed(path)
+    steps = [
+        {"name": "one", "type": "words", "command": "a bc def", "config": {"longer": 1}, "output": "GOT"},
+        {"name": "two", "command": "echo it said ${GOT.count}", "depends": "one"},
+    ]
+    done = dagu("start", str(dag(dagu.home / "a.yaml", *steps)))
+    assert done.code == 0, done.out + done.err
+    assert "2 words" in done.out and "it said 2" in done.out
+    wrong = dag(dagu.home / "b.yaml", {"name": "one", "type": "words", "command": "a", "config": {"long": 1}})
+    assert "unknown key" in dagu("validate", str(wrong)).err
+
+
 def test_a_program_in_c(make: Make, tmp_path: Path) -> None:
-    """C stands for all compiled languages, Go and Rust among them: to the engine they are executables
-    alike, and a C compiler is the one that machines have."""
+    """A compiled program that knows no JSON: a prefix is enough to tell the messages apart."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("there is no C compiler")

@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from dagu_core.base.settings import Settings
 from dagu_core.base.settings.flags import as_variables
-
-
-def load(folder: Path, text: str = "", environ: dict[str, str] | None = None, **more: Any) -> Settings:
-    (folder / "config.yaml").write_text(text)
-    return Settings.load(environ={"DAGU_HOME": str(folder), **(environ or {})}, **more)
-
-
-def source(settings: Settings, key: str) -> tuple[Any, str]:
-    return next((value, where) for name, value, where in settings.explain() if name == key)
+from tests.unit.base.configuration import load, source
 
 
 def test_what_nobody_reads_is_accepted_and_told(tmp_path: Path) -> None:

@@ -50,10 +50,13 @@ def test_one_run_is_no_runs(in_home: InHome) -> None:
     assert in_home("backfill", "create", "daily", *ONE_DAY)[1].endswith(": 1 run of daily\n")
 
 
-def test_a_profile_has_no_effect_which_is_told(in_home: InHome) -> None:
-    code, out, err = in_home("backfill", "create", "daily", *ONE_DAY, "--profile", "prod")
-    assert code == 0 and "1 run of daily" in out
-    assert "--profile has no effect" in err
+@pytest.mark.parametrize("more", [(), ("--dry-run",), ("--json",)])
+def test_a_profile_is_refused_before_anything_is_recorded(in_home: InHome, more: tuple[str, ...]) -> None:
+    code, out, err = in_home("backfill", "create", "daily", *ONE_DAY, "--profile", "prod", *more)
+    assert code == 3
+    assert "there is no profile 'prod': profiles are not built yet" in out + err and "--params" in out + err
+    assert in_home("backfill", "list")[1] == "There are no backfills\n"
+    assert in_home("history")[1] == "No runs found\n"
 
 
 def test_the_hard_limit_may_stand_at_the_top_of_the_settings(in_home: InHome, tmp_path: Path) -> None:

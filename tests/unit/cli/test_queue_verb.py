@@ -123,6 +123,11 @@ def test_queues_are_found_by_the_labels_of_the_settings(dagu: Dagu, capsys: Capt
         (("queue", "set", "q", "--reset", "--max-concurrency=2"), 2),
         (("queue", "set", "q", "--max-concurrency=0"), 2),
         (("queue", "pause", "a b"), 2),
+        (("queue", "pause", "q", "--until="), 2),
+        (("queue", "pause", "q", "--until=soon"), 2),
+        (("queue", "pause", "q", "--until=0s"), 2),
+        (("queue", "pause", "q", "--until=2020-01-01"), 2),
+        (("queue", "pause", "q", "--until=99999999d"), 2),
         (("enqueue", "one", "--priority=10"), 2),
         (("enqueue", "one", "--priority=urgent"), 2),
         (("enqueue", "one", "--queue=a/b"), 2),
@@ -130,6 +135,21 @@ def test_queues_are_found_by_the_labels_of_the_settings(dagu: Dagu, capsys: Capt
 )
 def test_what_makes_no_sense_is_refused(dagu: Dagu, words: tuple[str, ...], code: int) -> None:
     assert dagu(*words) == code
+
+
+def test_a_pause_with_an_end(dagu: Dagu, capsys: Capture) -> None:
+    assert dagu("queue", "pause", "q", "--until=2h", "--reason=SFTP down") == 0
+    said = capsys.readouterr().out
+    (queue,) = shape(dagu, capsys, "queue", "list")
+    assert said == f"Paused queue q until {queue['pausedUntil']}\n"
+    assert (queue["paused"], queue["pausedReason"]) == (True, "SFTP down")
+    assert dagu("queue", "list") == 0
+    assert f"paused by alice until {queue['pausedUntil']}: SFTP down" in capsys.readouterr().out
+    ordered = shape(dagu, capsys, "queue", "pause", "q", "--until=2099-01-01T08:00:00Z")
+    assert ordered["pausedUntil"].startswith("2099-01-01T")
+    assert "pausedUntil" not in shape(dagu, capsys, "queue", "pause", "q")
+    assert dagu("queue", "pause", "q", "--until=2020-01-01") == 2
+    assert "--until: '2020-01-01' is over already" in capsys.readouterr().err
 
 
 def test_a_run_that_has_begun_is_not_moved(dagu: Dagu, capsys: Capture) -> None:

@@ -246,3 +246,27 @@ def test_an_end_that_is_none(dagu: Dagu, dags: Path, capsys: Capture, until: str
     (dags / "d.yaml").write_text(DAG)
     assert dagu("schedule", "suspend", "d", "--until", until) == 2
     assert "--until" in (said := capsys.readouterr().err) or "not a time" in said
+
+
+@pytest.mark.parametrize("until", ["", "soon", "-2h", "0s", "2020-01-01", "99999999d", "10000-01-01"])
+def test_an_end_that_makes_no_sense(dagu: Dagu, dags: Path, capsys: Capture, until: str) -> None:
+    (dags / "d.yaml").write_text(DAG)
+    assert dagu("schedule", "suspend", "d", f"--until={until}") == 2
+    assert f"--until: {until!r} is " in capsys.readouterr().err
+    assert dagu("schedule", "list") == 0
+    assert "suspended" not in capsys.readouterr().out
+
+
+def test_the_end_of_a_suspension_is_told_and_changed(dagu: Dagu, dags: Path, capsys: Capture) -> None:
+    (dags / "d.yaml").write_text(DAG)
+    assert dagu("schedule", "suspend", "d", "--until=2099-01-01T00:00:00Z", "--reason=loud") == 0
+    assert capsys.readouterr().out.startswith("Suspended d until 20")
+    assert dagu("schedule", "suspend", "d", "--until=2099-01-02T00:00:00Z", "--reason=loud") == 0
+    assert capsys.readouterr().out.startswith("d was suspended already; now it is until 20")
+    assert dagu("why", "d", "--json") == 0
+    (reason,) = json.loads(capsys.readouterr().out)
+    assert (reason["status"], reason["code"]) == ("suspended", "suspended")
+    assert reason["message"].endswith("until 2099-01-02T01:00:00+01:00 (loud)")
+    assert dagu("schedule", "preview", "d", "--json") == 0
+    told = json.loads(capsys.readouterr().out)["suspension"]
+    assert (told["reason"], told["until"]) == ("loud", "2099-01-02T01:00:00+01:00")

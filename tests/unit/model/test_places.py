@@ -8,9 +8,10 @@ import pytest
 
 from dagu_core.base.places import Place, Problem
 from dagu_core.contracts.host import PluginHost
+from dagu_core.model.plan.definition import Definition
 from dagu_core.model.plan.places import Places
 from dagu_core.model.plan.plan import Plan, PlannedStep
-from dagu_core.model.spec.read import Definition, read_definition
+from dagu_core.model.spec.read import read_definition
 from tests.hostile.language import VOCABULARY
 
 TEXT = """\

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dagu_core.base.places import InvalidDefinition, Place
-from dagu_core.model.spec.read import Definition, read_definition
+from dagu_core.model.plan.definition import Definition
+from dagu_core.model.spec.read import read_definition
 from tests.hostile.language import VOCABULARY
 
 

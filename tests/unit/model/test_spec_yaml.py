@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from dagu_core.base.places import InvalidDefinition, Place
+from dagu_core.model.spec.decode import decode
 from dagu_core.model.spec.findings import Findings
 from dagu_core.model.spec.located import Map, Seq, locate, plain
-from dagu_core.model.spec.yaml import MAX_DEPTH, MAX_NODES, decode, read_documents
+from dagu_core.model.spec.yaml import MAX_DEPTH, MAX_NODES, read_documents
 from dagu_core.model.values.text import to_text
 
 

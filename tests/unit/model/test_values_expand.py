@@ -214,16 +214,6 @@ def test_items(text: str, items: list[str]) -> None:
     assert split_items(text) == items
 
 
-def test_items_as_text() -> None:
-    assert [item_text(item) for item in ["a b", 3, None, {"X": 1, "Y": "q r"}, True]] == [
-        "a b",
-        "3",
-        "null",
-        '{"X":1,"Y":"q r"}',
-        "true",
-    ]
-
-
 def test_a_dotenv_file() -> None:
     text = (
         "\ufeff# comment\r\n\r\nA=1\nexport B = two words # comment\nC='$A # \\n'\n"

@@ -87,6 +87,35 @@ def test_it_looks_again_when_somebody_has_written(tmp_path: Path, monkeypatch: p
     run(tmp_path, work)
 
 
+def test_it_wakes_when_a_pause_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody writes anything then, and the next beat is far away."""
+    monkeypatch.setattr(hosting, "BEAT", 3600.0)
+    (tmp_path / "dags").mkdir()
+    (tmp_path / "dags" / "one.yaml").write_text("queue: q\nsteps: ['true']")
+
+    async def work(app: App) -> None:
+        lock = EngineLock(app.settings.paths.data, "r1")
+        lock.hold()
+        await app.runs.enqueue(StartRequest(dag="one", run_id="r"))
+        end = app.clock.now() + 2
+        await app.queues.pause("q", "alice", until=end)
+        claimed: list[float] = []
+
+        async def carry_out(self: Hosting, stored: Any) -> None:
+            claimed.append(app.clock.now())
+
+        monkeypatch.setattr(Hosting, "_carry_out", carry_out)
+        looks = Looks(app)
+        serving = asyncio.create_task(looks.hosting.serve())
+        await seen(lambda: bool(claimed))
+        assert claimed[0] >= end and looks.count < 20, "it sleeps until then"
+        looks.hosting.stopping.set()
+        await serving
+        lock.release()
+
+    run(tmp_path, work)
+
+
 async def _done(claimed: list[str], stored: Any) -> None:
     claimed.append(stored.summary.ref.run_id)
 

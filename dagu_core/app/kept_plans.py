@@ -1,0 +1,133 @@
+"""Definitions that were read before: what came of the same text, read by the same code.
+
+Reading a thousand steps takes longer than the rest of a start. What only the built-in parts had a say in
+is a function of the text, so it is kept, as Python keeps the bytecode of a module: one file for each
+definition, below the user's cache folder. A file that is damaged, or made of anything else, is as good as
+none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Collection, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+import dagu_core
+from dagu_core.base.places import Problem
+from dagu_core.model.plan.definition import Definition
+from dagu_core.model.plan.plan import Plan, Source
+
+#: files in the folder, beyond which it is emptied; bytes of one file
+_MOST, _LARGEST = 1000, 4 << 20
+_DIGEST = 32
+#: what has a say in how a text is read, below the package
+_READERS = ("base", "builtins", "contracts", "model", "model/plan", "model/spec", "model/values")
+
+
+class _Kept(Struct):
+    """A definition without its texts, which whoever asks has: `local` are the documents of its plans."""
+
+    plans: tuple[Plan, ...]
+    local: tuple[dict[str, int], ...]
+    warnings: tuple[Problem, ...]
+
+
+class KeptPlans:
+    """The definitions kept in `folder`, for one base config and these built-in parts."""
+
+    def __init__(self, folder: Path, base_path: Path) -> None:
+        self._folder, self._base_path = folder, str(base_path)
+        self._code = ""
+
+    def find(self, source: Source, parts: Collection[str] | None) -> Definition | None:
+        """What was made of the text when these parts read it; nothing for None, which are unknown parts."""
+        if parts is None:
+            return None
+        try:
+            data = self._file(source).read_bytes()
+        except OSError:
+            return None
+        key, proof, payload = data[:_DIGEST], data[_DIGEST : 2 * _DIGEST], data[2 * _DIGEST :]
+        if key != self._key(source, parts) or proof != sha256(payload).digest():
+            return None
+        try:
+            return _restored(msgspec.msgpack.decode(payload, type=_Kept), source)
+        except msgspec.MsgspecError:
+            return None
+
+    def keep(self, definition: Definition, source: Source, parts: Collection[str] | None) -> None:
+        """Keep what these parts made of the text, unless it would not come back as it is."""
+        # Who judges parameters by their schema needs the places of them.
+        if parts is None or any(plan.params.schema is not None for plan in definition.plans):
+            return
+        try:
+            kept = _Kept(tuple(_bare(definition.plans)), tuple(_local(definition.plans)), definition.warnings)
+            payload = msgspec.msgpack.encode(kept)
+            back = _restored(msgspec.msgpack.decode(payload, type=_Kept), source)
+        except (msgspec.MsgspecError, TypeError, ValueError, OverflowError):
+            return
+        if len(payload) > _LARGEST or back != replace(definition, places=()):
+            return
+        file = self._file(source)
+        fresh = file.with_suffix(f".{os.getpid()}")
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if len(others := os.listdir(self._folder)) >= _MOST:
+                for name in others:
+                    (self._folder / name).unlink()
+            fresh.write_bytes(self._key(source, parts) + sha256(payload).digest() + payload)
+            fresh.replace(file)
+        with contextlib.suppress(OSError):
+            fresh.unlink()  # a full disk
+
+    def _file(self, source: Source) -> Path:
+        name = sha256(f"{source.path}\0{self._base_path}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        return self._folder / f"{name}.plan"
+
+    def _key(self, source: Source, parts: Collection[str]) -> bytes:
+        self._code = self._code or _code()
+        told = (self._code, sorted(parts), source.path, self._base_path, source.base, source.text)
+        return sha256(repr(told).encode("utf-8", "surrogatepass")).digest()
+
+
+def _bare(plans: tuple[Plan, ...]) -> Iterator[Plan]:
+    for plan in plans:
+        yield replace(plan, source=replace(plan.source, text="", base=""), local={})
+
+
+def _local(plans: tuple[Plan, ...]) -> Iterator[dict[str, int]]:
+    for plan in plans:
+        yield {name: source.document for name, source in plan.local.items()}
+
+
+def _restored(kept: _Kept, source: Source) -> Definition:
+    plans = [
+        replace(
+            plan,
+            source=replace(plan.source, text=source.text, base=source.base),
+            local={name: replace(source, document=number) for name, number in local.items()},
+        )
+        for plan, local in zip(kept.plans, kept.local, strict=True)
+    ]
+    return Definition(tuple(plans), kept.warnings)
+
+
+def _code() -> str:
+    """What tells this code from any other that reads definitions: a changed file is other code."""
+    import pydantic
+
+    root = os.path.dirname(dagu_core.__file__)
+    files = [
+        (each.name, (found := each.stat()).st_mtime_ns, found.st_size)
+        for folder in _READERS
+        for each in os.scandir(f"{root}/{folder}")
+        if each.name.endswith(".py")
+    ]
+    return repr((sys.version, pydantic.VERSION, msgspec.__version__, sorted(files)))
