@@ -78,11 +78,13 @@ class KeptPlans:
         file = self._file(source)
         fresh = file.with_suffix(f".{os.getpid()}")
         with contextlib.suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if len(others := os.listdir(self._folder)) >= _MOST:
                 for name in others:
                     (self._folder / name).unlink()
-            fresh.write_bytes(self._key(source, parts) + sha256(payload).digest() + payload)
+            flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
+            with os.fdopen(os.open(fresh, flags, 0o600), "wb") as opened:
+                opened.write(self._key(source, parts) + sha256(payload).digest() + payload)
             fresh.replace(file)
         with contextlib.suppress(OSError):
             fresh.unlink()  # a full disk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from dagu_core import Invalid, NotFound, SecretProvider, SecretRef, SecretScope, hookimpl
@@ -26,7 +27,7 @@ class FileSecrets(SecretProvider):
     name = "file"
 
     async def resolve(self, ref: SecretRef, scope: SecretScope) -> str:
-        path = Path(ref.key).expanduser()
+        path = Path(os.path.expanduser(ref.key))
         places = [path] if path.is_absolute() else [folder / path for folder in scope.folders]
         found = next((place for place in places if place.is_file()), None)
         if found is None:

@@ -160,7 +160,7 @@ async def _values(
     )
     if node.working_dir:
         text = await expand(node.working_dir, values.scope)
-        cwd = Path(os.path.normpath(cwd / Path(text).expanduser()))
+        cwd = Path(os.path.normpath(cwd / os.path.expanduser(text)))
         values.env["PWD"] = str(cwd)
     make_folder(cwd)
     shell = context.shell

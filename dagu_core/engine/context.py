@@ -133,7 +133,7 @@ def working_dir(plan: Plan, environ: Mapping[str, str], fallback: str = "") -> P
     """Where the DAG works: its own workingDir, else `fallback`, else the folder of its file."""
     folder = Path(plan.source.path).parent if plan.source.path else Path.cwd()
     if plan.working_dir:
-        return Path(os.path.normpath(folder / Path(_naive(plan.working_dir, environ)).expanduser()))
+        return Path(os.path.normpath(folder / os.path.expanduser(_naive(plan.working_dir, environ))))
     return Path(fallback) if fallback else folder
 
 
@@ -162,7 +162,7 @@ def load_dotenv(plan: Plan, cwd: Path, environ: Mapping[str, str]) -> dict[str, 
         folders.append(Path(plan.source.path).parent)
     values: dict[str, str] = {}
     for name in dict.fromkeys((".env", *plan.dotenv)):
-        path = Path(_naive(name, environ)).expanduser()
+        path = Path(os.path.expanduser(_naive(name, environ)))
         for candidate in [path] if path.is_absolute() else [folder / path for folder in folders]:
             if candidate.is_file():
                 try:

@@ -154,7 +154,7 @@ def log_folder(plan: Plan, default: Path, environ: Mapping[str, str]) -> Path:
         return default
     from string import Template
 
-    folder = Path(Template(plan.log_dir).safe_substitute(environ)).expanduser()
+    folder = Path(os.path.expanduser(Template(plan.log_dir).safe_substitute(environ)))
     if not folder.is_absolute() and plan.source.path:
         folder = Path(plan.source.path).parent / folder
     return Path(os.path.normpath(folder.absolute()))

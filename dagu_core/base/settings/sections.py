@@ -182,7 +182,9 @@ class SchedulerSettings(SettingsSection):
         "How late a start may be made; later it is missed. Empty = 60s, and 5s for lines with seconds.",
         gt=0,
     )
-    min_interval: Duration = setting(1.0, "Nothing is done by a line of a schedule that comes closer than this.")
+    min_interval: Duration = setting(
+        1.0, "Nothing is done by a line of a schedule that comes closer than this."
+    )
     lock_stale_threshold: Duration = setting(
         30.0,
         "A leader silent for so long is replaced.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -164,7 +165,7 @@ def _schema_in(text: str, where: str) -> Mapping[str, Any]:
 
 
 def _read(where: str, folders: Sequence[Path]) -> str:
-    path = Path(where).expanduser()
+    path = Path(os.path.expanduser(where))
     tried = list(dict.fromkeys(folder / path for folder in folders)) or [path]
     for candidate in tried:
         try:

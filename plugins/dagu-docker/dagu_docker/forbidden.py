@@ -44,7 +44,7 @@ def forbidden(plan: Plan, settings: Settings, places: Places) -> Iterator[Proble
     """Containers that `docker.policy` forbids, and build contexts outside of `docker.buildRoots`."""
     rules = set(settings.section(DockerPolicy).forbidden)
     roots = [
-        os.path.realpath(Path(each).expanduser()) for each in settings.section(DockerSettings).build_roots
+        os.path.realpath(os.path.expanduser(each)) for each in settings.section(DockerSettings).build_roots
     ]
     for step, holder, written in _holders(plan):
         where = f"step {step.name}: {holder}" if step is not None else holder
@@ -63,7 +63,7 @@ def context_of(plan: Plan, build: Any) -> str:
     context = build if isinstance(build, str) else str(under(build, "context") or ".")
     if build is None or not plan.source.path or not _is_literal(context):
         return ""
-    return os.path.realpath(Path(plan.source.path).parent / Path(context).expanduser())
+    return os.path.realpath(Path(plan.source.path).parent / os.path.expanduser(context))
 
 
 def _holders(plan: Plan) -> Iterator[tuple[PlannedStep | None, str, Any]]:

@@ -46,7 +46,7 @@ def problems(plan: Plan, settings: Settings | None, places: Places) -> list[Prob
                 found.append(Problem(message, place, "D151", _HINT))
         context = str(under(build.keys, "context") or ".")
         if plan.source.path and "$" not in context and "`" not in context:
-            folder = os.path.normpath(Path(plan.source.path).parent / Path(context).expanduser())
+            folder = os.path.normpath(Path(plan.source.path).parent / os.path.expanduser(context))
             if not os.path.isdir(folder):
                 message = f"{build.where}build.context: there is no folder {folder}"
                 place = places.value(build.holder, "build", "context", step=build.step)

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from dagu_core import Attempt, Invalid, RunClosing, RunRef, Settings
@@ -173,9 +172,9 @@ def _common(attempt: Attempt[DockerConfig]) -> dict[str, Any]:
 
 
 def _build(attempt: Attempt[DockerConfig], build: BuildField, image: str) -> Build:
-    context = os.path.realpath(attempt.dag_folder / Path(build.context).expanduser())
+    context = os.path.realpath(attempt.dag_folder / os.path.expanduser(build.context))
     settings = _settings().section(DockerSettings)
-    roots = [os.path.realpath(Path(root).expanduser()) for root in settings.build_roots]
+    roots = [os.path.realpath(os.path.expanduser(root)) for root in settings.build_roots]
     if roots and not any(os.path.commonpath([root, context]) == root for root in roots):
         raise Invalid(f"build.context: {context} is outside of docker.buildRoots ({', '.join(roots)})")
     return Build(

@@ -56,7 +56,7 @@ def _bind(volume: str, folder: Path) -> str:
     elif mode and not set(mode.split(",")) <= _MODES:
         wrong = f"{mode!r} is no mode: write ro or rw"
     elif source.startswith((".", "/", "~")):
-        source = os.path.normpath(folder / Path(source).expanduser())
+        source = os.path.normpath(folder / os.path.expanduser(source))
     elif not _VOLUME.fullmatch(source):
         wrong = f"{source!r} is no name of a volume; a folder begins with `/`, `.` or `~`"
     if wrong:

@@ -21,7 +21,7 @@ class LocalTree:
 
     def real(self, path: str) -> Path:
         """The path as the system knows it."""
-        return self._root / Path(path).expanduser()
+        return self._root / os.path.expanduser(path)
 
     def entries(self, folder: str) -> list[Entry]:
         try:

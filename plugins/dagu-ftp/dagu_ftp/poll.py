@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import re
 import time
 from collections.abc import AsyncGenerator, Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from dagu_core import Config, DaguError, FileLedger, Fire, Masker, SystemClock, TriggerScope, in_thread
@@ -101,7 +101,7 @@ class Poll:
         if isinstance(config, FtpTriggerConfig):
             return ftp_way(config, folder)
         way = ssh_way(config, None, folder)
-        known = way.known_host_file and str(folder / Path(way.known_host_file).expanduser())
+        known = way.known_host_file and str(folder / os.path.expanduser(way.known_host_file))
         return dataclasses.replace(way, known_host_file=known)
 
     async def _filled(self, model: Model, known: dict[str, str]) -> Model:

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Any, NoReturn
@@ -71,7 +72,7 @@ def _login(hop: Hop, options: SftpOptions, sock: Any, timeout: float, warn: Warn
     files = [options.known_host_file] if options.known_host_file else _KNOWN_HOSTS
     for file in files if not hop.host_key else ():
         with contextlib.suppress(FileNotFoundError):
-            client.load_system_host_keys(str(Path(file).expanduser()))
+            client.load_system_host_keys(os.path.expanduser(file))
     client.set_missing_host_key_policy(_Policy(hop, options.strict_host_key, files[0], warn))
     where = f"{hop.host}:{hop.port}"
     try:
@@ -122,7 +123,7 @@ def _private_key(hop: Hop) -> paramiko.PKey | None:
         return None
     # Opened with bytes, whatever the declaration says.
     opened_by: Any = hop.key_passphrase.encode("utf-8", "surrogateescape") or None
-    path = Path(hop.key).expanduser()
+    path = Path(os.path.expanduser(hop.key))
     try:
         try:
             return paramiko.PKey.from_path(path, opened_by)

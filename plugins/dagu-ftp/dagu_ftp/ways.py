@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def ftp_way(config: FtpServerConfig, folder: Path) -> FtpOptions:
         raise Invalid("no server is named", hint="Add `host:` to the step's config.")
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(FtpOptions)}
     for name in ("ca_file", "cert_file", "key_file"):
-        values[name] = str(folder / Path(values[name]).expanduser()) if values[name] else ""
+        values[name] = str(folder / os.path.expanduser(values[name])) if values[name] else ""
     return FtpOptions(**values)
 
 
@@ -40,7 +41,7 @@ def ssh_way(config: SftpServerConfig, shared: Any, working_dir: Path) -> SftpOpt
 
 
 def _hop(way: Any, host: str, working_dir: Path, behind: Hop | None = None) -> Hop:
-    key = str(working_dir / Path(way.key).expanduser()) if way.key else ""
+    key = str(working_dir / os.path.expanduser(way.key)) if way.key else ""
     passphrase = way.key_passphrase
     if behind is not None and not (key or way.password):
         key, passphrase = behind.key, passphrase or behind.key_passphrase

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from base64 import b64encode
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Order:
 
     def path(self, text: str) -> Path:
         """A file the config names."""
-        return self.folder / Path(text).expanduser()
+        return self.folder / os.path.expanduser(text)
 
     @property
     def body(self) -> bytes:

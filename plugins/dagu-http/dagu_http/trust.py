@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,7 @@ class Trust:
         return context
 
     def _file(self, text: str) -> str | None:
-        return str(self.folder / Path(text).expanduser()) if text else None
+        return str(self.folder / os.path.expanduser(text)) if text else None
 
 
 def _has_authorities(paths: ssl.DefaultVerifyPaths) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ def _letter(config: MailConfig, folder: Path) -> Letter:
     if not (to or cc or bcc):
         raise Invalid("the mail has no recipient", hint="set `to`")
     names = [config.attachments] if isinstance(config.attachments, str) else config.attachments
-    paths = [folder / Path(name).expanduser() for name in names if name]
+    paths = [folder / os.path.expanduser(name) for name in names if name]
     html = as_html(config.message)
     return write_letter(
         sender=senders[0],

@@ -166,6 +166,12 @@ def test_what_a_plugin_or_a_schema_has_a_say_in_is_not_kept(file: Path) -> None:
     assert not (file.parent / "cache").exists()
 
 
+def test_nobody_else_can_read_what_is_kept(file: Path) -> None:
+    dags(file).read(str(file), keep=True)
+    kept = the_kept(file)
+    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
 def test_no_folder_to_keep_it_in_is_no_error(file: Path, readings: list[str]) -> None:
     (file.parent / "cache").write_text("in the way")
     for _ in range(2):
