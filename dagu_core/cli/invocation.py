@@ -99,6 +99,18 @@ class Invocation(Struct, dict=True):
         paths = self.settings.paths
         return Dags(paths.dags, paths.base_config, self.host, paths.kept_plans)
 
+    def begin_home(self) -> None:
+        """Make the examples in a home that has no DAGs folder yet, unless the settings name one."""
+        from dagu_core.base.settings.sections import PathSettings
+
+        settings = self.settings
+        folder = settings.paths.dags
+        if folder.exists() or settings.core.skip_examples or settings.section(PathSettings).dags:
+            return
+        from dagu_core.app.examples import make_examples
+
+        make_examples(folder)
+
     def run(self, work: Callable[[App], Awaitable[T]]) -> T:
         """Open the app, await `work` with it, close it; measured with `--cpu-profile`."""
         from dagu_core.app.app import App

@@ -18,6 +18,9 @@ from dagu_core.model.run.run import RunRef
 C_co = TypeVar("C_co", bound=Config, covariant=True)
 C = TypeVar("C", bound=Config)
 
+#: environment variable that marks every process of an attempt
+MARK = "DAGU_ATTEMPT_TOKEN"
+
 Capability = Literal["command", "commands", "exec", "script", "shell", "container", "call", "workerSelector"]
 Expansion = Literal["shell", "full", "words", "script", "none"]
 

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from dagu_core.base.errors import DaguError, PluginError
-from dagu_core.contracts.executor import Children, Executor, RunClosing
+from dagu_core.contracts.executor import MARK, Children, Executor, RunClosing
 from dagu_core.model.plan.plan import Call, PlannedStep, Shell
 from dagu_core.model.run.events import Outcome
 from dagu_core.model.run.run import RunRef
@@ -81,9 +81,7 @@ class IsolatedAttempt(Struct):
         raise PluginError("cannot start sub-DAGs in a process of its own; see plugins.isolation")
 
     async def spawn(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
-        # What the engine put beside the step's environment is how it finds the step's processes.
-        marks = {name: value for name, value in os.environ.items() if name not in self.env}
-        environ = {**(self.env if env is None else env), **marks}
+        environ = {**(self.env if env is None else env), MARK: os.environ[MARK]}
         process = await asyncio.create_subprocess_exec(*argv, env=environ, cwd=self.working_dir)
         try:
             code = await process.wait()

@@ -74,7 +74,9 @@ class _Isolated(Executor[Any]):
         )
         request = attempt.scratch / "isolated.request"
         _write(request, self.part, given)
-        return self._ended(attempt, await attempt.spawn(_command(request, _ending(attempt))))
+        # What an executor looks up in `os.environ` is the operator's word: no DAG has a hand in it.
+        code = await attempt.spawn(_command(request, _ending(attempt)), env=dict(os.environ))
+        return self._ended(attempt, code)
 
     async def reattach(self, attempt: Attempt[Any]) -> Outcome:
         code = await attempt.reattach()

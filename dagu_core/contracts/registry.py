@@ -61,6 +61,8 @@ class Registry:
         from dagu_core.contracts.isolation import isolated, stays
 
         offers = self.offers[report.name]
-        self.void += [f"plugins.isolation: {reason}" for offer in offers if (reason := stays(offer))]
+        reasons = [reason for offer in offers if (reason := stays(offer))]
+        self.void += [f"plugins.isolation: {reason}" for reason in reasons]
         self.offers[report.name] = tuple(map(isolated, offers))
-        return replace(report, isolated=self.offers[report.name] != offers)
+        has_steps = any(offer.kind == "executor" for offer in offers)
+        return replace(report, isolated=has_steps and not reasons)

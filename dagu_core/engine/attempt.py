@@ -14,14 +14,14 @@ from msgspec import Struct, field
 
 from dagu_core.base.failpoints import fail_point
 from dagu_core.base.reserve import release
-from dagu_core.contracts.executor import Children
+from dagu_core.contracts.executor import MARK, Children
 from dagu_core.engine.ahead import Place
 from dagu_core.engine.context import RunContext
 from dagu_core.engine.env_limit import ENV_LIMIT
 from dagu_core.engine.log_keeper import LogKeeper
 from dagu_core.engine.log_writer import LogWriter
 from dagu_core.engine.logs import make_folder
-from dagu_core.engine.processes import MARK, Ended, Supervised, attach
+from dagu_core.engine.processes import Ended, Supervised, attach
 from dagu_core.engine.scope import StepScope
 from dagu_core.engine.status_file import Fate, read_story
 from dagu_core.engine.streams import Streams

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from dagu_core.contracts.executor import MARK
 from dagu_core.engine.kernel import is_held
 from dagu_core.engine.status_file import Fate, Story, read_story
 from dagu_core.engine.supervision import Started
@@ -21,8 +22,6 @@ from dagu_core.engine.supervisor import STATUS_FD
 #: seconds to wait for children that still hold the step's output after its main process ended
 DRAIN = 2.0
 _POLL = 0.02
-#: environment variable that marks every process of an attempt
-MARK = "DAGU_ATTEMPT_TOKEN"
 #: macOS has none: there a process group is all that can be known
 _HAS_PROC = os.path.isdir("/proc/self")
 

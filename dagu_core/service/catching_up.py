@@ -29,7 +29,7 @@ _BREATH = 500
 
 
 class Gap(Struct):
-    """The starts that were missed: `kept` are the newest of them, with the start before each;
+    """Starts, stops or restarts that were missed: `kept` are the newest of them, with the start before each;
     `count` all of them, `first` and `last` their instants."""
 
     kept: deque[tuple[Slot, float | None]]
@@ -49,7 +49,7 @@ class Gap(Struct):
 
 
 class CatchingUp:
-    """Looks after missed starts, a DAG at a time; `room` is how many may still be caught up now."""
+    """Looks after what was missed, a DAG at a time; `room` is how many may still be caught up now."""
 
     def __init__(self, app: App, firing: Firing) -> None:
         self.app, self._firing = app, firing
@@ -62,12 +62,22 @@ class CatchingUp:
         rule = plan.schedule.catch_up
         if self._firing.is_suspended(plan) or not plan.schedule.entries:
             return  # what falls into a suspension is not missed
-        gap = await self._gap(missed, rule)
-        if not gap.count:
+        begin = missed.until
+        if rule.mode != "none":
+            begin = min(begin, max(missed.after, self.app.clock.now() - rule.window))
+        older = await self._gaps(missed, missed.after, begin, 1, _COUNTED)
+        inside = await self._gaps(missed, begin, missed.until, self._most(rule), None)
+        if not (older or inside):
             return
         await self._firing.sure()
-        if rule.mode == "none":
-            await self._tell(plan.name, "missed", gap.count, gap.first, gap.last)
+        beyond = "" if rule.mode == "none" else " (longer ago than the window of catch-up)"
+        for action, lost in older.items():
+            note = beyond if action == "start" else ""
+            await self._tell(plan.name, "missed", lost.count, lost.first, lost.last, action, note)
+        gap = inside.pop("start", None)
+        for action, lost in inside.items():
+            await self._tell(plan.name, "missed", lost.count, lost.first, lost.last, action)
+        if gap is None:
             return
         if len(gap.kept) < gap.count:
             left = gap.count - len(gap.kept)
@@ -75,24 +85,31 @@ class CatchingUp:
             await self._tell(plan.name, kind, left, gap.dropped[0], gap.dropped[-1])
         await self._bring(missed, list(gap.kept))
 
-    async def _gap(self, missed: Missed, rule: CatchUp) -> Gap:
+    def _most(self, rule: CatchUp) -> int:
+        """How many of the starts in the window are made."""
         settings = self.app.settings.scheduler
         most = min(rule.max_runs or settings.catchup_per_dag, settings.catchup_per_dag, max(1, self.room))
-        after = missed.after
-        if rule.mode != "none":
-            after = max(after, self.app.clock.now() - rule.window)
-        gap = Gap(deque(maxlen={"none": 1, "latest": 1}.get(rule.mode, most)))
+        return 1 if rule.mode == "latest" else most
+
+    async def _gaps(
+        self, missed: Missed, after: float, until: float, keep: int, most: int | None
+    ) -> dict[str, Gap]:
+        """What was missed in (after, until], by action; no more than `most` of one is counted."""
+        gaps: dict[str, Gap] = {}
         previous = None
-        for number, slot in enumerate(missed.line.planner.slots(after, missed.until)):
+        if after >= until:
+            return gaps
+        for number, slot in enumerate(missed.line.planner.slots(after, until)):
+            if not slot.skipped and missed.covers(slot) and missed.line.counts(slot):
+                gap = gaps.setdefault(slot.action, Gap(deque(maxlen=keep)))
+                gap.add(slot, previous)
+                if gap.count == most:
+                    break
             if slot.action == "start" and not slot.skipped:
-                if missed.covers(slot) and missed.line.counts(slot):
-                    gap.add(slot, previous)
                 previous = slot.due
             if number % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
-            if rule.mode == "none" and gap.count >= _COUNTED:
-                break
-        return gap
+        return gaps
 
     async def _bring(self, missed: Missed, slots: Sequence[tuple[Slot, float | None]]) -> None:
         """Record the runs of a batch, in the order they are made in."""
@@ -126,12 +143,21 @@ class CatchingUp:
     async def _others_are_active(self, dag: str) -> bool:
         return any(not is_held(one) for one in await active_runs(self.app, [dag]))
 
-    async def _tell(self, dag: str, kind: Kind, count: int, first: float, last: float) -> None:
+    async def _tell(
+        self,
+        dag: str,
+        kind: Kind,
+        count: int,
+        first: float,
+        last: float,
+        action: str = "start",
+        note: str = "",
+    ) -> None:
         number = f"at least {count}" if count >= _COUNTED else str(count)
         zone = self.app.settings.core.tz
-        what = "start was" if count == 1 else "starts were"
-        detail = f"{number} {what} missed, from {written(first, zone)} to {written(last, zone)}"
+        what = f"{action} was" if count == 1 else f"{action}s were"
+        detail = f"{number} {what} missed, from {written(first, zone)} to {written(last, zone)}{note}"
         if kind == "truncated":
             detail += " (over the limit of catch-up)"
         reason = "fires.missed" if kind == "missed" else "catchup"
-        await self._firing.decide(dag, kind, reason, detail, last)
+        await self._firing.decide(dag, kind, reason, detail, last, action=action)

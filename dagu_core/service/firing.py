@@ -58,12 +58,13 @@ class Firing:
         Raises LostOwnership and Unavailable: then it was not.
         """
         plan, slot = due.line.plan, due.slot
-        if self.is_suspended(plan):
+        if (suspension := self.app.schedules.suspension(plan.source.path)) is not None:
             if plan.schedule.catch_up.on_unsuspend:
                 await self._remember(plan, slot)
             if plan.name not in self._suspended:
                 self._suspended.add(plan.name)
-                detail = "suspended: nothing of its schedule is done until it is resumed"
+                told = suspension.sentence(self.app.schedules.zone_of(plan))
+                detail = f"{told}: nothing of its schedule is done meanwhile"
                 await self.decide(plan.name, "skipped", "suspended", detail, slot.due)
             return
         self._suspended.discard(plan.name)

@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from dagu_core.app.checks.finding import Finding, Treatment
 from dagu_core.base.errors import DaguError, NotFound
+from dagu_core.contracts.executor import MARK
 from dagu_core.contracts.store import RunQuery, StoredRun
 from dagu_core.engine.logs import work_folder
-from dagu_core.engine.processes import MARK
 from dagu_core.engine.supervisor import STATUS_FD
 
 if TYPE_CHECKING:

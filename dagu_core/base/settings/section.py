@@ -189,7 +189,10 @@ def parse_size(text: str) -> int:
     if found is None:
         raise ValueError(f"{text!r} is not a size such as 500MB or 10GiB")
     base = 1024 if found[3] else 1000
-    return int(float(found[1]) * base ** " kmgtp".index((found[2] or " ").lower()))
+    size = float(found[1]) * base ** " kmgtp".index((found[2] or " ").lower())
+    if size >= 1 << 63:
+        raise ValueError(f"{text[:40]!r} is more than there can be")
+    return int(size)
 
 
 def _size(value: object) -> object:

@@ -67,6 +67,7 @@ def command(
     variables = pairs(env, "-E")
     pairs(worker_label, "--worker-label")
 
+    invocation.begin_home()
     from dagu_core.app.requests import exec_request
 
     async def work(app: App) -> RunView:

@@ -34,6 +34,7 @@ def command(invocation: Invocation, /, once: bool, now: str, no_runners: bool, i
     """
     if now and not once:
         raise click.UsageError("--now needs --once")
+    invocation.begin_home()
     if once:
         return _once(invocation, now, in_json)
 

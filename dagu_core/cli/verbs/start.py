@@ -77,6 +77,7 @@ def command(
             raise UsageError("--from-run-id brings its own parameters: no -p, `--`, --parent or --root")
     if not dag and not (on_terminal(sys.stdin) and on_terminal(sys.stderr)):
         raise UsageError("which DAG? Give the name or the file of one")
+    invocation.begin_home()
     if not dag:
         from dagu_core.cli.picker import pick
 

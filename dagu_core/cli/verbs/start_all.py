@@ -24,6 +24,8 @@ def command(invocation: Invocation, /) -> int:
     is joined by the next service.
     """
 
+    invocation.begin_home()
+
     async def work(app: App) -> None:
         from dagu_core.service.processes import run_scheduler
 

@@ -189,7 +189,7 @@ class DockerConfig(Config):
     @field_validator("container", "host", "network", "exec")
     @classmethod
     def _as_the_api_spells_it(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        return raw.spelled(value, _RAW[str(info.field_name)])
+        return value if waits(value, info) else raw.spelled(value, _RAW[str(info.field_name)])
 
     @model_validator(mode="after")
     def _has_a_target(self) -> DockerConfig:

@@ -56,7 +56,9 @@ def _bind(volume: str, folder: Path) -> str:
     elif mode and not set(mode.split(",")) <= _MODES:
         wrong = f"{mode!r} is no mode: write ro or rw"
     elif source.startswith((".", "/", "~")):
-        source = os.path.normpath(folder / os.path.expanduser(source))
+        home = os.path.expanduser(source)
+        wrong = f"there is no home folder {source.partition('/')[0]} here" if home.startswith("~") else ""
+        source = os.path.normpath(folder / home)
     elif not _VOLUME.fullmatch(source):
         wrong = f"{source!r} is no name of a volume; a folder begins with `/`, `.` or `~`"
     if wrong:

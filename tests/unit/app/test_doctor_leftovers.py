@@ -20,8 +20,8 @@ from dagu_core.app.checks.finding import Finding
 from dagu_core.app.doctor import is_well
 from dagu_core.app.requests import StartRequest
 from dagu_core.app.services import NAMESPACE
+from dagu_core.contracts.executor import MARK
 from dagu_core.engine.liveness import host_name
-from dagu_core.engine.processes import MARK
 from dagu_core.model.run.run import RunRef
 from dagu_core.model.status import RunStatus
 from tests.unit.app.patient import Patient, only

@@ -1,8 +1,7 @@
-"""Queues in the embedded store: older files, damage, two processes, and a long history."""
+"""Queues in the embedded store: damage, several processes, and a long history."""
 
 from __future__ import annotations
 
-import asyncio
 import multiprocessing
 import sqlite3
 from pathlib import Path
@@ -10,67 +9,15 @@ from typing import Any
 
 import pytest
 
-from dagu_core.builtins.sqlite_store import SqliteStore, queue, schema
+from dagu_core.builtins.sqlite_store import SqliteStore, queue
 from dagu_core.contracts.store import Change, QueueState
 from dagu_core.model.run.run import RunRef
 from dagu_core.model.status import RunStatus
 from dagu_core.testing.store_contract import SOURCE, summary
-from dagu_core.testing.store_queues import ids, running, waiting
+from dagu_core.testing.store_queues import ids, waiting
+from tests.faults.embedded_store import damage, with_store
 
 SLOTS = 3
-
-
-def with_store(path: Path, test: Any) -> Any:
-    """Run a test against the open store of a file."""
-
-    async def main() -> Any:
-        store = SqliteStore(f"sqlite://{path}")
-        await store.open()
-        try:
-            return await test(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(main())
-
-
-def test_a_file_of_version_1_gets_its_slots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "s.db"
-    with monkeypatch.context() as before:
-        before.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
-        db = sqlite3.connect(path, isolation_level=None)
-        schema.migrate(db, str(path))
-    for run in (running("r"), waiting("w")):
-        row = (run.ref.run_id, int(run.status), queue_body(run), checksum_of(run))
-        db.execute(
-            "INSERT INTO runs (dag, run_id, status, fence, seq, engine, host, queue, priority, queued_at,"
-            " created_at, child, root, parent, definition, tags, body, crc)"
-            " VALUES ('a', ?, ?, 1, 0, '', '', 'q', 0, 1.0, 1.0, 0, '', '', 'd', '[]', ?, ?)",
-            row,
-        )
-    db.close()
-
-    async def test(store: SqliteStore) -> None:
-        assert await store.queues() == [QueueState("q", 1, 1, RunRef("a", "w"))]
-        assert (await store.load(RunRef("a", "r"))).summary.holds_slot is True
-        assert await store.claim("q", engine="e", host="h", slots=1) == []
-        assert ids(await store.claim("q", engine="e", host="h", slots=2)) == ["w"]
-
-    with_store(path, test)
-
-
-def queue_body(run: Any) -> str:
-    """A run as version 1 wrote it."""
-    from dagu_core.model.run.codec import encode_summary
-
-    return encode_summary(run)
-
-
-def checksum_of(run: Any) -> int:
-    """The checksum beside it."""
-    from dagu_core.builtins.sqlite_store.rows import checksum
-
-    return checksum(queue_body(run))
 
 
 def test_a_damaged_run_leaves_its_queue_and_blocks_nobody(tmp_path: Path) -> None:
@@ -87,9 +34,7 @@ def test_a_damaged_run_leaves_its_queue_and_blocks_nobody(tmp_path: Path) -> Non
         assert await store.queues() == [QueueState("q", 0, 1, None)]
 
     with_store(path, fill)
-    with sqlite3.connect(path) as db:
-        db.execute("UPDATE runs SET body = 'x' WHERE run_id = 'bad'")
-    db.close()
+    damage(path, "UPDATE runs SET body = 'x' WHERE run_id = 'bad'")
     with_store(path, test)
 
 

@@ -68,7 +68,7 @@ class Wild(Executor[WildConfig]):
             case "memory": x = b"x" * (1 << 50)
             case "tell":
                 given = [attempt.run.dag, attempt.step.name, attempt.number, *attempt.config.words]
-                given.append(attempt.env["V"])
+                given += [attempt.env["V"], "V" in os.environ]
                 await attempt.stdout.write(repr(given).encode() + b"\\n")
                 code = await attempt.spawn(["sh", "-c", "echo spawned $V; exit 5"])
                 return Outcome(exit_code=code, message="as told", details={"cwd": str(attempt.working_dir)})
@@ -169,7 +169,7 @@ def test_an_isolated_executor_sees_its_attempt_and_answers(home: chaos.Home) -> 
     assert "as told" in step.error
     out = Path(step.stdout).read_text("utf-8")
     assert out.count("spawned a b\n") == 2
-    assert "['dag', 'w', 2, 'a b', 'é', 'a b']" in out
+    assert "['dag', 'w', 2, 'a b', 'é', 'a b', False]" in out
 
 
 def test_what_an_isolated_executor_writes_is_masked(home: chaos.Home) -> None:
