@@ -94,12 +94,14 @@ class Dags:
         """
         base = self.base_text() if base is None else base
         source = Source(text.removeprefix("\ufeff"), path, 0, base)
-        kept = self._kept if keep else None
-        if kept is not None and (found := kept.find(source, self._parts(source))) is not None:
-            return found  # no plugin has a say in it, and there is no schema
+        self.host.for_text(text, base)
+        # A plugin that judges every plan needs the places of what it finds.
+        kept = self._kept if keep and not self.host.has_judges else None
+        if kept is not None and (found := kept.find(source, self.host.builtins)) is not None:
+            return found
         definition = self._read(source, name, as_child)
         if kept is not None:
-            kept.keep(definition, source, self._parts(source))
+            kept.keep(definition, source, self.host.builtins)
         if not lint:
             return definition
         plans = list(zip(definition.plans, definition.places, strict=True))
@@ -129,11 +131,6 @@ class Dags:
             source.text,
             source.base,
         )
-
-    def _parts(self, source: Source) -> frozenset[str] | None:
-        """The built-in parts when nobody else has a say in what comes of a text, else None."""
-        self.host.for_text(source.text, source.base)
-        return self.host.parts_alone
 
     def text_of(self, path: Path) -> str:
         """The text of a definition file as YAML. Raises NotFound, Invalid, InvalidDefinition."""

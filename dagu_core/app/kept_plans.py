@@ -1,7 +1,7 @@
 """Definitions that were read before: what came of the same text, read by the same code.
 
-Reading a thousand steps takes longer than the rest of a start. What only the built-in parts had a say in
-is a function of the text, so it is kept, as Python keeps the bytecode of a module: one file for each
+Reading a thousand steps takes longer than the rest of a start. What holds nothing of a plugin is a
+function of the text, so it is kept, as Python keeps the bytecode of a module: one file for each
 definition, below the user's cache folder. A file that is damaged, or made of anything else, is as good as
 none.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 import dagu_core
 from dagu_core.base.places import Problem
+from dagu_core.contracts.catalog import Catalog
 from dagu_core.model.plan.definition import Definition
 from dagu_core.model.plan.plan import Plan, Source
 
@@ -46,26 +47,23 @@ class KeptPlans:
         self._folder, self._base_path = folder, str(base_path)
         self._code = ""
 
-    def find(self, source: Source, parts: Collection[str] | None) -> Definition | None:
-        """What was made of the text when these parts read it; nothing for None, which are unknown parts."""
-        if parts is None:
-            return None
+    def find(self, source: Source, builtins: Catalog) -> Definition | None:
+        """What was made of the text when it was last read."""
         try:
             data = self._file(source).read_bytes()
         except OSError:
             return None
         key, proof, payload = data[:_DIGEST], data[_DIGEST : 2 * _DIGEST], data[2 * _DIGEST :]
-        if key != self._key(source, parts) or proof != sha256(payload).digest():
+        if key != self._key(source, builtins) or proof != sha256(payload).digest():
             return None
         try:
             return _restored(msgspec.msgpack.decode(payload, type=_Kept), source)
         except msgspec.MsgspecError:
             return None
 
-    def keep(self, definition: Definition, source: Source, parts: Collection[str] | None) -> None:
-        """Keep what these parts made of the text, unless it would not come back as it is."""
-        # Who judges parameters by their schema needs the places of them.
-        if parts is None or any(plan.params.schema is not None for plan in definition.plans):
+    def keep(self, definition: Definition, source: Source, builtins: Catalog) -> None:
+        """Keep what was made of the text, unless a plugin had a say, or it would not come back as it is."""
+        if not all(_is_ours(plan, builtins) for plan in definition.plans):
             return
         try:
             kept = _Kept(tuple(_bare(definition.plans)), tuple(_local(definition.plans)), definition.warnings)
@@ -84,7 +82,7 @@ class KeptPlans:
                     (self._folder / name).unlink()
             flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
             with os.fdopen(os.open(fresh, flags, 0o600), "wb") as opened:
-                opened.write(self._key(source, parts) + sha256(payload).digest() + payload)
+                opened.write(self._key(source, builtins) + sha256(payload).digest() + payload)
             fresh.replace(file)
         with contextlib.suppress(OSError):
             fresh.unlink()  # a full disk
@@ -93,10 +91,21 @@ class KeptPlans:
         name = sha256(f"{source.path}\0{self._base_path}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
         return self._folder / f"{name}.plan"
 
-    def _key(self, source: Source, parts: Collection[str]) -> bytes:
+    def _key(self, source: Source, builtins: Catalog) -> bytes:
         self._code = self._code or _code()
-        told = (self._code, sorted(parts), source.path, self._base_path, source.base, source.text)
+        words = [*builtins.executors, "", *builtins.providers, "", *builtins.triggers]
+        told = (self._code, words, source.path, self._base_path, source.base, source.text)
         return sha256(repr(told).encode("utf-8", "surrogatepass")).digest()
+
+
+def _is_ours(plan: Plan, builtins: Catalog) -> bool:
+    """Whether nothing in it is of a plugin, nor its parameters of a schema (whose file may change)."""
+    return (
+        all(node.executor in builtins.executors and not node.extras for node in plan.nodes)
+        and all(ref.provider in builtins.providers for ref in plan.secrets)
+        and all(entry.kind in builtins.triggers for entry in plan.schedule.entries)
+        and not (plan.fields or plan.schedule.triggers or plan.params.schema is not None)
+    )
 
 
 def _bare(plans: tuple[Plan, ...]) -> Iterator[Plan]:

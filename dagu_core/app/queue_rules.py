@@ -219,7 +219,8 @@ class QueueRules:
             if summary.definition not in self._of_dags:
                 plan = await self.plan_of(summary)
                 names = frozenset((plan.queue, plan.name))
-                self._of_dags[summary.definition] = max(1, plan.max_active_runs), names
+                most = UNLIMITED if plan.max_active_runs == 0 else max(1, plan.max_active_runs)
+                self._of_dags[summary.definition] = most, names
         except Unavailable:
             raise
         except DaguError:

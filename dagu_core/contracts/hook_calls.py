@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dagu_core.model.plan.places import Places
     from dagu_core.model.plan.plan import Plan
 
+#: how the hooks begin by which a plugin hands over what it offers
+_OFFERS = "dagu_register_"
 #: (name of the plugin, what calls its hook)
 Calls = Iterable[tuple[str, Callable[..., Any]]]
 
@@ -49,6 +51,11 @@ class Hooks:
     def plugin(self, name: str) -> object:
         """The plugin of that name, None without one."""
         return self._plugins.get_plugin(name)
+
+    def only_offers(self, name: str) -> bool:
+        """Whether a plugin has no hooks but those by which it hands over what it offers."""
+        callers = self._plugins.get_hookcallers(self.plugin(name))
+        return callers is not None and all(caller.name.startswith(_OFFERS) for caller in callers)
 
     def of(self, hook: str) -> Calls:
         """Who has that hook, in the order of pluggy: the last that was registered first."""
@@ -159,7 +166,7 @@ def _checked(answer: object) -> list[Problem]:
 def registrations(plugins: pluggy.PluginManager, plugin: object) -> Iterator[tuple[str, pluggy.HookImpl]]:
     """The hooks by which a plugin hands over what it offers, by name."""
     for caller in sorted(plugins.get_hookcallers(plugin) or (), key=lambda each: each.name):
-        if caller.name.startswith("dagu_register_"):
+        if caller.name.startswith(_OFFERS):
             for found in caller.get_hookimpls():
                 if found.plugin is plugin:
                     yield caller.name, found

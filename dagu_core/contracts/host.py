@@ -146,10 +146,15 @@ class PluginHost:
         return not self._on_demand.sleeps and not (self._waiting and self._waiting.reports)
 
     @property
-    def parts_alone(self) -> frozenset[str] | None:
-        """The built-in parts when nothing else was registered yet, else None."""
-        builtins = self._registry.builtins
-        return frozenset(builtins) if self._registry.offers.keys() <= builtins else None
+    def has_judges(self) -> bool:
+        """Whether a plugin that was imported may find something about any plan (`dagu_lint`)."""
+        return any(self._registry.hooks.of("dagu_lint"))
+
+    @property
+    def builtins(self) -> Catalog:
+        """What the built-in parts alone offer."""
+        registry = self._registry
+        return Catalog.of(offer for name in sorted(registry.builtins) for offer in registry.offers[name])
 
     def complete(self, *, again: bool = False) -> Catalog:
         """The catalog with what the plugins bring that are asked only when needed: now, once; with
@@ -224,7 +229,9 @@ class PluginHost:
         if entry in self._importer.hung:
             self._on_demand.shun(entry, self._registry.reports[report.name].reason)
         else:
-            self._on_demand.learn(entry, self._registry.hooks.plugin(entry.name), self.offers_of(entry.name))
+            hooks, name = self._registry.hooks, entry.name
+            plugin, offers = hooks.plugin(name), self.offers_of(name)
+            self._on_demand.learn(entry, plugin, offers, only_offers=hooks.only_offers(name))
 
     def _meet(self, report: PluginReport, path: Path) -> None:
         """Load an executable whose answer is kept; others wait until they are needed."""

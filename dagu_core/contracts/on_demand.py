@@ -1,7 +1,8 @@
 """Plugins that are imported when a file needs them: what each brings, kept from the last import.
 
-A plugin says `DAGU_ON_DEMAND = True` when nothing of it matters to a file in which none of its
-words stands. What those words are is asked once, and again when any of its files has changed.
+Nothing of a plugin that only offers parts matters to a file in which none of its words stands; one with
+other hooks says `DAGU_ON_DEMAND = True` when that holds for them too. What those words are is asked once,
+and again when any of its files has changed.
 """
 
 from __future__ import annotations
@@ -139,11 +140,14 @@ class OnDemand:
         """All of them."""
         return self._leave(list(self._sleeping))
 
-    def learn(self, entry: EntryPoint, plugin: object, offers: Collection[Offer]) -> None:
+    def learn(
+        self, entry: EntryPoint, plugin: object, offers: Collection[Offer], *, only_offers: bool
+    ) -> None:
         """Keep what an imported plugin brings, if it can do without being imported each time; forget what
-        was known before."""
+        was known before. `only_offers`: it has no other hooks."""
         self._learned |= self._known().pop(entry.name, None) is not None
-        needed = not getattr(plugin, "DAGU_ON_DEMAND", False) or _ALWAYS_NEEDED & {o.kind for o in offers}
+        can_wait = getattr(plugin, "DAGU_ON_DEMAND", only_offers)
+        needed = not can_wait or _ALWAYS_NEEDED & {o.kind for o in offers}
         if needed or entry.is_file or not (modules := _files_of(entry)):
             return
         claims = claims_of(offers)

@@ -11,6 +11,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from dagu_core.base.settings.section import parse_duration, parse_size
 
+#: what clocks, sockets and databases can still count
+_LONGEST = 100 * 365.25 * 86_400
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+")
 
 
@@ -24,6 +26,8 @@ def _seconds(value: Any) -> float:
         raise ValueError("a duration has an end")
     if value < 0:
         raise ValueError("a duration cannot be negative")
+    if value > _LONGEST:
+        raise ValueError("a duration cannot be longer than 100 years")
     return float(value)
 
 

@@ -22,7 +22,7 @@ from dagu_core.engine.aftermath import finish
 from dagu_core.engine.ahead import Place
 from dagu_core.engine.attempt import LiveAttempt, Lost, describe, stop_what_runs
 from dagu_core.engine.conditions import check
-from dagu_core.engine.context import RunContext
+from dagu_core.engine.context import RunContext, from_home
 from dagu_core.engine.logs import RunFiles, make_folder, may_not_fit, size_of
 from dagu_core.engine.patience import MARGIN, LeftBehind, bounded
 from dagu_core.engine.real_values import real_config
@@ -160,7 +160,7 @@ async def _values(
     )
     if node.working_dir:
         text = await expand(node.working_dir, values.scope)
-        cwd = Path(os.path.normpath(cwd / os.path.expanduser(text)))
+        cwd = Path(os.path.normpath(cwd / from_home(text)))
         values.env["PWD"] = str(cwd)
     make_folder(cwd)
     shell = context.shell

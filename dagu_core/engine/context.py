@@ -129,11 +129,23 @@ def _naive(text: str, environ: Mapping[str, str]) -> str:
     return Template(text).safe_substitute(environ)
 
 
+def from_home(folder: str) -> str:
+    """The folder with its `~` replaced. Raises Invalid when it is the home of nobody here."""
+    found = os.path.expanduser(folder)
+    if found.startswith("~"):
+        nobody = found.partition("/")[0]
+        raise Invalid(
+            f"workingDir {folder}: there is no home folder {nobody}",
+            hint=f"a folder of that name is ./{nobody}",
+        )
+    return found
+
+
 def working_dir(plan: Plan, environ: Mapping[str, str], fallback: str = "") -> Path:
     """Where the DAG works: its own workingDir, else `fallback`, else the folder of its file."""
     folder = Path(plan.source.path).parent if plan.source.path else Path.cwd()
     if plan.working_dir:
-        return Path(os.path.normpath(folder / os.path.expanduser(_naive(plan.working_dir, environ))))
+        return Path(os.path.normpath(folder / from_home(_naive(plan.working_dir, environ))))
     return Path(fallback) if fallback else folder
 
 

@@ -6,6 +6,7 @@ its files.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import marshal
 import os
@@ -47,6 +48,28 @@ def open_log(path: str) -> int:
     except FileNotFoundError:
         make_folder(os.path.dirname(path))
         return os.open(path, _APPEND, 0o600)
+
+
+def open_files(status: str, logs: list[str]) -> list[int]:
+    """Open what a step needs: its status file (locked), then its logs, each once.
+
+    Raises OSError; EEXIST when another supervisor has started this very attempt.
+    """
+    opened = [os.open(status, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)]
+    try:
+        # Lock, then look: of two supervisors with the same order exactly one goes on.
+        try:
+            fcntl.flock(opened[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FileExistsError(errno.EEXIST, "started already", status) from None
+        if os.fstat(opened[0]).st_size:
+            raise FileExistsError(errno.EEXIST, "started already", status)
+        for log in dict.fromkeys(logs):
+            opened.append(open_log(log))
+    except BaseException:
+        close(opened)
+        raise
+    return opened
 
 
 def make_files(*paths: str) -> tuple[str, ...]:
@@ -94,6 +117,22 @@ def unpacked(buffer: bytearray) -> list[Any]:
         at = end
     del buffer[:at]
     return messages
+
+
+def exit_code(status: int) -> int:
+    """The exit code of what `wait` tells, of a signal 128 + its number."""
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def hear_children() -> int:
+    """Have the end of each child written to a pipe; its end to read from, which never blocks."""
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(write, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    return read
 
 
 def ignore_signals() -> list[int]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from dagu_core.engine.kernel import become_subreaper, make_files, packed, remove_empty, unpacked
+from dagu_core.engine.kernel import become_subreaper, exit_code, make_files, packed, remove_empty, unpacked
 from dagu_core.engine.status_file import read_story
 
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -263,8 +263,7 @@ async def _wait_ourselves(started: Started) -> None:
             _set(started.ended, Ending(None))
             return
         if done:
-            ended = os.waitstatus_to_exitcode(code)
-            ended = 128 - ended if ended < 0 else ended
+            ended = exit_code(code)
             with contextlib.suppress(OSError), open(started.status, "ab") as status:
                 # For the engine after us, in case we die before the end is committed.
                 status.write(b"exited %d\n" % ended)

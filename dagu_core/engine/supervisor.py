@@ -10,11 +10,8 @@ Imports nothing but small built-in modules: it must be up before the engine has 
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import select
-import signal
 from time import monotonic
 from typing import Any
 
@@ -33,11 +30,11 @@ SILENCE = 0.25
 class Supervisor:
     """Reads orders from descriptor 0, tells what happened on descriptor 1.
 
-    An order is a dict, see `prepare`; one with `after` begins the moment the step of that id has
-    ended well, and {"revoke": id} takes it back. With `same`, `env` is what differs from the order
-    before. Answers are tuples: ("started", id, pid), ("exited", id, code, cpu_seconds, max_rss_kib, id of
-    the order that began with it, or 0), ("dropped", id) for one that never will, ("filtered", id),
-    ("refused", id, errno, text, file).
+    An order is a dict, see `Supervision.start`; one with `after` begins the moment the step of that
+    id has ended well, and {"revoke": id} takes it back. With `same`, `env` is what differs from the
+    order before. Answers are tuples: ("started", id, pid), ("exited", id, code, cpu_seconds,
+    max_rss_kib, id of the order that began with it, or 0), ("dropped", id) for one that never will,
+    ("filtered", id), ("refused", id, errno, text, file).
     """
 
     def __init__(self) -> None:
@@ -63,23 +60,19 @@ class Supervisor:
         """Work until the engine is gone and every step has ended."""
         # Before the first step: what it leaves behind must find us ready.
         kernel.become_subreaper()
-        wake_read, wake_write = os.pipe()
-        os.set_blocking(wake_read, False)
-        os.set_blocking(wake_write, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        ends = kernel.hear_children()
         # Whoever stops the engine means the engine; it tells the steps itself.
         self.ignored = kernel.ignore_signals()
         poll = select.poll()
-        poll.register(wake_read, select.POLLIN)
+        poll.register(ends, select.POLLIN)
         poll.register(0, select.POLLIN)
         while self.engine_lives or self.steps or self.filters:
             ready = poll.poll(HELD_MS if self.held else UNTOLD_MS if self.untold else None)
             if not ready:
                 self.send()
             for descriptor, _ in ready:
-                if descriptor == wake_read:
-                    os.read(wake_read, 4096)
+                if descriptor == ends:
+                    os.read(ends, 4096)
                     self.reap()
                 elif not self.read_orders():
                     poll.unregister(0)
@@ -108,7 +101,7 @@ class Supervisor:
                 self.line_up(order)
             else:
                 try:
-                    self.start(order, self.prepare(order))
+                    self.start(order, kernel.open_files(order["status"], logs_of(order)))
                 except OSError as error:
                     self.refuse(order, error)
         return True
@@ -132,7 +125,7 @@ class Supervisor:
             return
         order, _ = self.line[before]
         try:
-            self.line[before] = (order, self.prepare(order))
+            self.line[before] = (order, kernel.open_files(order["status"], logs_of(order)))
         except OSError:
             self.drop(before)  # ordered again when its time has come, it is told why
 
@@ -173,32 +166,8 @@ class Supervisor:
         self.tell(("refused", order["id"], error.errno or 0, error.strerror or "", error.filename or ""))
         self.drop(order["id"])
 
-    def prepare(self, order: dict[str, Any]) -> list[int]:
-        """Open what a step needs: its status file (locked), then its logs unless it has a filter.
-
-        Raises OSError; EEXIST when another supervisor has started this very attempt.
-        """
-        status = os.open(order["status"], os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        opened = [status]
-        try:
-            # Lock, then look: of two supervisors with the same order exactly one goes on.
-            try:
-                fcntl.flock(status, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise FileExistsError(errno.EEXIST, "started already", order["status"]) from None
-            if os.fstat(status).st_size:
-                raise FileExistsError(errno.EEXIST, "started already", order["status"])
-            if order["filter"] is None:
-                opened.append(kernel.open_log(order["stdout"]))
-                if order["stderr"] != order["stdout"]:
-                    opened.append(kernel.open_log(order["stderr"]))
-        except BaseException:
-            kernel.close(opened)
-            raise
-        return opened
-
     def start(self, order: dict[str, Any], opened: list[int]) -> None:
-        """Start one step: argv, env, cwd, with the files `prepare` opened. Raises OSError."""
+        """Start one step: argv, env, cwd, with the files opened for it. Raises OSError."""
         status = opened[0]
         try:
             os.write(status, b"starting\n")
@@ -254,11 +223,9 @@ class Supervisor:
             elif pid in self.steps:
                 self.untold.pop(pid, None)
                 order, status = self.steps.pop(pid)
-                ended = os.waitstatus_to_exitcode(code)
-                ended = 128 - ended if ended < 0 else ended
-                if order["filter"] is None:
-                    for log in {order["stdout"], order["stderr"]}:
-                        kernel.tell_of_full_disk(log)
+                ended = kernel.exit_code(code)
+                for log in set(logs_of(order)):
+                    kernel.tell_of_full_disk(log)
                 try:  # noqa: SIM105 - contextlib is not worth its import here
                     os.write(status, b"exited %d\n" % ended)
                 except OSError:
@@ -291,6 +258,11 @@ class Supervisor:
                 os.write(1, data)
             except OSError:
                 self.engine_lives = False
+
+
+def logs_of(order: dict[str, Any]) -> list[str]:
+    """The logs a step writes itself: none when it has a filter, which opens them."""
+    return [] if order["filter"] is not None else [order["stdout"], order["stderr"]]
 
 
 def main() -> None:

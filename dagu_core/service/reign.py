@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dagu_core.app.decisions import Decision
 from dagu_core.app.overlap import Arrival
 from dagu_core.app.services import wake_runners
-from dagu_core.base.errors import DaguError, LostOwnership, Unavailable
+from dagu_core.base.errors import DaguError, Unavailable
 from dagu_core.model.plan.plan import Plan
 from dagu_core.service.backfills import BackfillLoop
 from dagu_core.service.beat import BEAT, heard
@@ -21,6 +21,7 @@ from dagu_core.service.firing import Firing
 from dagu_core.service.holding import Holding, patience
 from dagu_core.service.marks import Marks
 from dagu_core.service.timetable import Due, Missed, Timetable, line_of
+from dagu_core.service.work import Work
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 LOOK, MARK = 1.0, 0.5
 #: a clock that went back by more than this is planned anew
 _BACK = 60.0
-#: starts at work at once
-_AT_ONCE = 32
 _BREATH = 100
 
 
@@ -54,13 +53,11 @@ class Reign:
         self._holding = Holding(app, sure, self.arrived)
         self._backfills = BackfillLoop(app, sure, self.firing.company)
         self._catching_up = CatchingUp(app, self.firing)
-        self._work: dict[str, asyncio.Task[None]] = {}
-        self._open: dict[int, float] = {}
-        self._room = asyncio.Semaphore(_AT_ONCE)
         self._news, self._queued = asyncio.Event(), asyncio.Event()
         self._looked = 0.0
         #: set when there is something to keep or to tell
         self._touched = asyncio.Event()
+        self._work = Work(self._carry_out, self._touched, self.abandon)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     # -- the table -------------------------------------------------------------------------------------
@@ -141,7 +138,7 @@ class Reign:
             for each in done:
                 each.result()
         finally:
-            await _end([*tasks, *self._work.values()])
+            await _end([*tasks, *self._work.tasks])
             if not self._over.done():
                 self._over.cancel()
 
@@ -150,7 +147,7 @@ class Reign:
         await self._close_gaps()
         while not self._take(self.app.clock.now()):
             pass
-        await asyncio.gather(*self._work.values())
+        await asyncio.gather(*self._work.tasks)
         if self._over.done():
             self._over.result()
         await self.mark()
@@ -163,7 +160,7 @@ class Reign:
             self._touched.clear()
             try:
                 await self.sure()
-                await self.marks.pass_(min(self._open.values(), default=self._looked + 0.001) - 0.001)
+                await self.marks.pass_(self._work.oldest(self._looked + 0.001) - 0.001)
             except Unavailable:
                 self._touched.set()
                 raise
@@ -191,7 +188,7 @@ class Reign:
         """Begin what is due; whether that was all of it."""
         taken = list(self.timetable.pop(now, _BREATH))
         for each in taken:
-            self._begin(each)
+            self._work.begin(each)
         if self.timetable.broken:
             self._touched.set()
         if (at := self.timetable.next_at()) is not None and at <= now:
@@ -199,45 +196,16 @@ class Reign:
         self._looked = max(self._looked, now)
         return True
 
-    def _begin(self, each: Due | Missed) -> None:
-        self._touched.set()
-        name, token = each.line.plan.name, id(each)
-        self._open[token] = each.slot.at if isinstance(each, Due) else each.after
-        task = asyncio.create_task(self._handle(each, self._work.get(name)))
-        self._work[name] = task
-        task.add_done_callback(lambda done: self._done(name, token, done))
-
-    def _done(self, name: str, token: int, task: asyncio.Task[None]) -> None:
-        if self._work.get(name) is task:
-            del self._work[name]
-        if task.cancelled():
-            return
-        if (error := task.exception()) is None:
-            del self._open[token]
-            self._touched.set()
-        elif isinstance(error, Exception):
-            self.abandon(error)
-
-    async def _handle(self, each: Due | Missed, before: asyncio.Task[None] | None) -> None:
-        """Carry out one item, after the one before it of the same DAG. Raises LostOwnership."""
-        if before is not None:
-            await asyncio.wait([before])
-        async with self._room:
-            while True:
-                try:
-                    if isinstance(each, Missed):
-                        await self._catching_up.handle(each)
-                    else:
-                        await self.firing.fire(each)
-                    return
-                except LostOwnership:
-                    raise
-                except Unavailable:
-                    # A store that is away for a moment: what is due stays due.
-                    await asyncio.sleep(MARK)
-                except Exception as error:  # of a plugin, maybe; the other DAGs go on
-                    self.timetable.broken[each.line.plan.name] = f"{type(error).__name__}: {error}"
-                    return
+    async def _carry_out(self, each: Due | Missed) -> None:
+        try:
+            if isinstance(each, Missed):
+                await self._catching_up.handle(each)
+            else:
+                await self.firing.fire(each)
+        except Unavailable:
+            raise  # what is due stays due
+        except Exception as error:  # of a plugin, maybe; the other DAGs go on
+            self.timetable.broken[each.line.plan.name] = f"{type(error).__name__}: {error}"
 
     # -- what follows ----------------------------------------------------------------------------------
 

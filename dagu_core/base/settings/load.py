@@ -14,7 +14,8 @@ from dagu_core.base.errors import DaguError, Invalid, NotFound
 from dagu_core.base.settings.document import Node, read_document
 from dagu_core.base.settings.explain import refusals, shown, unknown_keys
 from dagu_core.base.settings.folders import Home, Paths, find_home
-from dagu_core.base.settings.section import Declared, SettingsSection, declarations, folded
+from dagu_core.base.settings.given import Given
+from dagu_core.base.settings.section import SettingsSection, declarations
 from dagu_core.base.settings.sections import (
     CoreSettings,
     LocationSettings,
@@ -33,7 +34,6 @@ from dagu_core.base.settings.services import (
     UISettings,
     WorkerSettings,
 )
-from dagu_core.deprecated import old_key, old_variable
 
 S = TypeVar("S", bound=SettingsSection)
 
@@ -73,13 +73,10 @@ class Settings:
         self.environ = environ
         #: the configuration file in use, None when there is none
         self.file = file
-        self._home, self._document = home, document
-        self._flags = {folded(name): value for name, value in flags.items() if value is not None}
+        self._home, self._given = home, Given(document, environ, flags)
         self._sections: dict[type[SettingsSection], SettingsSection] = {}
         self._sources: dict[str, str] = {}
-        self._told = dict.fromkeys(home.warnings)
         self._declared: dict[str, None] = {}
-        self._refuse_unknown_flags(flags)
 
     @classmethod
     def load(
@@ -105,7 +102,12 @@ class Settings:
             if path.is_file():
                 document.merge(read_document(path, environ))
                 found = found or path
-        return cls(place, document, environ, flags or {}, found)
+        given = {name: value for name, value in (flags or {}).items() if value is not None}
+        if given:
+            from dagu_core.base.settings.flags import refuse_unknown
+
+            refuse_unknown(given)
+        return cls(place, document, environ, given, found)
 
     @property
     def home(self) -> Path | None:
@@ -190,11 +192,12 @@ class Settings:
         """
         for model in OUR_SECTIONS:
             for item in declarations(model):
-                if (found := self._find(item)) is not None and item.unused:
-                    self._tell(f"{found[1]}: `{item.key}` has no effect: {item.unused}")
+                if (found := self._given.find(item)) is not None and item.unused:
+                    self._given.tell(f"{found[1]}: `{item.key}` has no effect: {item.unused}")
         models = dict.fromkeys((*OUR_SECTIONS, *self._sections))
         items = [item for model in models for item in declarations(model)]
-        return (*self._told, *unknown_keys(self._document, items, self._declared))
+        unknown = unknown_keys(self._given.document, items, self._declared)
+        return (*dict.fromkeys((*self._home.warnings, *self._given.told)), *unknown)
 
     def know(self, keys: Iterable[str]) -> None:
         """Take dotted keys of sections that nobody has asked for as known: those of plugins."""
@@ -240,7 +243,7 @@ class Settings:
         values: dict[str, Any] = {}
         nodes: dict[str, Node] = {}
         for item in declarations(model):
-            found = self._find(item)
+            found = self._given.find(item)
             if found is not None:
                 values[item.name], self._sources[item.key], node = found
                 if node:
@@ -257,44 +260,7 @@ class Settings:
                 lines = [line for name, line in problems if name not in lenient]
                 raise Invalid("\n".join(lines), hint="see `dagu config` for every setting") from None
             for name, line in problems:
-                self._tell(f"{line}; the default is used")
+                self._given.tell(f"{line}; the default is used")
                 values.pop(name, None)
                 self._sources.pop(lenient[name], None)
             return model.model_validate(values)
-
-    def _find(self, item: Declared) -> tuple[Any, str, Node | None] | None:
-        """The value that wins, where it comes from, its node."""
-        for key in (item.key, *item.old_keys):
-            if (value := self._flags.get(folded(key))) is not None:
-                return value, f"flag {item.key}", None
-        # an empty variable counts as not set, as everywhere else in this language
-        for name in item.env:
-            if value := self.environ.get(name):
-                return value, name, None
-        for name in item.old_env:
-            if value := self.environ.get(name):
-                now = item.env[0] if item.env else item.key
-                self._tell(str(old_variable(name, now)))
-                return value, name, None
-        for key in (item.key, *item.old_keys):
-            node = self._document.find(folded(key))
-            if node is None or node.data is None:
-                continue
-            if key != item.key:
-                self._tell(f"{node.where}: {old_key(key, item.key)}")
-            return node.data, node.where, node
-        return None
-
-    def _tell(self, warning: str) -> None:
-        self._told[warning] = None
-
-    def _refuse_unknown_flags(self, flags: Mapping[str, Any]) -> None:
-        known = {
-            folded(key)
-            for model in OUR_SECTIONS
-            for item in declarations(model)
-            for key in (item.key, *item.old_keys)
-        }
-        for name in flags:
-            if folded(name) not in known:
-                raise Invalid(f"there is no setting {name!r}")

@@ -32,7 +32,8 @@ class CoreSettings(SettingsSection):
     tz: str = setting("", "IANA time zone of schedules and times shown; empty = the system's.")
     default_shell: str = setting("", "Shell of steps that name none; empty = $SHELL, else sh.")
     skip_examples: bool = setting(
-        False, "Do not fill an empty DAGs folder with examples; none are made in any case."
+        False,
+        "Make no examples when the DAGs folder is new; where a folder is set, none are made.",
     )
     work_dir: str = setting("", "Folder a run starts in when its DAG names none; empty = the DAG's folder.")
     cache: Literal["low", "normal", "high"] = setting(

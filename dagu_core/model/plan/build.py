@@ -19,6 +19,7 @@ from dagu_core.model.plan.plan import ParamsSpec, Plan, PlannedStep, SecretRef, 
 from dagu_core.model.plan.policies import HandlerKind, LogOutput
 from dagu_core.model.plan.steps import Made, conditions, is_script, plan_step
 from dagu_core.model.plan.timing import whole_schedule
+from dagu_core.model.spec.dag import DagSpec
 from dagu_core.model.spec.explain import Below, check_plugin_value
 from dagu_core.model.spec.located import Map, plain
 from dagu_core.model.spec.merge import Merged
@@ -99,7 +100,7 @@ def build_plan(merged: Merged, reading: Reading, identity: Identity) -> Built:
         restart_wait=float(spec.restart_wait_sec),
         history_days=spec.hist_retention_days or 30,
         history_runs=_history_runs(merged),
-        max_active_runs=spec.max_active_runs or 1,
+        max_active_runs=_max_active_runs(spec),
         max_active_steps=spec.max_active_steps,
         stop_grace=float(spec.max_clean_up_time_sec or DEFAULT_GRACE),
         max_output_size=spec.max_output_size or 1_048_576,
@@ -116,6 +117,13 @@ def _history_runs(merged: Merged) -> int:
     """How many runs are kept; 0 = their age decides. Of the two keys the nearer one counts."""
     by_days = merged.is_set("hist_retention_days") and not merged.is_set("hist_retention_runs")
     return 0 if by_days else merged.spec.hist_retention_runs
+
+
+def _max_active_runs(spec: DagSpec) -> int:
+    """How many runs there may be at once; 0 = any number, for who allows them to overlap and names none."""
+    is_bound = "max_active_runs" in spec.model_fields_set and spec.max_active_runs >= 0
+    policy = spec.overlap_policy or (spec.overlap.policy if spec.overlap is not None else "")
+    return 0 if policy == "allow" and not is_bound else spec.max_active_runs or 1
 
 
 def _flat(merged: Merged) -> list[tuple[StepSpec, int]]:

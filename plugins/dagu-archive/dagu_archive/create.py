@@ -6,7 +6,18 @@ import hashlib
 import os
 from typing import Any
 
-from dagu_archive.codes import COMPRESS, CONFIG, CORRUPT, CREATE, DESTINATION, FORMAT, refuse, shown, told
+from dagu_archive.codes import (
+    COMPRESS,
+    CONFIG,
+    CORRUPT,
+    CREATE,
+    DESTINATION,
+    FORMAT,
+    PASSWORD,
+    refuse,
+    shown,
+    told,
+)
 from dagu_archive.entry import Entry, Sink
 from dagu_archive.formats import Format, levels, named
 from dagu_archive.gather import Found, Gathering
@@ -68,6 +79,8 @@ class Creation:
         if request["password"] is not None:
             if format.container != "zip":
                 refuse(CONFIG, f"{format.name} archives have no password", "use zip")
+            if not request["password"]:
+                refuse(PASSWORD, "the password is empty", "leave it out to encrypt nothing")
             if request["reproducible"]:
                 refuse(
                     CONFIG, "an encrypted archive is never the same twice", "drop reproducible or password"

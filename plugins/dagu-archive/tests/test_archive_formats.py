@@ -122,6 +122,12 @@ def test_7z_without_any_program(lab: Any, sample: Path) -> None:
     assert os.readlink(lab.folder / "back/src/link") == "a.txt"
 
 
+def test_an_empty_password_encrypts_nothing_and_says_so(lab: Any, sample: Path) -> None:
+    made = lab.create("src", "x.zip", password="")
+    assert made.code == 13 and "the password is empty" in made.err
+    assert not (lab.folder / "x.zip").exists()
+
+
 def test_a_zip_with_a_password_is_encrypted(lab: Any, sample: Path) -> None:
     lab.create("src", "x.zip", password="secret", verifyIntegrity=True).ok()
     assert b"hello" not in (lab.folder / "x.zip").read_bytes()

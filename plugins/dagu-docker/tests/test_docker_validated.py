@@ -39,12 +39,23 @@ def test_a_context_that_is_not_there_is_told(tmp_path: Path, working_dir: str) -
     assert not told(working_dir + "steps: [{container: {build: '${WHERE}'}}]")
 
 
+def test_what_only_the_run_knows_waits() -> None:
+    config = "{containerName: c, host: '${HOST}', exec: '${EXEC}'}"
+    assert not told(f"steps: [{{type: docker, config: {config}, command: x}}]")
+
+
+def test_the_home_of_somebody_who_is_not_here() -> None:
+    (found,) = told("steps: [{container: {build: ~nobody-here/img}}]")
+    assert (found.code, found.severity) == ("D152", "warning") and "~nobody-here/img" in found.message
+
+
 @pytest.mark.parametrize(
     ("step", "said"),
     [
         ('container: {image: i, ports: ["80:x"]}', "`container.ports[0]`: '80:x' is no port"),
         ('container: {image: i, ports: [80, "99999:1"]}', "`container.ports[1]`: '99999:1' is no port"),
         ("container: {image: i, volumes: [nodest]}", "`container.volumes[0]`: 'nodest': the target must be"),
+        ('container: {image: i, volumes: ["~nobody-here/a:/b"]}', "no home folder ~nobody-here here"),
         ("type: docker", "a docker step needs `container`, or `config`"),
         ("container: {image: i}, config: {image: i}", "either `container` or `config`, not both"),
         ("type: docker, config: {image: i, host: {memoryy: 1}}", "unknown key 'memoryy'; did you mean"),

@@ -81,7 +81,7 @@ class TransferConfig(ServerConfig):
     parallel: int = Field(1, ge=1, le=8, description="How many connections bring files over.")
     max_bytes_per_sec: Size = Field(0, ge=0, description="The most bytes a second, `512Ki`; 0 = no limit.")
     retries: int = Field(2, ge=0, le=20, description="How often a lost connection is opened again.")
-    progress_sec: int = Field(10, ge=0, description="Seconds between lines of progress; 0 = none.")
+    progress_sec: int = Field(10, ge=0, le=86_400, description="Seconds between lines of progress; 0 = none.")
 
 
 class FtpServerConfig(ServerConfig):

@@ -140,6 +140,8 @@ def test_private_keys(sshd: Any, do: Any, tmp_path: Path) -> None:
         assert done.code == 21 and "passphrase" in done.error and "wrong" not in done.error
     done = do(send(sshd, tmp_path, key="none"))
     assert done.code == 21 and "there is no key file" in done.error
+    done = do(send(sshd, tmp_path, key="~nobody-here/id"))
+    assert done.code == 21 and "there is no key file" in done.error and "~nobody-here/id" in done.error
     assert do(send(sshd, tmp_path, keyPassphrase="not needed")).status == "succeeded"
 
 

@@ -13,6 +13,8 @@ from urllib.parse import quote, quote_plus
 from dagu_core.contracts.work import Failed
 from dagu_sql.config import SqlConfig, TlsConfig
 
+#: seconds; what the libraries of the servers take
+_LONGEST = 365 * 86_400
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
@@ -129,7 +131,11 @@ def _arguments(
     family: str, host: str | None, options: Mapping[str, str], config: SqlConfig
 ) -> dict[str, Any]:
     tls = config.tls or TlsConfig.model_construct()
-    limit = {} if "connect_timeout" in options else {"connect_timeout": max(1, round(config.connect_timeout))}
+    limit = (
+        {}
+        if "connect_timeout" in options
+        else {"connect_timeout": min(_LONGEST, max(1, round(config.connect_timeout)))}
+    )
     if family == "postgresql":
         name = {"fallback_application_name": "dagu"}
         return {**limit, **name, **_postgres_tls(host or os.environ.get("PGHOST"), options, tls)}

@@ -9,6 +9,9 @@ from dagu_sql import faults
 from dagu_sql.database import Explicit
 from dagu_sql.faults import Fault, Refused
 
+#: seconds; what the server takes
+_LONGEST = 365 * 86_400
+
 
 class Mysql(Explicit):
     """MySQL and MariaDB."""
@@ -18,7 +21,7 @@ class Mysql(Explicit):
     def _opened(self) -> None:
         self._id = int(self.run("SELECT CONNECTION_ID()").scalar())
         if self.config.lock_timeout is not None:
-            limit = max(1, round(self.config.lock_timeout))
+            limit = min(_LONGEST, max(1, round(self.config.lock_timeout)))
             self.run(f"SET innodb_lock_wait_timeout = {limit}, lock_wait_timeout = {limit}")
 
     def begin(self) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 from dagu_sql.database import Explicit
 from dagu_sql.faults import Refused
 
+#: what the server takes
+_LONGEST_MS = (1 << 31) - 1
+
 
 class Postgres(Explicit):
     """PostgreSQL and what speaks its language."""
@@ -21,7 +24,7 @@ class Postgres(Explicit):
             self.raw.add_notice_handler(_tell_notice)
         settings = {}
         if self.config.lock_timeout is not None:
-            settings["lock_timeout"] = f"{max(1, round(self.config.lock_timeout * 1000))}ms"
+            settings["lock_timeout"] = f"{min(_LONGEST_MS, max(1, round(self.config.lock_timeout * 1000)))}ms"
         if self.engine.dialect.server_version_info >= (14,):
             # Should we be killed outright, the server notices within a second.
             settings["client_connection_check_interval"] = "1s"

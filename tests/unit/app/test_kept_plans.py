@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from dagu_core import Attempt, Executor, NoConfig, Outcome, hookimpl
 from dagu_core.app import kept_plans
 from dagu_core.app.dags import Dags
 from dagu_core.base.config import Config
@@ -156,10 +158,48 @@ class Extra(Config):
     """Anything."""
 
 
-def test_what_a_plugin_or_a_schema_has_a_say_in_is_not_kept(file: Path) -> None:
-    dags(file, offering(dag_fields={"extra": Extra})).read(str(file), keep=True)
-    file.write_text('params: {schema: {type: object}, values: {}}\nsteps: ["true"]\n')
-    dags(file).read(str(file), keep=True)
+class Toy(Executor[NoConfig]):
+    """Does nothing."""
+
+    name = "toy"
+    capabilities = frozenset({"command"})
+
+    async def run(self, attempt: Attempt[NoConfig]) -> Outcome:
+        return Outcome()
+
+
+TOY = offering(Toy, dag_fields={"extra": Extra})
+JUDGE = SimpleNamespace(__name__="judge", dagu_lint=hookimpl(lambda plan: [], specname="dagu_lint"))
+
+
+@pytest.mark.parametrize(
+    ("text", "plugins", "kept"),
+    [
+        ("steps: [echo toy]", (TOY,), True),
+        ("steps: [{type: toy, command: x}]", (TOY,), False),
+        (r'steps: [{type: "\x74oy", command: x}]', (TOY,), False),
+        ("extra: {}\nsteps: [echo]", (TOY,), False),
+        ("steps: [echo]", (JUDGE,), False),
+        ("params: {schema: {type: object}, values: {}}\nsteps: [echo]", (), False),
+        ("secrets: [{name: A, provider: env, key: A}]\nsteps: [echo]", (), True),
+        ("schedule: [{at: '2031-01-01T00:00:00Z'}]\nsteps: [echo]", (), True),
+        (
+            "steps: [{parallel: [1], call: other}]\n---\nname: other\nsteps: [{type: toy, command: x}]",
+            (TOY,),
+            False,
+        ),
+    ],
+)
+def test_what_a_plugin_or_a_schema_has_a_say_in_is_not_kept(
+    file: Path, readings: list[str], text: str, plugins: tuple[object, ...], kept: bool
+) -> None:
+    file.write_text(text)
+    plans = [dags(file, *plugins).read(str(file), keep=True).plans for _ in range(2)]
+    assert plans[0] == plans[1]
+    assert (len(readings), (file.parent / "cache").exists()) == ((1, True) if kept else (2, False))
+
+
+def test_what_is_wrong_is_not_kept(file: Path) -> None:
     file.write_text("steps: [{command: 1, nonsense: 2}]\n")
     with pytest.raises(InvalidDefinition):
         dags(file).read(str(file), keep=True)

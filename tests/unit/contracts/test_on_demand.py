@@ -21,7 +21,7 @@ from dagu_core.contracts.host import PluginHost
 _PLUGIN = '''
 from dagu_core import Config, Executor, hookimpl
 
-DAGU_ON_DEMAND = {on_demand}
+{said}
 
 
 class {word}(Executor[Config]):
@@ -48,9 +48,10 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.setattr(sys, "path", [str(site), *sys.path])
     monkeypatch.setattr(host_module, "installed", lambda: installed(path=[str(site)]))
 
-    def put(name: str, word: str, *, on_demand: bool = True) -> Path:
+    def put(name: str, word: str, *, on_demand: bool | None = True, more: str = "") -> Path:
         module = site / f"toy_{name}.py"
-        module.write_text(_PLUGIN.format(word=word, on_demand=on_demand))
+        said = "" if on_demand is None else f"DAGU_ON_DEMAND = {on_demand}"
+        module.write_text(_PLUGIN.format(word=word, said=said) + more)
         info = site / f"toy_{name}-1.dist-info"
         info.mkdir(exist_ok=True)
         (info / "entry_points.txt").write_text(f"[dagu.plugins]\n{name} = toy_{name}\n")
@@ -105,7 +106,35 @@ def test_whoever_has_the_catalog_finds_what_was_woken_later(
     assert catalog.vocabulary.step_types.keys() == {"ones"}
 
 
-def test_one_that_does_not_say_so_is_always_imported(
+LINT = """
+
+@hookimpl
+def dagu_lint(plan):
+    return []
+"""
+
+
+@pytest.mark.parametrize(
+    ("says", "more", "sleeps"),
+    [
+        (None, "", True),
+        (False, "", False),
+        (None, LINT, False),
+        (True, LINT, True),
+        (None, "\nraise ValueError", False),
+    ],
+)
+def test_one_that_only_offers_parts_sleeps_without_being_told(
+    install: Install, load: Callable[[], PluginHost], says: bool | None, more: str, sleeps: bool
+) -> None:
+    install("one", "ones", on_demand=says, more=more)
+    load()
+    host = load()
+    assert ("one" not in imported() and not host.is_complete) == sleeps
+    assert {each.state for each in host.reports} == {"failed" if "raise" in more else "loaded"}
+
+
+def test_one_that_says_it_cannot_wait_is_always_imported(
     install: Install, load: Callable[[], PluginHost]
 ) -> None:
     install("one", "ones", on_demand=False)

@@ -217,3 +217,11 @@ def test_a_secret_in_parameters_given_as_json_is_on_no_record(lab: Lab) -> None:
     run = lab.run(text, params=json.dumps({"A": 'x hush-"hush"'}))
     assert run.status == "succeeded" and "hush" not in run.out("show")
     assert "hush" not in str(run.view.summary)
+
+
+def test_the_home_of_nobody_is_no_folder_to_work_in(lab: Lab) -> None:
+    ran = lab.run("steps: [{name: show, command: pwd, workingDir: ~nobody-here/x}]")
+    assert ran.step("show").error == "workingDir ~nobody-here/x: there is no home folder ~nobody-here"
+    with pytest.raises(Exception, match="there is no home folder ~nobody-here"):
+        lab.run("workingDir: ~nobody-here/x\nsteps: [{command: pwd}]")
+    assert not list(lab.work.glob("~*"))

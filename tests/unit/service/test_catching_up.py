@@ -59,6 +59,37 @@ def test_T02_with_catch_up_each_is_made_once_in_order_one_at_a_time(tmp_path: Pa
     run(tmp_path, work)
 
 
+@pytest.mark.parametrize(("window", "made"), [("3m", 2), ("30s", 0)])
+def test_what_lies_beyond_the_window_is_told(tmp_path: Path, window: str, made: int) -> None:
+    async def work(one: Lab) -> None:
+        one.write("tick", MINUTELY + f"catchUp: {{mode: all, window: {window}}}")
+        await one.pass_at(30)
+        await one.pass_at(10 * 60 + 59 - 20)
+        live = ["sched-20260302T121000Z"]
+        assert await one.ids() == [*TEN[9 - made : 9], *live]
+        (told,) = await one.decided("tick")
+        last = f"2026-03-02T12:0{9 - made}:00Z (longer ago than the window of catch-up)"
+        assert (told.kind, told.reason) == ("missed", "fires.missed")
+        assert told.detail == f"{9 - made} starts were missed, from 2026-03-02T12:01:00Z to {last}"
+
+    run(tmp_path, work)
+
+
+@pytest.mark.parametrize("rule", ["", "\ncatchupWindow: 6h"])
+def test_stops_that_were_missed_are_told(tmp_path: Path, rule: str) -> None:
+    async def work(one: Lab) -> None:
+        one.write("tick", 'schedule: {stop: "*/5 * * * *", restart: "7 * * * *"}' + rule)
+        await one.pass_at(30)
+        await one.pass_at(12 * 60 + 30)
+        assert await one.ids() == []
+        assert sorted(each.detail for each in await one.decided("tick")) == [
+            "1 restart was missed, from 2026-03-02T12:07:00Z to 2026-03-02T12:07:00Z",
+            "2 stops were missed, from 2026-03-02T12:05:00Z to 2026-03-02T12:10:00Z",
+        ]
+
+    run(tmp_path, work)
+
+
 def test_the_latest_alone(tmp_path: Path) -> None:
     async def work(one: Lab) -> None:
         one.write("tick", MINUTELY + "catchUp: {mode: latest, window: 6h}")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dagu_core.app.queue_rules import UNLIMITED
+from dagu_core.app.requests import StartRequest
 from dagu_core.model.run.signals import StopSignal
 from dagu_core.model.status import RunStatus
 from tests.unit.service.lab import NOON, Lab, lab
@@ -94,6 +96,28 @@ def test_allow_lets_all_run_side_by_side(tmp_path: Path) -> None:
         one.write("slow", EVERY_2 + "overlapPolicy: allow\nmaxActiveRuns: 5")
         await fires(one)
         assert await one.active() == IDS
+
+    run(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "most"),
+    [
+        ("overlapPolicy: allow", "", UNLIMITED),
+        ("overlap: {policy: allow}\nmaxActiveRuns: -1", "", UNLIMITED),
+        ("overlapPolicy: allow\nmaxActiveRuns: 5", "", 5),
+        ("overlapPolicy: allow", "maxActiveRuns: 3", 3),
+        ("overlapPolicy: allow\nmaxActiveRuns: 0", "", 1),
+        ("overlapPolicy: queue", "", 1),
+        ("maxActiveRuns: -1", "", 1),
+    ],
+)
+def test_runs_that_may_overlap_do_not_wait_for_slots(tmp_path: Path, text: str, base: str, most: int) -> None:
+    async def work(one: Lab) -> None:
+        one.write("slow", EVERY_2 + text)
+        one.app.settings.paths.base_config.write_text(base)
+        ref = (await one.app.runs.enqueue(StartRequest("slow"))).ref
+        assert await one.app.queues.limit_of("slow", ref) == most
 
     run(tmp_path, work)
 
