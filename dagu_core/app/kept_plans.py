@@ -19,7 +19,6 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-import dagu_core
 from dagu_core.base.places import Problem
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.model.plan.definition import Definition
@@ -134,7 +133,7 @@ def _code() -> str:
     """What tells this code from any other that reads definitions: a changed file is other code."""
     import pydantic
 
-    root = os.path.dirname(dagu_core.__file__)
+    root = os.path.dirname(os.path.dirname(__file__))
     files = [
         (each.name, (found := each.stat()).st_mtime_ns, found.st_size)
         for folder in _READERS

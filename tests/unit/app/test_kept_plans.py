@@ -126,7 +126,7 @@ def test_a_changed_source_file_is_other_code(monkeypatch: pytest.MonkeyPatch, tm
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     source = tmp_path / "model" / "spec" / "step.py"
     source.write_text("x = 1\n")
-    monkeypatch.setattr("dagu_core.__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(kept_plans, "__file__", str(tmp_path / "app" / "kept_plans.py"))
     before = kept_plans._code()
     assert kept_plans._code() == before
     os.utime(source, ns=(1, 1))
