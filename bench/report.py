@@ -61,6 +61,8 @@ def page(results: Mapping[str, Samples], command: str, rounds: int) -> str:
         "empty home folder. The peer is Dagu "
         + PEER_VERSION
         + "; the limits are ninja, a bare Python and `cat`.",
+        "From its second round on ours finds what came of the file when it was first read (kept below",
+        "`~/.cache/dagu`, as Python keeps bytecode); `a new file` is one that was never read before.",
         "",
         f"Machine: {machine()}",
         "",

@@ -131,14 +131,34 @@ class History:
         found = [Reason("run", summary.status.label, code, sentence)]
         if summary.status is RunStatus.QUEUED:
             return found
+        waits = await self._waiting_children(summary)
         for node in view.plan.nodes:
             step = view.steps[node.index]
+            if node.name in waits:
+                found.append(Reason(node.name, step.status.label, "waits_for", waits[node.name]))
+                continue
             if step.status is StepStatus.SUCCEEDED or (node.handler and not step.reason):
                 continue
             its_code, text = _why(view, node, step, code)
             if its_code or text:
                 provider = brought.get(node.executor, "")
                 found.append(Reason(node.name, step.status.label, its_code, text, provider))
+        return found
+
+    async def _waiting_children(self, summary: RunSummary) -> dict[str, str]:
+        """By step, what its sub-DAG runs wait for that stand in queues; of several the first is told."""
+        if summary.status is not RunStatus.RUNNING:
+            return {}
+        root = summary.root or summary.ref
+        query = RunQuery(root=root, statuses=(RunStatus.QUEUED,), roots_only=False, limit=100_000)
+        children: dict[str, list[RunSummary]] = {}
+        for one in (await self.app.store.find(query))[::-1]:
+            if one.parent == summary.ref:
+                children.setdefault(one.parent_step, []).append(one)
+        found = {}
+        for step, (first, *others) in children.items():
+            more = f"; {len(others)} more of its runs wait" if others else ""
+            found[step] = f"waits for {first.ref}: {await self.app.queues.why(first)}{more}"
         return found
 
 

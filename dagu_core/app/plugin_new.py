@@ -9,7 +9,9 @@ from string import Template
 
 from msgspec import Struct
 
-from dagu_core.base.errors import AlreadyExists, Unavailable, UsageError
+from dagu_core.app.plugin_words import who_brings
+from dagu_core.base.errors import AlreadyExists, NotFound, Unavailable, UsageError
+from dagu_core.contracts.host import PluginHost
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -67,6 +69,33 @@ KINDS = {
         also=", StateStore",
     ),
 }
+
+
+#: what else may have the word, so that two would claim it
+_RIVALS = {
+    "executor": ("executor",),
+    "guard": ("guard", "step key"),
+    "trigger": ("trigger",),
+    "notifier": ("notifier", "DAG field", "DAG key"),
+    "secret": ("secret provider",),
+    "store": ("store",),
+}
+
+
+def check_free(host: PluginHost, kind: str, name: str) -> None:
+    """Raise AlreadyExists when a plugin that is here has the name, or the word: both would be refused."""
+    name = name.removeprefix("dagu-")
+    for report in host.reports:
+        if name in (report.name, report.name.removeprefix("dagu-"), report.package.removeprefix("dagu-")):
+            raise AlreadyExists(f"there is a plugin {report.name} already", hint="choose another name")
+    try:
+        found = who_brings(host, name)
+    except NotFound:
+        return
+    for each in found:
+        if each.kind in _RIVALS.get(kind, ()) and each.state == "loaded":
+            message = f"the {each.kind} {each.word} belongs to {each.package} already"
+            raise AlreadyExists(message, hint="choose another name")
 
 
 def new_package(kind: str, name: str, folder: Path) -> list[Path]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LOOK, MARK = 1.0, 0.5
 #: a clock that went back by more than this is planned anew
 _BACK = 60.0
+#: DAGs planned, and items begun, before others have their turn
 _BREATH = 100
 
 

@@ -32,8 +32,9 @@ def command() -> None:
 @pass_invocation
 def new(invocation: Invocation, /, kind: str, name: str, folder: str, single_file: bool) -> int:
     """Begin a plugin that works at once and passes its tests: a package, or a single file."""
-    from dagu_core.app.plugin_new import new_file, new_package
+    from dagu_core.app.plugin_new import check_free, new_file, new_package
 
+    check_free(invocation.host, kind, name)
     if single_file:
         file = new_file(kind, name, Path(folder) if folder else invocation.settings.plugin_folder)
         say(f"Made {file}\nNext: dagu plugin verify {file.stem}")
