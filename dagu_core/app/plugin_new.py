@@ -86,7 +86,7 @@ def check_free(host: PluginHost, kind: str, name: str) -> None:
     """Raise AlreadyExists when a plugin that is here has the name, or the word: both would be refused."""
     name = name.removeprefix("dagu-")
     for report in host.reports:
-        if name in (report.name, report.name.removeprefix("dagu-"), report.package.removeprefix("dagu-")):
+        if name == report.name.removeprefix("dagu-") or f"dagu-{name}" == report.package:
             raise AlreadyExists(f"there is a plugin {report.name} already", hint="choose another name")
     try:
         found = who_brings(host, name)

@@ -1,10 +1,12 @@
-"""How a service is told to end: by a signal, and by a second one at once."""
+"""How a service ends: told by a signal, and by a second one at once; and its tasks with it."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+from collections.abc import Iterable
+from typing import Any
 
 from dagu_core.engine.liveness import hear
 
@@ -19,3 +21,11 @@ def end_on_signals(stop: asyncio.Event) -> None:
         stop.set()
 
     hear((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), told)
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and wait until they have ended, however they do."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

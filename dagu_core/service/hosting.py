@@ -17,6 +17,7 @@ from dagu_core.base.failpoints import fail_point
 from dagu_core.engine.launch import resume
 from dagu_core.engine.liveness import dead_engines, living_pid, locks_folder
 from dagu_core.service.beat import BEAT, rest, wake_at
+from dagu_core.service.ending import end
 from dagu_core.service.housekeeping import Housekeeping
 from dagu_core.service.store_news import StoreNews
 
@@ -193,9 +194,7 @@ class Hosting:
         if tasks:
             await asyncio.wait(tasks, timeout=self.app.settings.worker.drain_grace)
         self.runner.let_go()
-        for task in self._runs.values():
-            task.cancel()
-        await asyncio.gather(*self._runs.values(), return_exceptions=True)
+        await end(self._runs.values())
 
     async def _keep_note(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from dagu_core.base.errors import Unavailable
 from dagu_core.base.settings.flags import as_variables
 from dagu_core.engine.liveness import host_name
+from dagu_core.service.ending import end
 
 if TYPE_CHECKING:
     from dagu_core.base.settings import Settings
@@ -86,9 +87,7 @@ class Pool:
                 self._say(f"runner {member.process.pid} did not stop within {patience:g} s: killed")
                 _signal(member, signal.SIGKILL)
         await asyncio.gather(*waits)
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await end(self._keepers)
 
     async def __aenter__(self) -> Pool:
         await self.start()

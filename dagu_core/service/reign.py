@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from dagu_core.app.decisions import Decision
@@ -17,6 +17,7 @@ from dagu_core.service.beat import BEAT, heard
 from dagu_core.service.catching_up import CatchingUp
 from dagu_core.service.clock_watch import ClockWatch
 from dagu_core.service.definitions import Changes, Definitions
+from dagu_core.service.ending import end
 from dagu_core.service.firing import Firing
 from dagu_core.service.holding import Holding, patience
 from dagu_core.service.marks import Marks
@@ -139,7 +140,7 @@ class Reign:
             for each in done:
                 each.result()
         finally:
-            await _end([*tasks, *self._work.tasks])
+            await end([*tasks, *self._work.tasks])
             if not self._over.done():
                 self._over.cancel()
 
@@ -260,10 +261,3 @@ class Reign:
                 await self._catching_up.handle(Missed(line, since - 0.001, self.app.clock.now()))
             await self.sure()
             await self.firing.close_gap(dag)
-
-
-async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    tasks = list(tasks)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -18,6 +18,7 @@ from dagu_core.engine.liveness import EngineLock, hear
 from dagu_core.service.beat import rest
 from dagu_core.service.caretaker import Caretaker
 from dagu_core.service.definitions import Changes, Definitions
+from dagu_core.service.ending import end
 from dagu_core.service.folder_watch import FolderWatch
 from dagu_core.service.leadership import Leadership
 from dagu_core.service.reign import Reign
@@ -77,7 +78,7 @@ class Scheduler:
                 if each.done():
                     each.result()
         finally:
-            await _ended([work, stopped, *tasks])
+            await end([work, stopped, *tasks])
             with contextlib.suppress(DaguError, TimeoutError):
                 async with asyncio.timeout(PATIENCE):
                     await self.leadership.give_up()
@@ -135,7 +136,7 @@ class Scheduler:
                 each.result()
         finally:
             self._reign = self._crew = None
-            await _ended(tasks)
+            await end(tasks)
             await crew.close()
             if self.leadership.leads:
                 with contextlib.suppress(DaguError, TimeoutError):
@@ -236,9 +237,3 @@ def log_to_stderr(text: str) -> None:
     """Say it where the log of a service goes."""
     sys.stderr.write(f"scheduler: {text}\n")
     sys.stderr.flush()
-
-
-async def _ended(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -25,6 +25,7 @@ from dagu_core.model.plan.schedule import TriggerEntry
 from dagu_core.model.run.run import RunRef
 from dagu_core.schedule.identity import file_run_id
 from dagu_core.service.beat import BEAT, heard, rest
+from dagu_core.service.ending import end
 from dagu_core.service.firing import Firing, first_line
 
 if TYPE_CHECKING:
@@ -70,10 +71,7 @@ class TriggerCrew:
         await self._end(list(self._posts))
 
     async def _end(self, keys: Iterable[str]) -> None:
-        tasks = [self._posts.pop(key)[1] for key in keys]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end([self._posts.pop(key)[1] for key in keys])
 
     async def _work(self, post: _Post) -> None:
         delay = _BACKOFF

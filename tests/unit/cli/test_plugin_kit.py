@@ -94,7 +94,30 @@ def test_nothing_is_overwritten(home: chaos.Home) -> None:  # noqa: F811
     for more in ((), ("--single-file",)):
         assert home.cli("plugin", "new", "guard", "gate", *more).code == 0
         done = home.cli("plugin", "new", "guard", "gate", *more)
-        assert done.code == 4 and "exists already" in done.err
+        assert done.code == 4 and "already" in done.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "told"),
+    [
+        ("executor", "shell", "there is a plugin shell already"),
+        ("executor", "command", "the executor command belongs to dagu "),
+        ("guard", "depends", "the step key depends belongs to dagu "),
+        ("notifier", "dagu-steps", "the DAG key steps belongs to dagu "),
+        ("secret", "env", "the secret provider env belongs to dagu "),
+        ("store", "sqlite", "the store sqlite belongs to dagu "),
+    ],
+)
+def test_what_somebody_has_is_not_made_again(
+    home: chaos.Home,  # noqa: F811
+    kind: str,
+    name: str,
+    told: str,
+) -> None:
+    for more in ((), ("--single-file",)):
+        done = home.cli("plugin", "new", kind, name, *more)
+        assert done.code == 4 and told in done.err
+    assert not list(home.root.glob("dagu-*")) and not (home.path / "plugins").exists()
 
 
 def test_the_page_of_a_plugin_is_read_from_its_parts(home: chaos.Home, install: Install) -> None:  # noqa: F811
