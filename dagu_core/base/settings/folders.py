@@ -30,8 +30,8 @@ class Home(Struct, frozen=True):
 def find_home(environ: Mapping[str, str], home: str | None = None) -> Home:
     """`home`, else DAGU_HOME, else the old ~/.dagu if it exists, else XDG."""
     user = Path(environ.get("HOME") or environ.get("USERPROFILE") or Path.home())
-    given = environ.get("XDG_CACHE_HOME") or ""
-    cache = Path(given if os.path.isabs(given) else user / ".cache") / "dagu"
+    ours = environ.get("XDG_CACHE_HOME") or ""
+    cache = Path(ours if os.path.isabs(ours) else user / ".cache") / "dagu"
     if given := home or environ.get("DAGU_HOME"):
         root = absolute(given, user, environ)
         return Home(root, root, root, user, cache)
