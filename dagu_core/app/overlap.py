@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +15,7 @@ from dagu_core.app import decisions
 from dagu_core.app.accepting import Hold, accept, ask_to_stop, cause_of, end_waiting, is_held
 from dagu_core.app.requests import StartRequest
 from dagu_core.app.services import wake_schedulers
-from dagu_core.base.errors import AlreadyExists, AlreadyRunning, Conflict
+from dagu_core.base.errors import AlreadyExists, AlreadyRunning, Conflict, DaguError
 from dagu_core.contracts.store import RunQuery
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run.run import RunRef, RunSummary
@@ -136,8 +136,19 @@ async def company_there(app: App, plan: Plan) -> Company:
     """The company of a DAG by the files there are now."""
     others: list[Plan] = []
     if plan.schedule.overlap.group:
-        others = [each.plan for each in await app.schedules.scheduled() if each.plan is not None]
+        others = list(_grouped(app))
     return company_of(plan, others, app.settings.environ)
+
+
+def _grouped(app: App) -> Iterator[Plan]:
+    """The DAGs of the folder whose files may name a group; broken ones have no runs to come."""
+    in_base = "overlap" in app.dags.base_text().lower()
+    for name in app.dags.names():
+        for path in app.dags.files_named(name)[:1]:
+            with contextlib.suppress(DaguError):
+                text = app.dags.text_of(path)
+                if in_base or "overlap" in text.lower():
+                    yield app.dags.check(text, path=str(path)).plans[0]
 
 
 async def active_runs(app: App, dags: Sequence[str]) -> list[RunSummary]:

@@ -95,7 +95,7 @@ def check_free(host: PluginHost, kind: str, name: str) -> None:
     for each in found:
         if each.kind in _RIVALS.get(kind, ()) and each.state == "loaded":
             message = f"the {each.kind} {each.word} belongs to {each.package} already"
-            raise AlreadyExists(message, hint="choose another name")
+            raise AlreadyExists(message, hint="choose another name, or disable that one: plugins.disabled")
 
 
 def new_package(kind: str, name: str, folder: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from dagu_core.app.dags import SUFFIXES, target_of
 from dagu_core.base.errors import DaguError
 from dagu_core.model.plan.plan import Plan, Source
-from dagu_core.service.light_reading import STARTING, cut, keys_of
+from dagu_core.service.light_reading import COUNTING, STARTING, cut, keys_of
 
 if TYPE_CHECKING:
     from dagu_core.app.app import App
@@ -29,7 +29,7 @@ _NOWHERE = (-1, 0, 0)
 
 class Reading(Struct, frozen=True):
     """A file as it was last seen: `plan` is the last good one, None when nothing in it starts by
-    itself. The plan knows when it starts, not what it does."""
+    itself or counts for others that do. The plan knows when it starts, not what it does."""
 
     stamp: Stamp
     plan: Plan | None
@@ -55,6 +55,8 @@ class Definitions:
         self.folder, self.base = app.dags.folder, app.dags.base_config
         #: light plans by DAG name
         self.plans: dict[str, Plan] = {}
+        #: the same, and those of DAGs that never start by themselves and belong to a group
+        self.counted: list[Plan] = []
         self._dags, self._say = app.dags, say
         self._filters = frozenset(app.host.complete().filters)
         self._files: dict[Path, Reading] = {}
@@ -114,15 +116,17 @@ class Definitions:
         return self._compared()
 
     def _compared(self) -> Changes:
-        plans: dict[str, Plan] = {}
+        found: dict[str, Plan] = {}
         for path, one in self._files.items():
             if one.plan is None:
                 continue
-            if (first := plans.setdefault(one.plan.name, one.plan)) is not one.plan:
+            if (first := found.setdefault(one.plan.name, one.plan)) is not one.plan:
                 problem = f"the DAG {one.plan.name} is defined in {Path(first.source.path).name} already"
                 if one.problem != problem:
                     self._files[path] = replace(one, problem=problem)
                     self._say(one.plan.name, f"{path.name}: {problem}")
+        self.counted = list(found.values())
+        plans = {name: plan for name, plan in found.items() if plan.schedule}
         old, self.plans = self.plans, plans
         changed = frozenset(name for name, plan in plans.items() if old.get(name) is not plan)
         return Changes(changed, frozenset(old.keys() - plans.keys()))
@@ -154,7 +158,7 @@ class Definitions:
     def _light_plan(self, path: Path) -> Plan | None:
         text = self._dags.text_of(path)
         keys = keys_of(text)
-        if keys is not None and not self._base_starts and not keys & STARTING:
+        if keys is not None and not self._base_starts and not keys & (STARTING | {COUNTING}):
             return None
         plan = None
         if (part := cut(text, self._filters)) is not None:
@@ -166,7 +170,7 @@ class Definitions:
                 plan = None  # reading all of it finds the same, and tells the places
         if plan is None:
             plan = self._dags.check(text, path=str(path), base=self._base_text, lint=False).plans[0]
-        if not plan.schedule:
+        if not (plan.schedule or plan.schedule.overlap.group):
             return None
         return replace(plan, nodes=(), step_count=0, local={}, source=Source("", str(path)))
 
@@ -182,7 +186,9 @@ class Definitions:
         finally:
             self._base_stamp = stamp
         keys = keys_of(self._base_text)
-        self._base_starts = bool(self._base_text.strip()) and (keys is None or bool(keys & STARTING))
+        self._base_starts = bool(self._base_text.strip()) and (
+            keys is None or bool(keys & (STARTING | {COUNTING}))
+        )
         return True
 
 

@@ -31,6 +31,8 @@ KEYS = frozenset(
 )
 #: without one of these nothing starts by itself
 STARTING = frozenset(("schedule", "triggers", "filetrigger"))
+#: with this one its runs may count for DAGs that start by themselves (`overlap.group`)
+COUNTING = "overlap"
 _KEY = re.compile(r"""(?:(['"]?)([A-Za-z_][\w.-]*)\1)\s*:(?=\s|$)""")
 _UNCUTTABLE = re.compile(r"(?:^|[\s:\[{,-])[&*][\w-]|<<\s*:")
 

@@ -47,7 +47,7 @@ class Reign:
         say: Callable[[str, str], None],
     ) -> None:
         self.app, self.definitions, self.sure, self._say = app, definitions, sure, say
-        self.firing = Firing(app, lambda: list(definitions.plans.values()), sure, self.arrived, self._decided)
+        self.firing = Firing(app, lambda: definitions.counted, sure, self.arrived, self._decided)
         self.timetable = Timetable()
         #: what came of a single pass, in order; one that serves keeps nothing
         self.outcomes: list[Arrival | Decision] = []

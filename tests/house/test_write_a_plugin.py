@@ -58,6 +58,9 @@ def test_following_the_guide_a_plugin_is_verified_with_less_than_60_lines_of_one
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
+    home.mkdir()
+    # It has the same word.
+    (home / "config.yaml").write_text("plugins: {disabled: [dagu-example]}\n")
     done = dagu(home, "plugin", "new", "executor", "wait-for", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     folder, own = tmp_path / "dagu-wait-for", 0
@@ -76,9 +79,6 @@ def test_following_the_guide_a_plugin_is_verified_with_less_than_60_lines_of_one
     info.mkdir()
     (info / "entry_points.txt").write_text("[dagu.plugins]\nwait-for = dagu_wait_for.plugin\n")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dagu-wait-for\nVersion: 0.1.0\n\n")
-    home.mkdir(exist_ok=True)
-    # It has the same word.
-    (home / "config.yaml").write_text("plugins: {disabled: [dagu-example]}\n")
     monkeypatch.setenv("PYTHONPATH", str(folder))
     done = dagu(home, "plugin", "verify", "wait-for", cwd=tmp_path)
     listed = dagu(home, "plugin", "which", "wait-for", cwd=tmp_path)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from importlib.resources import files
 from pathlib import Path
-from tempfile import mkdtemp
 
 from dagu_core.engine.logs import make_folder, write_private
 
@@ -20,11 +18,11 @@ def make_examples(folder: Path) -> None:
     made, stays as it is."""
     with contextlib.suppress(OSError):
         make_folder(folder.parent)
-        made = Path(mkdtemp(prefix=".dags.", dir=folder.parent))
+        made = folder.with_name(f".{folder.name}.{os.getpid()}")
+        made.mkdir(0o700, exist_ok=True)
         try:
-            for example in files(__name__).iterdir():
-                if example.name.endswith(".yaml"):
-                    write_private(made / example.name, example.read_bytes())
+            for example in sorted(Path(__file__).parent.glob("*.yaml")):
+                write_private(made / example.name, example.read_bytes())
             write_private(made / MARKER, b"")
             made.chmod(0o750)
             if not folder.exists():

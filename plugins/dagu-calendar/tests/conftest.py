@@ -15,15 +15,6 @@ from dagu_core.contracts.host import PluginHost
 from dagu_core.model.spec.read import read_definition
 from dagu_core.schedule.planner import Planner
 
-#: of Bavaria, as far as December 2026 goes
-DE_BY = """
-validUntil: 2028-12-31
-holidays:
-  - {date: 2026-12-25, name: Christmas Day}
-  - {date: 2026-12-26, name: Second Day of Christmas}
-  - {date: 2027-01-01, name: New Year}
-"""
-
 Write = Callable[[str, str], Path]
 Fires = Callable[..., list[str]]
 

@@ -36,8 +36,7 @@ class Service(SchedulerHome):
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    made = Service(tmp_path, {"PARTNER_PASSWORD": PASSWORD})
-    with made:
+    with Service(tmp_path, {"PARTNER_PASSWORD": PASSWORD}) as made:
         yield made
 
 

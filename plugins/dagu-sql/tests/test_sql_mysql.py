@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from dagu_core.testing.executor_contract import ExecutorContract, Step
 from dagu_sql.executor import MysqlExecutor
 
+from .contract import ServerContract
 from .databases import Target
 from .servers import PASSWORD
 
@@ -20,48 +20,17 @@ BUSY = "SELECT id FROM information_schema.processlist WHERE info LIKE '%SLEEP(60
 OURS = "SELECT id FROM information_schema.processlist WHERE db = 'work'"
 
 
-class TestMysql(ExecutorContract):
+class TestMysql(ServerContract):
     """The suite of every step type."""
 
     executor = MysqlExecutor
-    heavy = ("sqlalchemy", "psycopg", "pymysql")
+    pause = "SELECT SLEEP({})"
+    quoting = "SELECT 1 makes no sense :text"
+    table = "work.again"
 
     @pytest.fixture(autouse=True)
     def _server(self, mariadb: Target) -> None:
         self.server = mariadb
-
-    def good_step(self) -> Step:
-        step: Step = self.server.step("SELECT 1")
-        return step
-
-    def failing_step(self) -> Step:
-        step: Step = self.server.step("SELECT * FROM no_such_table")
-        return step
-
-    def long_step(self) -> Step:
-        step: Step = self.server.step("SELECT SLEEP(60)")
-        return step
-
-    def echo_step(self, text: str) -> Step:
-        step: Step = self.server.step("SELECT :text", params={"text": text}, outputFormat="raw")
-        return step
-
-    def env_step(self, name: str) -> Step:
-        return self.echo_step(f"${{{name}}}")
-
-    def printing_step(self, file: Path) -> Step:
-        return self.server.printing(file)
-
-    def leaking_step(self, reference: str) -> Step:
-        step: Step = self.server.step("SELECT 1 makes no sense :text", params={"text": reference})
-        return step
-
-    def reattach_step(self, marker: Path) -> Step:
-        # Whoever does it twice finds two rows.
-        self.server.ask("CREATE OR REPLACE TABLE work.again (id integer)")
-        sql = ["INSERT INTO again VALUES (1)", "SELECT SLEEP(3)", "SELECT id FROM again"]
-        step: Step = self.server.step(sql, outputFile=str(marker))
-        return step
 
 
 def test_a_stop_kills_the_query_and_rolls_back(mariadb: Target, until: Any, table: str) -> None:

@@ -12,56 +12,23 @@ from typing import Any
 
 import pytest
 
-from dagu_core.testing.executor_contract import ExecutorContract, Step
 from dagu_sql.executor import PostgresExecutor
 
+from .contract import ServerContract
 from .databases import Target
 from .servers import BUSY
 
 
-class TestPostgres(ExecutorContract):
+class TestPostgres(ServerContract):
     """The suite of every step type."""
 
     executor = PostgresExecutor
-    heavy = ("sqlalchemy", "psycopg", "pymysql")
+    pause = "SELECT pg_sleep({})"
+    quoting = "SELECT :text::int"
 
     @pytest.fixture(autouse=True)
     def _server(self, postgres: Target) -> None:
         self.server = postgres
-
-    def good_step(self) -> Step:
-        step: Step = self.server.step("SELECT 1")
-        return step
-
-    def failing_step(self) -> Step:
-        step: Step = self.server.step("SELECT * FROM no_such_table")
-        return step
-
-    def long_step(self) -> Step:
-        step: Step = self.server.step("SELECT pg_sleep(60)")
-        return step
-
-    def echo_step(self, text: str) -> Step:
-        step: Step = self.server.step("SELECT :text", params={"text": text}, outputFormat="raw")
-        return step
-
-    def env_step(self, name: str) -> Step:
-        return self.echo_step(f"${{{name}}}")
-
-    def printing_step(self, file: Path) -> Step:
-        return self.server.printing(file)
-
-    def leaking_step(self, reference: str) -> Step:
-        step: Step = self.server.step("SELECT :text::int", params={"text": reference})
-        return step
-
-    def reattach_step(self, marker: Path) -> Step:
-        # Whoever does it twice finds two rows.
-        self.server.ask("DROP TABLE IF EXISTS again")
-        self.server.ask("CREATE TABLE again (id integer)")
-        sql = ["INSERT INTO again VALUES (1)", "SELECT pg_sleep(3)", "SELECT id FROM again"]
-        step: Step = self.server.step(sql, outputFile=str(marker))
-        return step
 
 
 def idle(postgres: Target, until: Any) -> None:
