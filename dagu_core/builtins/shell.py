@@ -75,7 +75,9 @@ def argv_of(attempt: Attempt[Any]) -> list[str]:
 
 def _script(attempt: Attempt[Any], shell: list[str]) -> list[str]:
     path = attempt.scratch / "script.sh"
-    path.write_text(attempt.script.rstrip("\n") + "\n", "utf-8", errors="surrogateescape")
+    # What a command is given is the text and nothing else: `cat` would show the end of a line.
+    end = "" if attempt.commands else "\n"
+    path.write_text(attempt.script.rstrip("\n") + end, "utf-8", errors="surrogateescape")
     path.chmod(0o750)
     if attempt.commands:
         return [*shlex.split(attempt.commands[0]), str(path)]

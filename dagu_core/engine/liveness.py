@@ -112,7 +112,7 @@ class Ear:
         loop = asyncio.get_running_loop()
         before: Any = None
 
-        def hear(number: int, frame: Any) -> None:
+        def poked(number: int, frame: Any) -> None:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(heard)
             if callable(before):
@@ -120,9 +120,9 @@ class Ear:
 
         self._now: Any = None
         with contextlib.suppress(ValueError):  # outside the main thread nobody hears
-            before = signal.signal(signal.SIGUSR1, hear)
+            before = signal.signal(signal.SIGUSR1, poked)
             # Not "ignored": whatever is started later in this process would inherit that.
-            self._now, self._then = hear, _unheard if before == signal.SIG_DFL else before
+            self._now, self._then = poked, _unheard if before == signal.SIG_DFL else before
 
     def close(self) -> None:
         """Hear no more; whoever heard before does so again."""

@@ -6,6 +6,7 @@ It stops on SIGTERM, and when its pool is gone (the end of its stdin says so).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -26,8 +27,11 @@ async def serve(settings: Settings) -> None:
         if not os.isatty(0):
             loop = asyncio.get_running_loop()
             loop.add_reader(0, _pool_is_gone, loop, hosting)
-        sys.stdout.write(f"{runner.engine}\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(f"{runner.engine}\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            return  # the pool died while we began
         await hosting.serve()
 
 
@@ -47,8 +51,9 @@ def main() -> None:
     except DaguError as error:
         sys.stderr.write(f"runner: {error}\n")
         code = 5
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     # Threads of plugins must not keep us: everything of ours is closed.
     os._exit(code)
 

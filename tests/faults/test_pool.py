@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -248,3 +249,19 @@ def test_runners_of_a_worker_in_safe_mode_have_no_plugins(home: Home) -> None:
     within(20, lambda: home.status("picky") == "failed")
     assert kill(process, signal.SIGTERM) == 0
     assert "safe mode (DAGU_SAFE_MODE)" in home.stored("picky").summary.error
+
+
+def test_a_runner_whose_pool_died_while_it_began_ends_without_a_word(home: Home) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "dagu_core.service.runner_process"],
+        stdin=subprocess.PIPE,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=home.env(),
+        text=True,
+    )
+    os.close(writing)
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from msgspec import Struct
@@ -83,7 +83,7 @@ def explain(
     if findings.is_full:
         return
     prefix = "" if noun in ("step", "DAG") else noun
-    for item in error.errors(include_url=False):
+    for item, wanted in _each_once(error, data, below):
         path = item["loc"]
         if item["type"] == "refused":
             path = (*path, *item["ctx"]["at"])
@@ -97,14 +97,38 @@ def explain(
         if item["type"] == "extra_forbidden":
             spot = _key_place(source, path) or spot
         shown = f"{prefix}.{shown}".strip(".").replace(".[", "[")
-        code, message, hint, length = _text(item, shown, model, also)
+        code, message, hint, length = _text(item, shown, model, also, wanted)
         if below is not None and not path:
             hint = hint or below.hint
         its_findings.error(message, spot, code=code, hint=hint, length=length)
 
 
+def _each_once(
+    error: ValidationError, data: Any, below: Below | None
+) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """The errors, and what was wanted: one error for a value that may be of several types, and is of none."""
+
+    def whose(path: tuple[Any, ...]) -> str:
+        source = below.of(path) if below is not None else None
+        source = data if source is None else source
+        return locate(source, path)[1] if isinstance(source, Map | Seq) else ".".join(map(str, path))
+
+    items = [(item, whose(item["loc"])) for item in error.errors(include_url=False)]
+    # What has a part that is wrong is of a type it may have.
+    fine = {at[:end] for _, at in items for end, letter in enumerate(at) if letter in ".["}
+    wanted: dict[str, dict[str, None]] = {}
+    for item, at in items:
+        if word := _TYPES.get(item["type"]):
+            wanted.setdefault(at, {})[word] = None
+    for item, at in items:
+        if item["type"] not in _TYPES:
+            yield item, ""
+        elif (words := list(wanted.pop(at, ()))) and at not in fine:
+            yield item, " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def _text(
-    item: Any, shown: str, model: type[BaseModel] | None, also: Collection[str]
+    item: Any, shown: str, model: type[BaseModel] | None, also: Collection[str], wanted: str
 ) -> tuple[str, str, str, int]:
     kind, context, given = item["type"], item.get("ctx", {}), item.get("input")
     name = f"`{shown}`" if shown else "the document"
@@ -129,7 +153,7 @@ def _text(
         return "D003", f"unknown key `{key[:80]}`{where}", hint, len(key)
     if kind in _TYPES:
         hint = "put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
-        return "D002", f"{name} must be {_TYPES[kind]}, not {describe(given)}", hint, 1
+        return "D002", f"{name} must be {wanted}, not {describe(given)}", hint, 1
     if kind in _BOUNDS:
         bound = _BOUNDS[kind].format(**{key: _shown_bound(value) for key, value in context.items()})
         hint = _nearest(given, context) if kind in ("literal_error", "enum") else ""

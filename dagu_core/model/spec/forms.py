@@ -50,11 +50,13 @@ Texts = Annotated[list[str], BeforeValidator(_texts, json_schema_input_type=Scal
 
 
 def _tags(value: Any) -> Any:
+    if isinstance(value, list):
+        value = ["" if item is None else item for item in value]
     found = [tag.strip().lower() for text in _texts(value) for tag in text.split(",")]
     return list(dict.fromkeys(tag for tag in found if tag))
 
 
-Tags = Annotated[list[str], BeforeValidator(_tags, json_schema_input_type=Scalar | list[Scalar])]
+Tags = Annotated[list[str], BeforeValidator(_tags, json_schema_input_type=Scalar | list[Scalar | None])]
 
 
 def _exit_codes(value: Any) -> Any:

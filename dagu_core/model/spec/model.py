@@ -21,7 +21,7 @@ from dagu_core.base.places import Place
 from dagu_core.model.spec.explain import explain
 from dagu_core.model.spec.findings import Findings
 from dagu_core.model.spec.keys import known_keys, shown_keys
-from dagu_core.model.spec.located import Map
+from dagu_core.model.spec.located import Map, Seq
 from dagu_core.model.spec.refusal import describe, refused
 from dagu_core.model.spec.suggest import suggestion
 from dagu_core.model.spec.vocabulary import StepType, Vocabulary
@@ -146,7 +146,10 @@ class SpecModel(BaseModel):
                     extras[name] = value
                 continue
             if (first := data.fields.get(name)) not in (None, key) and first in data:
-                report_both_spellings(str(first), key, data, reading.findings)
+                # A file for two versions may say one thing in the word of each.
+                one_word = fold(str(first)) == fold(key)
+                if one_word or isinstance(value, Map | Seq) or value != data[first]:
+                    report_both_spellings(str(first), key, data, reading.findings)
                 continue
             data.fields[name] = key
             if value is not None:

@@ -215,7 +215,9 @@ class RepeatSpec(SpecModel):
     exit_code: ExitCodes = Field(
         default_factory=list, description="Exit codes that keep (while) or end (until) it."
     )
-    limit: int | None = Field(None, ge=1, le=1_000_000_000, description="The most executions in total.")
+    limit: int | None = Field(
+        None, ge=0, le=1_000_000_000, description="The most executions in total; 0 means no limit."
+    )
     interval_sec: Seconds = Field(1.0, description="Seconds between two executions.")
     backoff: Backoff = Field(None, description="Factor by which the wait grows; true means 2.")
     max_interval_sec: Seconds | None = Field(None, description="The longest wait in seconds.")
@@ -229,7 +231,7 @@ class RepeatSpec(SpecModel):
             mode=mode,
             condition=Condition(self.condition, self.expected) if self.condition else None,
             exit_codes=tuple(self.exit_code),
-            limit=self.limit,
+            limit=self.limit or None,
             interval=self.interval_sec,
             backoff=self.backoff or 1.0,
             max_interval=self.max_interval_sec,

@@ -19,7 +19,7 @@ from tests.unit.cli.asked import Asked, Capture, Dagu, InHome
 @pytest.fixture
 def app() -> SimpleNamespace:
     dags = SimpleNamespace(name_of=lambda word: Path(word).stem, resolve=Path)
-    plain = SimpleNamespace(obstacle=lambda ref: "")
+    plain = SimpleNamespace(standing=lambda ref: [])
     return SimpleNamespace(runs=Asked(None), history=Asked(None), dags=dags, store=Asked([]), schedules=plain)
 
 

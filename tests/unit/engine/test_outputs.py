@@ -201,7 +201,8 @@ def test_where_the_streams_go_different_ways_a_merged_log_has_whole_lines(lab: L
 
 @pytest.mark.parametrize("more", ["output: O", "stdout: file", "stderr: file"])
 def test_what_stands_in_a_merged_log_comes_before_what_is_written_later(lab: Lab, more: str) -> None:
-    seen = 'seen() { until grep -q "^$1$" "$DAG_RUN_STEP_STDOUT_FILE"; do sleep 0.01; done; }'
+    look = 'grep -q "^$1$" "$DAG_RUN_STEP_STDOUT_FILE" 2> /dev/null'
+    seen = f"seen() {{ until {look}; do sleep 0.01; done; }}"
     turns = "for i in 1 2 3 4 5; do echo o$i; seen o$i; echo e$i >&2; seen e$i; done"
     ran = lab.run(f"steps: [{{name: a, logOutput: merged, {more}, command: '{seen}; {turns}'}}]")
     assert ran.out("a").split() == IN_ORDER

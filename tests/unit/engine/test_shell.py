@@ -34,7 +34,7 @@ FORMS = [
     ("script: |\n      #!/usr/bin/env python3\n      print(1 + 1)", "2\n"),
     ("script: |\n      #!/bin/sh -u\n      echo ${NOPE-fine}", "fine\n"),
     ("command: python3 -u\n    script: |\n      import sys; print(len(sys.argv))", "1\n"),
-    ("command: cat\n    script: just text", "just text\n"),
+    ("command: cat\n    script: just text", "just text"),
     ("exec: [printf, '%s|', a b, ';', '$(x)', '*']", "a b|;|$(x)|*|"),
     ("shell: direct\n    command: printf %s, 'a  b' \"c\"", "a  b,c,"),
     ("shell: direct\n    command: printf %s| 'a  b' \"c\"", "|a  bc"),

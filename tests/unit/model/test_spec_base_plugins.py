@@ -23,6 +23,7 @@ class Place(Config):
     exec: str = Field("", description="One that is there.")
     user: str = Field("", description="Who works in it.")
     ports: list[int] = Field([], description="Its doors.")
+    env: dict[str, str | list[int]] | list[str] = Field({}, description="What is known in it.")
     alternatives: ClassVar[tuple[frozenset[str], ...]] = (frozenset({"exec"}), frozenset({"image", "build"}))
 
     @model_validator(mode="after")
@@ -113,3 +114,23 @@ def test_a_mistake_in_the_base_is_told_there(own: str) -> None:
 def test_a_mistake_of_the_document_is_told_there() -> None:
     said = told("container: {ports: [1, x]}", "container: {image: a}")
     assert "main.yaml:1:24: error D002 `container.ports[1]` must be a whole number" in said
+
+
+@pytest.mark.parametrize(("own", "base"), [("", "container: {}"), ("container: {image: b}", "container: {}")])
+def test_a_value_of_no_type_it_may_have_is_one_mistake(own: str, base: str) -> None:
+    wrong = "env: {A: null, B: {}}, user: [], ports: null"
+    for document, config in (
+        (f"container: {{image: a, {wrong}}}", ""),
+        (own, f"container: {{image: a, {wrong}}}"),
+    ):
+        lines = [
+            line.partition("error ")[2] for line in told(document, config).splitlines() if "error " in line
+        ]
+        assert lines == [
+            "D002 `container.env.A` must be a text or a list, not null",
+            "D002 `container.env.B` must be a text or a list, not a mapping",
+            "D002 `container.user` must be a text, not a list",
+            "D002 `container.ports` must be a list, not null",
+        ]
+    (said,) = [line for line in told("container: {image: a, env: 5}", "").splitlines() if "error" in line]
+    assert said.endswith("`container.env` must be a mapping or a list, not a number (5)")

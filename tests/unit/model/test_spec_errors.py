@@ -106,7 +106,7 @@ TABLE: list[tuple[str, str, str]] = [
     (step('command: x, retryPolicy: {limit: 1, intervalSec: ‸soon}'), "D002", 'must be a number of seconds'),
     (step('command: x, repeatPolicy: {repeat: ‸x}'), "D005", "'while', 'until', or a boolean"),
     (step('command: x, repeatPolicy: {repeat: ‸until}'), "D004", "requires either 'condition' or 'exitCode'"),
-    (step('command: x, repeatPolicy: {limit: ‸0}'), "D005", 'must be at least 1'),
+    (step('command: x, repeatPolicy: {limit: ‸-1}'), "D005", 'must be at least 0'),
     (step('command: x, signalOnStop: ‸TERM'), "D005", 'invalid signal: TERM'),
     (step('command: x, timeoutSec: ‸-1'), "D005", '`timeoutSec` must be at least 0'),
     (step("command: x, timeoutSec: ‸'10'"), "D002", "`timeoutSec` must be a number, not a text ('10')"),
