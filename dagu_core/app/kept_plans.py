@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 from msgspec import Struct
@@ -27,6 +28,8 @@ from dagu_core.model.plan.plan import Plan, Source
 #: files in the folder, beyond which it is emptied; bytes of one file
 _MOST, _LARGEST = 1000, 4 << 20
 _DIGEST = 32
+#: msgspec looks at a type when it is first decoded; two threads that do so at once end the process
+_DECODING = Lock()
 #: what has a say in how a text is read, below the package
 _READERS = ("base", "builtins", "contracts", "model", "model/plan", "model/spec", "model/values")
 
@@ -56,7 +59,7 @@ class KeptPlans:
         if key != self._key(source, builtins) or proof != sha256(payload).digest():
             return None
         try:
-            return _restored(msgspec.msgpack.decode(payload, type=_Kept), source)
+            return _restored(_decoded(payload), source)
         except msgspec.MsgspecError:
             return None
 
@@ -67,7 +70,7 @@ class KeptPlans:
         try:
             kept = _Kept(tuple(_bare(definition.plans)), tuple(_local(definition.plans)), definition.warnings)
             payload = msgspec.msgpack.encode(kept)
-            back = _restored(msgspec.msgpack.decode(payload, type=_Kept), source)
+            back = _restored(_decoded(payload), source)
         except (msgspec.MsgspecError, TypeError, ValueError, OverflowError):
             return
         if len(payload) > _LARGEST or back != replace(definition, places=()):
@@ -115,6 +118,11 @@ def _bare(plans: tuple[Plan, ...]) -> Iterator[Plan]:
 def _local(plans: tuple[Plan, ...]) -> Iterator[dict[str, int]]:
     for plan in plans:
         yield {name: source.document for name, source in plan.local.items()}
+
+
+def _decoded(payload: bytes) -> _Kept:
+    with _DECODING:
+        return msgspec.msgpack.decode(payload, type=_Kept)
 
 
 def _restored(kept: _Kept, source: Source) -> Definition:

@@ -56,7 +56,11 @@ class RunChildren:
         plan = self.runner.definitions.child(call.target, self.driver.plan)
         if call.parallel is None:
             child = self._child(plan, await self._params(call, None))
-            run = await self._one(child)
+            try:
+                run = await self._one(child)
+            except asyncio.CancelledError:
+                await self._write_of_stopped(None)
+                raise
             await self._write(_report(run, child.text, self.driver.bench.context))
             return _single_outcome(run)
         return await self._fan_out(plan, call)
@@ -66,7 +70,7 @@ class RunChildren:
         items = await self._items(call)
         if not items:
             if call.parallel.allow_empty:
-                await self._write(_summary([], [], self.driver.bench.context))
+                await self._write(_summary([], 0, self.driver.bench.context))
                 return Outcome()
             raise Invalid(
                 "parallel execution requires at least one item",
@@ -87,10 +91,22 @@ class RunChildren:
                 except DaguError as error:
                     return error
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(bounded(child)) for child in children.values()]
+        tasks: list[asyncio.Task[Run | DaguError]] = []
+        context = self.driver.bench.context
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks += [group.create_task(bounded(child)) for child in children.values()]
+        except asyncio.CancelledError:
+            ended = [
+                (task.result(), child)
+                for task, child in zip(tasks, children.values(), strict=False)
+                if task.done() and not task.cancelled()
+            ]
+            await self._write_of_stopped(_summary(ended, len(children), context))
+            raise
         results = [task.result() for task in tasks]
-        await self._write(_summary(results, list(children.values()), self.driver.bench.context))
+        pairs = list(zip(results, children.values(), strict=True))
+        await self._write(_summary(pairs, len(children), context))
         return _parallel_outcome(results)
 
     async def _items(self, call: Call) -> Sequence[Any]:
@@ -162,6 +178,11 @@ class RunChildren:
         if not task.cancelled() and task.exception() is not None:
             return
 
+    async def _write_of_stopped(self, document: Any) -> None:
+        """What a step prints that was stopped; an engine that only leaves its runs to another is silent."""
+        if not self.driver.abandoned:
+            await self._write(document)
+
     async def _write(self, document: Any) -> None:
         if self.attempt.again:
             # The earlier engine may have written it already and died right after.
@@ -188,12 +209,13 @@ def _report(run: Run, params: str, context: RunContext) -> dict[str, Any]:
 
 
 def _summary(
-    results: Sequence[Run | DaguError], children: Sequence[Child], context: RunContext
+    ended: Sequence[tuple[Run | DaguError, Child]], total: int, context: RunContext
 ) -> dict[str, Any]:
-    done = [(run, child) for run, child in zip(results, children, strict=True) if isinstance(run, Run)]
+    """The report of a fan-out of `total` runs, of which these have come to their end."""
+    done = [(run, child) for run, child in ended if isinstance(run, Run)]
     good = [run for run, _ in done if run.summary.status.is_success]
     return {
-        "summary": {"total": len(results), "succeeded": len(good), "failed": len(results) - len(good)},
+        "summary": {"total": total, "succeeded": len(good), "failed": len(ended) - len(good)},
         "results": [_report(run, child.text, context) for run, child in done],
         "outputs": [_outputs(run, context) for run in good],
     }

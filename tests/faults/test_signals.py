@@ -205,8 +205,10 @@ def test_P37_stops_of_a_dead_run_at_once_end_it_once(home: Home) -> None:
     within(10, lambda: home.status("trapping") == "aborted")
     ends = [event for event in home.events("trapping") if isinstance(event, RunEnded)]
     assert len(ends) == 1
-    # A stop that is asked for while the abort handler runs ends that handler (P50).
-    assert [entry.what for entry in home.ledger.entries() if entry.what != "abort"] == ["start", "exit"]
+    # A stop that is asked for while a handler runs ends that handler (P50).
+    done = [entry.what for entry in home.ledger.entries() if entry.what != "abort"]
+    handlers = {name: step.status.label for name, step in home.stored("trapping").steps.items()}
+    assert done == ["start", "exit"] or (done == ["start"] and handlers["onExit"] == "aborted"), handlers
 
 
 def test_a_run_that_dies_while_it_is_being_stopped_is_stopped_by_its_next_owner(home: Home) -> None:

@@ -240,3 +240,30 @@ def test_a_later_start_does_not_load_the_reader(tmp_path: Path) -> None:
 
     # the first one imports all plugins, to learn what they bring
     assert [loads_the_reader() for _ in range(3)][1:] == [True, False]
+
+
+RACE = """
+import sys, threading
+import msgspec
+from dagu_core.app.kept_plans import _decoded, _Kept
+
+sys.setswitchinterval(1e-6)
+barrier = threading.Barrier(8)
+data = msgspec.msgpack.encode(_Kept((), (), ()))
+
+def work():
+    barrier.wait()
+    assert _decoded(data) == _Kept((), (), ())
+
+threads = [threading.Thread(target=work) for _ in range(8)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+"""
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_threads_that_read_at_once_do_not_end_the_process(number: int) -> None:
+    """Without a lock msgspec ends about nine in ten such processes."""
+    assert subprocess.run([sys.executable, "-c", RACE]).returncode == 0

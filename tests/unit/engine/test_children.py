@@ -217,6 +217,28 @@ def test_the_outputs_of_a_fan_out_are_those_of_the_successful(lab: Lab) -> None:
     assert ran.out("after") == "1 2\n"
 
 
+@pytest.mark.parametrize(
+    ("fields", "shown", "expected"),
+    [
+        ("call: slow", "${O} [${O.status}]", "null []\n"),
+        (
+            "call: slow, parallel: [quick, slow]",
+            "${O.summary.total} ${O.summary.succeeded} ${O.summary.failed} ${O.outputs[0].I}",
+            "2 1 0 quick\n",
+        ),
+    ],
+)
+def test_a_step_that_was_stopped_prints_what_there_is(
+    lab: Lab, fields: str, shown: str, expected: str
+) -> None:
+    ran = lab.run(
+        f"steps:\n  - {{name: a, {fields}, timeoutSec: 1, continueOn: failed, output: O}}\n"
+        f"  - {{name: b, command: 'echo \"{shown}\"'}}\n---\nname: slow\nsteps:\n"
+        "  - {command: 'echo $1', output: I}\n  - {command: 'test \"$1\" = quick || exec sleep 20'}"
+    )
+    assert ran.out("b") == expected
+
+
 def test_no_items(lab: Lab) -> None:
     head = "env: [{NONE: ''}]\nsteps:\n  - {name: all, call: child, parallel: "
     ran = lab.run(with_child(f"{head}'${{NONE}}'}}", ECHO))
