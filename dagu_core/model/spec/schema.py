@@ -11,7 +11,7 @@ from dagu_core.model.spec.dag import DagSpec
 from dagu_core.model.spec.findings import Findings
 from dagu_core.model.spec.located import Map
 from dagu_core.model.spec.model import SpecModel
-from dagu_core.model.spec.schema_keys import add_spellings, schema_of, snake
+from dagu_core.model.spec.schema_keys import add_spellings, let_nulls_in, or_null, schema_of, snake
 from dagu_core.model.spec.schema_types import add_types, known_types
 from dagu_core.model.spec.starting import StandingSpec
 from dagu_core.model.spec.step_types import StepTypeSpec
@@ -32,10 +32,11 @@ def dag_schema(vocabulary: Vocabulary, own_types: Iterable[str] | None = None) -
     models = {model.__name__: model for model in _models(SpecModel)}
     for name, definition in (("", schema), *definitions.items()):
         if model := DagSpec if not name else models.get(name):
+            let_nulls_in(definition)
             add_spellings(definition, model, f"#/$defs/{name}" if name else "#")
-    _add_keys(schema, vocabulary.dag_keys, definitions)
+    _add_keys(schema, vocabulary.dag_keys, definitions, maybe_null=True)
     step = definitions["StepSpec"]
-    _add_keys(step, vocabulary.step_keys, definitions)
+    _add_keys(step, vocabulary.step_keys, definitions, maybe_null=False)
     add_types(step, vocabulary, lambda one: _reference(one.config, one.name, definitions))
     _add_clocks(definitions["EntrySpec"], vocabulary, definitions)
     _add_triggers(schema["properties"], vocabulary, definitions)
@@ -59,11 +60,16 @@ def _models(above: type[SpecModel]) -> Iterator[type[SpecModel]]:
         yield from _models(model)
 
 
-def _add_keys(schema: Schema, models: Mapping[str, type[BaseModel]], definitions: Schema) -> None:
+def _add_keys(
+    schema: Schema, models: Mapping[str, type[BaseModel]], definitions: Schema, *, maybe_null: bool
+) -> None:
     for key, model in models.items():
-        reference = _reference(model, key, definitions)
+        rules = _reference(model, key, definitions)
+        if maybe_null:
+            told = definitions[rules["$ref"].removeprefix("#/$defs/")].get("description", "")
+            rules = or_null(rules) | ({"description": told} if told else {})
         for spelled in dict.fromkeys((key, snake(key))):
-            schema["properties"].setdefault(spelled, reference)
+            schema["properties"].setdefault(spelled, rules)
 
 
 def _add_own_types(properties: Schema, definitions: Schema) -> None:
@@ -89,7 +95,9 @@ def _add_clocks(entry: Schema, vocabulary: Vocabulary, definitions: Schema) -> N
 
 def _add_triggers(properties: Schema, vocabulary: Vocabulary, definitions: Schema) -> None:
     """One alternative for each type of trigger, with its keys beside `type`, and where its runs stand."""
-    standing = StandingSpec.model_json_schema(by_alias=True, mode="validation")["properties"]
+    standing_keys = StandingSpec.model_json_schema(by_alias=True, mode="validation")
+    let_nulls_in(standing_keys)
+    standing = standing_keys["properties"]
     types: list[Schema] = []
     for word in sorted(vocabulary.triggers):
         reference = _reference(vocabulary.triggers[word], word, definitions)["$ref"]
@@ -116,7 +124,7 @@ def _add_triggers(properties: Schema, vocabulary: Vocabulary, definitions: Schem
     if types:
         definitions["Trigger"] = {"description": "What starts a DAG beside the clock.", "anyOf": types}
         one = {"$ref": "#/$defs/Trigger"}
-        properties["triggers"]["anyOf"] = [{"type": "array", "items": one}, one]
+        properties["triggers"]["anyOf"] = [{"type": "array", "items": one}, one, {"type": "null"}]
 
 
 def _reference(model: type[BaseModel], word: str, definitions: Schema) -> Schema:

@@ -13,6 +13,7 @@ from dagu_core.model.spec.keys import field_keys
 Schema = dict[str, Any]
 #: texts that only the run can evaluate
 REFERENCE: Schema = {"type": "string", "pattern": r"\$\{[^}]*\}|\$[A-Za-z0-9_]+|`[^`]+`"}
+_NULL: Schema = {"type": "null"}
 _RULES_FOR_TEXTS = ("enum", "const", "pattern", "format", "minLength", "maxLength")
 _TOLD = ("description", "default", "examples", "deprecated", "title")
 
@@ -51,6 +52,25 @@ def add_spellings(schema: Schema, model: type[BaseModel], address: str) -> None:
     if several := [spelled[key] for key in required if key not in plain]:
         rules = [{"anyOf": [{"required": [key]} for key in keys]} for keys in several]
         schema["allOf"] = [*schema.get("allOf", ()), *rules]
+
+
+def let_nulls_in(schema: Schema) -> None:
+    """A key without a value is as good as none, unless it is required."""
+    required = schema.get("required", ())
+    for key, rules in schema.get("properties", {}).items():
+        if key not in required:
+            schema["properties"][key] = or_null(rules)
+
+
+def or_null(rules: Schema) -> Schema:
+    """The rules, met by null, too."""
+    told = {word: rules[word] for word in _TOLD if word in rules}
+    judged = {word: value for word, value in rules.items() if word not in told}
+    if not judged or _NULL in judged.get("anyOf", ()):
+        return rules
+    if judged.keys() == {"anyOf"}:
+        return {**told, "anyOf": [*judged["anyOf"], _NULL]}
+    return {**told, "anyOf": [judged, _NULL]}
 
 
 def snake(key: str) -> str:

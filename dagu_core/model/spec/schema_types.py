@@ -7,6 +7,7 @@ from typing import Any
 
 from dagu_core.model.plan.kinds import COMMAND
 from dagu_core.model.spec.forms import any_case
+from dagu_core.model.spec.schema_keys import or_null
 from dagu_core.model.spec.vocabulary import StepType, Vocabulary
 
 Schema = dict[str, Any]
@@ -26,7 +27,7 @@ def add_types(step: Schema, vocabulary: Vocabulary, reference: Callable[[StepTyp
     step["properties"]["type"] |= {"examples": sorted(vocabulary.step_types)}
     rules = []
     for words in _by_type(vocabulary.step_types).values():
-        config = reference(vocabulary.step_types[words[0]])
+        config = or_null(reference(vocabulary.step_types[words[0]]))
         named = {"type": "string", "pattern": any_case(words)}
         by_type = {"properties": {"type": named}, "required": ["type"]}
         rules.append({"if": by_type, "then": {"properties": {"config": config, "with": config}}})

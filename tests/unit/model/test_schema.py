@@ -66,6 +66,23 @@ def is_read(text: str) -> bool:
     return True
 
 
+def emptied(data: Any) -> Any:
+    """The data with null for every value that is "EMPTY"."""
+    if isinstance(data, dict):
+        return {key: emptied(value) for key, value in data.items()}
+    return [emptied(each) for each in data] if isinstance(data, list) else None if data == "EMPTY" else data
+
+
+@pytest.mark.parametrize(("model", "row"), ROWS, ids=lambda value: value.replace(" ", "-"))
+def test_a_key_without_a_value_meets_it_where_the_reader_takes_it(model: str, row: str) -> None:
+    its = row_of(model, row)
+    for key in {key for notation in its.notations for key in notation}:
+        for spelled in (key, snake(key)):
+            written = emptied(placed(TABLE[model]["at"], its.beside | {spelled: "EMPTY"}))
+            if is_read(yaml.safe_dump(written)):
+                SCHEMA.validate(written)
+
+
 def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA.schema)
 
