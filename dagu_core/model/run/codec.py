@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any, NoReturn, TypeVar
 
 from msgspec import ValidationError, convert, to_builtins
+from msgspec.json import Decoder
 from msgspec.structs import fields
 
 from dagu_core.model.plan.plan import Source
@@ -143,6 +144,11 @@ def _encode(value: Any) -> str:
 
 def _decode(text: str, kind: type[T]) -> T:
     return _convert(load_json(text), kind)
+
+
+#: msgspec looks at a type when it is first used, and two threads of a store that do so at once can end the
+#: process: so it looks at all of them now, while this module is imported
+KINDS = Decoder(tuple[Event, Outcome, RunSummary, Signal, Source, StepRun])
 
 
 def _convert(data: Any, kind: type[T]) -> T:
