@@ -147,6 +147,11 @@ class Executor(Part, ABC, Generic[C]):
     reattaches: ClassVar[bool] = False
     step_fields: ClassVar[Mapping[str, type[Config]]] = {}
 
+    @classmethod
+    def expansion_of(cls, step: PlannedStep, config: C, dag_fields: Mapping[str, Any]) -> Expansion:
+        """How the texts of this step are prepared: override it where that depends on the step."""
+        return cls.expansion
+
     @abstractmethod
     async def run(self, attempt: Attempt[C]) -> Outcome:
         """Do the step. A failed step is an `Outcome`, never an exception.

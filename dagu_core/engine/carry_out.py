@@ -197,8 +197,9 @@ async def _make(
 
         await check_inputs(node, values)
     literal = bench.plan.source.literal and node.handler is None
-    texts = await prepare(node, shell, "none" if literal else part.expansion, values, substitution)
     config = await real_config(part.Config, dict(node.config), "config", values.scope, substitution)
+    expansion = "none" if literal else part.expansion_of(node, config, bench.context.fields)
+    texts = await prepare(node, shell, expansion, values, substitution)
     step_fields = {
         word: await real_config(model, node.extras[word], word, values.scope, substitution)
         for word, model in part.step_fields.items()

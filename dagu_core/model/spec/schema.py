@@ -34,9 +34,9 @@ def dag_schema(vocabulary: Vocabulary, own_types: Iterable[str] | None = None) -
         if model := DagSpec if not name else models.get(name):
             let_nulls_in(definition)
             add_spellings(definition, model, f"#/$defs/{name}" if name else "#")
-    _add_keys(schema, vocabulary.dag_keys, definitions, maybe_null=True)
+    _add_keys(schema, vocabulary.dag_keys, definitions)
     step = definitions["StepSpec"]
-    _add_keys(step, vocabulary.step_keys, definitions, maybe_null=False)
+    _add_keys(step, vocabulary.step_keys, definitions)
     add_types(step, vocabulary, lambda one: _reference(one.config, one.name, definitions))
     _add_clocks(definitions["EntrySpec"], vocabulary, definitions)
     _add_triggers(schema["properties"], vocabulary, definitions)
@@ -60,14 +60,11 @@ def _models(above: type[SpecModel]) -> Iterator[type[SpecModel]]:
         yield from _models(model)
 
 
-def _add_keys(
-    schema: Schema, models: Mapping[str, type[BaseModel]], definitions: Schema, *, maybe_null: bool
-) -> None:
+def _add_keys(schema: Schema, models: Mapping[str, type[BaseModel]], definitions: Schema) -> None:
     for key, model in models.items():
-        rules = _reference(model, key, definitions)
-        if maybe_null:
-            told = definitions[rules["$ref"].removeprefix("#/$defs/")].get("description", "")
-            rules = or_null(rules) | ({"description": told} if told else {})
+        reference = _reference(model, key, definitions)
+        told = definitions[reference["$ref"].removeprefix("#/$defs/")].get("description", "")
+        rules = or_null(reference) | ({"description": told} if told else {})
         for spelled in dict.fromkeys((key, snake(key))):
             schema["properties"].setdefault(spelled, rules)
 

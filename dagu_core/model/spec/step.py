@@ -210,10 +210,10 @@ class StepSpec(SpecModel):
 
     @classmethod
     def plugin_key(cls, key: str, raw: Map, reading: Reading) -> str | None:
-        """Step keys of plugins: of guards and of step types."""
+        """Step keys of plugins: of guards and of step types; one without a value is as good as none."""
         folded = key.replace("_", "").lower()
         if (known := reading.step_keys.get(folded)) is not None:
-            return known
+            return known if raw[key] is not None else ""
         if folded in NOT_SUPPORTED:
             report_not_supported(key, raw, reading)
             return ""

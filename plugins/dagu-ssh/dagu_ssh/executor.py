@@ -5,11 +5,11 @@ from __future__ import annotations
 import getpass
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dagu_core import Attempt, Invalid, Outcome, SystemClock, WorkerExecutor
+from dagu_core import Attempt, Expansion, Invalid, Outcome, PlannedStep, SystemClock, WorkerExecutor
 from dagu_ssh.config import Copy, Host, JumpHost, SshConfig, SshSettings
 
 _LOST = "lost"
@@ -28,6 +28,13 @@ class SshExecutor(WorkerExecutor[SshConfig]):
     capabilities = frozenset({"command", "commands", "exec", "shell"})
     work = "dagu_ssh.work:main"
     icon = "server"
+
+    @classmethod
+    def expansion_of(cls, step: PlannedStep, config: SshConfig, dag_fields: Mapping[str, Any]) -> Expansion:
+        settings = _settings(config, dag_fields.get("ssh"))
+        has_shell = settings.shell or (step.shell is not None and not step.shell.is_direct)
+        # Where no shell reads the command, a value is an argument: never two, and never a quote.
+        return "full" if has_shell or settings.plain else "words"
 
     async def run(self, attempt: Attempt[SshConfig]) -> Outcome:
         return _judged(attempt, await super().run(attempt))

@@ -32,6 +32,22 @@ def test_without_a_shell_every_word_is_an_argument(sshd: Any) -> None:
     assert out(sshd.step("echo a | cat '>' \"b  c\" *")) == "a | cat > b  c *\n"
 
 
+HOSTILE = 'a\'b "c" -x $(echo evil) ; `echo evil` | d'
+
+
+@pytest.mark.parametrize("level", ["step", "dag"])
+def test_a_value_is_one_argument_whatever_is_in_it(sshd: Any, level: str) -> None:
+    command = 'printf "<%s>" ${P} x"${P}"'
+    step = sshd.step(command) if level == "step" else {"command": command}
+    dag = {"params": [{"P": HOSTILE}], **({"ssh": sshd.config()} if level == "dag" else {})}
+    assert out(step, dag=dag) == f"<{HOSTILE}><x{HOSTILE}>"
+
+
+def test_a_variable_that_only_the_other_side_knows_is_data_for_a_shell(sshd: Any) -> None:
+    step = sshd.step('printf "<%s>" "$THEIRS"', shell="sh", env={"THEIRS": "${P}"})
+    assert out(step, dag={"params": [{"P": HOSTILE}]}) == f"<{HOSTILE}>"
+
+
 def test_with_a_shell_the_line_is_read_by_it(sshd: Any) -> None:
     assert out(sshd.step("echo a b | tr a-z A-Z; echo $0", shell="bash")) == "A B\nbash\n"
 

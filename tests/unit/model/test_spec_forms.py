@@ -90,6 +90,7 @@ def one(fields: str) -> PlannedStep:
     ("onCrash: retry", "on_crash", OnCrash.RETRY),
     ("detach: true", "detach", True),
     ("lock: {key: a}", "extras", {"lock": {"key": "a"}}),
+    ("lock: null", "extras", {}),
     ("call: c", "executor", "dag"),
     ("run: c", "call", Call("c")),
     ("call: c, executor: http", "executor", "dag"),
