@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from dagu_core.app.kept_plans import KeptPlans
 from dagu_core.base.errors import DaguError, Invalid, NotFound, UsageError
-from dagu_core.base.places import InvalidDefinition
+from dagu_core.base.places import InvalidDefinition, Problem
 from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.store import definition_key
 from dagu_core.model.plan.definition import Definition
@@ -99,11 +99,32 @@ class Dags:
         kept = self._kept if keep and not self.host.has_judges else None
         if kept is not None and (found := kept.find(source, self.host.builtins)) is not None:
             return found
-        definition = self._read(source, name, as_child)
+        try:
+            definition = self._read(source, name, as_child)
+        except InvalidDefinition as error:
+            raise (self._with_findings(error, given) if lint else error) from None
         if kept is not None:
             kept.keep(definition, source, self.host.builtins)
         if not lint:
             return definition
+        findings = self._findings(definition, given)
+        if errors := [found for found in findings if found.severity == "error"]:
+            raise InvalidDefinition(errors, file=path, text=text)
+        return replace(definition, warnings=definition.warnings + findings) if findings else definition
+
+    def _with_findings(self, error: InvalidDefinition, given: Given | None) -> InvalidDefinition:
+        """The error with what is found in the rest of its text."""
+        from dagu_core.model.plan.sound import Unsound
+        from dagu_core.model.spec.findings import MAX_PROBLEMS
+
+        if not isinstance(error, Unsound) or len(error.problems) >= MAX_PROBLEMS:
+            return error
+        return error.and_also(self._findings(error.rest, given))
+
+    def _findings(self, definition: Definition, given: Given | None) -> tuple[Problem, ...]:
+        """What plugins find, and what is wrong with parameters."""
+        from dagu_core.model.spec.findings import hinted
+
         plans = list(zip(definition.plans, definition.places, strict=True))
         findings = tuple(found for plan, places in plans for found in self.host.lint(plan, places))
         if any(plan.params.schema is not None for plan in definition.plans):
@@ -111,9 +132,7 @@ class Dags:
 
             for index, (plan, places) in enumerate(plans):
                 findings += tuple(problems_of(plan, places, None if index else given))
-        if errors := [found for found in findings if found.severity == "error"]:
-            raise InvalidDefinition(errors, file=path, text=text)
-        return replace(definition, warnings=definition.warnings + findings) if findings else definition
+        return tuple(map(hinted, findings))
 
     def _read(self, source: Source, name: str, as_child: bool) -> Definition:
         from dagu_core.model.spec.read import read_definition

@@ -55,5 +55,5 @@ class InvalidDefinition(DaguError):
 
     def __init__(self, problems: Sequence[Problem], *, file: str, text: str = "") -> None:
         self.problems = tuple(sorted(problems, key=lambda p: p.place))
-        self.file = file
+        self.file, self.text = file, text
         super().__init__("\n".join(problem.render(file, text) for problem in self.problems))

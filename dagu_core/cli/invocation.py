@@ -48,7 +48,7 @@ class Invocation(Struct, dict=True):
         if self.home and settings.home:
             os.environ["DAGU_HOME"] = str(settings.home)
         if self.config:
-            os.environ["DAGU_CONFIG"] = str(Path(self.config).expanduser().absolute())
+            os.environ["DAGU_CONFIG"] = os.path.abspath(os.path.expanduser(self.config))
         if self.safe_mode:
             os.environ["DAGU_SAFE_MODE"] = "1"
         if self.flags:
@@ -87,7 +87,7 @@ class Invocation(Struct, dict=True):
 
         # Only a look: reading the settings would cost the help more than all the rest of it.
         home = Path(self.home or os.environ.get("DAGU_HOME") or "~/.dagu")
-        places = [home.expanduser(), Path("~/.config/dagu").expanduser()]
+        places = [Path(os.path.expanduser(each)) for each in (home, "~/.config/dagu")]
         files = (file for place in places for file in dropped_in(place / "plugins"))
         return "host" in self.__dict__ or bool(installed()) or any(files)
 

@@ -87,7 +87,7 @@ def dropped_in(folder: Path) -> list[EntryPoint]:
 
 def programs(paths: Sequence[str]) -> list[EntryPoint]:
     """The executables at `paths`, named after their files."""
-    files = dict.fromkeys(Path(path).expanduser() for path in paths)
+    files = dict.fromkeys(Path(os.path.expanduser(path)) for path in paths)
     return [EntryPoint(file.stem, str(file), str(file), "", is_program=True) for file in files]
 
 

@@ -155,6 +155,7 @@ def dagu_lint(plan: Plan, settings: Settings | None, places: Places) -> list[Pro
     one. `places` tells where the parts of the plan stand in the file. A plugin that raises here, or
     returns anything but problems, is told as a finding that names it: an error (D034) for a file that
     uses a word of the plugin, a warning (W034) for any other.
+    A file with errors is judged, too, as if a plain command stood for each step that has one.
 
     .. versionadded:: API 1
     """

@@ -36,6 +36,7 @@ _SAID = (
     "colour",
     "capabilities",
     "expansion",
+    "expansion_of",
     "step_fields",
     "__doc__",
     "__module__",

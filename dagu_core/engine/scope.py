@@ -110,6 +110,7 @@ async def step_scope(
         steps=_Facts(run),
         outputs=outputs,
         positional=context.positional,
+        near=(inner, step_env, variables),
     )
     env = {**context.base_env, **inner, **outputs, **params}
     too_large = context.large

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -94,7 +95,7 @@ class Settings:
         command line; None = not given. Raises NotFound, and Invalid for a file that cannot be used.
         """
         place = find_home(environ, home)
-        file = Path(config).expanduser().absolute() if config else place.config / "config.yaml"
+        file = Path(os.path.expanduser(config)).absolute() if config else place.config / "config.yaml"
         if config and not file.is_file():
             raise NotFound(f"there is no configuration file {file}", hint="check --config")
         document, found = Node(), None

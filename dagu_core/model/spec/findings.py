@@ -28,6 +28,13 @@ _HINTS = {
 }
 
 
+def hinted(problem: Problem) -> Problem:
+    """The problem, an error with the hint of its kind where it has none of its own."""
+    if problem.hint or problem.severity != "error":
+        return problem
+    return replace(problem, hint=_HINTS.get(problem.code, ""))
+
+
 class Findings:
     """Each problem once, errors and warnings, every place inside the text."""
 
@@ -51,8 +58,7 @@ class Findings:
         """Add a problem, unless it is known already or there are too many."""
         if self.is_full:
             return
-        hint = problem.hint or (_HINTS.get(problem.code, "") if problem.severity == "error" else "")
-        self._problems[replace(problem, place=self._inside(problem.place), hint=hint)] = None
+        self._problems[replace(hinted(problem), place=self._inside(problem.place))] = None
 
     @property
     def is_full(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dagu_core.base.places import Place, Problem
+from dagu_core.base.places import InvalidDefinition, Place, Problem
 from dagu_core.model.plan.build import Built, Identity, build_plan
 from dagu_core.model.plan.calls import check_calls
 from dagu_core.model.plan.definition import Definition
@@ -38,22 +38,30 @@ def read_definition(
 
     `path` is the file's absolute name ("" when there is none), `base` the text of base.yaml,
     `name` goes before the name in the text. `as_child` leaves the handlers of the base out, as
-    for every sub-DAG. Raises InvalidDefinition with all problems of the text, or of the base.
+    for every sub-DAG. Raises InvalidDefinition with all problems of the text, which is an Unsound, or of
+    the base.
     """
     reader = _Reader(Source(text, path, 0, base), vocabulary, base_path or "base.yaml")
     built = [reader.build(index, name if index == 0 else "", as_child) for index in range(reader.count)]
     plans = [one.plan for one in built]
     reader.check_names()
     check_calls(plans, reader.places, reader.findings)
-    reader.raise_errors()
+    places = tuple(
+        Places(reader.source.text, document, one.written, reader.base_raw, reader.base_path)
+        for document, one in zip(reader.documents, built, strict=True)
+    )
+    try:
+        reader.raise_errors()
+    except InvalidDefinition as error:
+        if reader.base_is_wrong:
+            raise
+        from dagu_core.model.plan.sound import unsound
+
+        raise unsound(error, reader.documents, built, places) from None
     reader.warn_of_idle_starts()
     for one, place in zip(built, reader.places, strict=True):
         lint_plan(one.plan, one.written, place, reader.findings)
-    places = [
-        Places(reader.source.text, document, one.written, reader.base_raw, reader.base_path)
-        for document, one in zip(reader.documents, built, strict=True)
-    ]
-    return Definition(tuple(plans), (*reader.findings.warnings, *reader.base_warnings), tuple(places))
+    return Definition(tuple(plans), (*reader.findings.warnings, *reader.base_warnings), places)
 
 
 def read_plan(source: Source, vocabulary: Vocabulary, *, name: str = "", as_child: bool = False) -> Plan:
@@ -101,6 +109,11 @@ class _Reader:
     def base_raw(self) -> Map | None:
         """The base as it is written."""
         return None if self.base is None else self.base.raw
+
+    @property
+    def base_is_wrong(self) -> bool:
+        """Whether the base has errors, so that little is certain about what stands above it."""
+        return self.base_reading is not None and bool(self.base_reading.findings.errors)
 
     @property
     def base_warnings(self) -> tuple[Problem, ...]:

@@ -49,4 +49,4 @@ def _touches(match: re.Match[str]) -> bool:
 def _value(name: str, path: str | None, scope: Scope) -> str | None:
     if path:
         return references.dotted(name, path, scope)
-    return None if name.isdecimal() else scope.variable(name)
+    return None if name.isdecimal() else scope.in_code(name)

@@ -21,7 +21,8 @@ class Scope(Struct):
     `layers` hold the variables of the run, the earlier one wins. `environ` is the environment of
     this process, asked last ({} = not allowed). `steps` are known by step id. `outputs` names the
     variables that were captured from steps; they stand in a layer as well. `positional` are `$1`,
-    `$2`, ...
+    `$2`, ... Code may have variables of its own, so a plain name in it stands for what is in the `near`
+    layers only (None = in any).
     """
 
     layers: Sequence[Mapping[str, str]] = ()
@@ -29,6 +30,7 @@ class Scope(Struct):
     steps: Mapping[str, StepFacts] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     positional: Sequence[str] = ()
+    near: Sequence[Mapping[str, str]] | None = None
 
     def variable(self, name: str) -> str | None:
         """The value a layer or a positional parameter gives to `name`, or None."""
@@ -38,6 +40,11 @@ class Scope(Struct):
         if name.isdecimal() and 1 <= int(name[:9]) <= len(self.positional):
             return self.positional[int(name[:9]) - 1]
         return None
+
+    def in_code(self, name: str) -> str | None:
+        """What a plain `name` in single quotes or in a script stands for, or None."""
+        layers = self.layers if self.near is None else self.near
+        return next((layer[name] for layer in layers if name in layer), None)
 
     def get(self, name: str) -> str | None:
         """The value of `name`, or None when nobody knows it."""

@@ -62,7 +62,7 @@ def in_single_quotes(content: str, scope: Scope, scanned: Scanned, run_commands:
         name, path = match["braced"] or match["bare"], match["path"] or match["bare_path"]
         if path and (value := references.dotted(name, path, scope)) is not None:
             return _reopened(scanned.hold(value))
-        if match["path"] or touches or name.isdecimal() or (value := scope.variable(name)) is None:
+        if match["path"] or touches or name.isdecimal() or (value := scope.in_code(name)) is None:
             return match[0]
         return _reopened(scanned.hold(value)) + (match["bare_path"] or "")
 

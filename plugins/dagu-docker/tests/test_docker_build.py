@@ -85,7 +85,9 @@ def test_a_context_begins_at_the_file_of_the_dag(lab: Any, context: Any) -> None
 
 
 def test_limits_of_the_operator(lab: Any, context: Any) -> None:
-    text = "steps: [{name: one, container: {build: ./img}, command: 'true'}]"
+    # A reference, so that it is not told when the file is read.
+    step = "{name: one, container: {build: '${WHERE}'}, command: 'true'}"
+    text = f"env: [{{WHERE: ./img}}]\nsteps: [{step}]"
     lab.environ["DAGU_DOCKER_MAX_CONTEXT"] = "10"
     assert "more than docker.maxContext (10)" in lab.run(text).error("one")
     del lab.environ["DAGU_DOCKER_MAX_CONTEXT"]
@@ -98,7 +100,7 @@ def test_limits_of_the_operator(lab: Any, context: Any) -> None:
     # In a file they hold as well, whatever the DAG says of its environment.
     del lab.environ["DAGU_DOCKER_BUILD_ROOTS"]
     (lab.home / "config.yaml").write_text(f"docker: {{buildRoots: [{lab.root}/other]}}\n")
-    lured = f"env: [{{DAGU_HOME: {lab.root}/lure}}]\n{text}"
+    lured = text.replace("env: [", f"env: [{{DAGU_HOME: {lab.root}/lure}}, ")
     assert "is outside of docker.buildRoots" in lab.run(lured, name="four").error("one")
 
 
