@@ -168,7 +168,9 @@ def test_validate_tells_the_step_and_the_template(dagu: Dagu) -> None:
 
 def test_the_schema_knows_what_a_step_type_is(dagu: Dagu) -> None:
     schema = json.loads(dagu("schema"))
-    assert schema["properties"]["stepTypes"]["additionalProperties"] == {"$ref": "#/$defs/StepTypeSpec"}
+    of_types, null = schema["properties"]["stepTypes"]["anyOf"]
+    assert of_types["additionalProperties"] == {"$ref": "#/$defs/StepTypeSpec"}
+    assert null == {"type": "null"}
     known = set(schema["$defs"]["StepTypeSpec"]["properties"])
     assert known >= {
         "type",
