@@ -22,7 +22,7 @@ C = TypeVar("C", bound=Config)
 MARK = "DAGU_ATTEMPT_TOKEN"
 
 Capability = Literal["command", "commands", "exec", "script", "shell", "container", "call", "workerSelector"]
-Expansion = Literal["shell", "full", "words", "script", "none"]
+Expansion = Literal["shell", "posix", "full", "words", "script", "none"]
 
 
 class Writer(Protocol):
@@ -135,9 +135,10 @@ class Executor(Part, ABC, Generic[C]):
     `capabilities` names the step fields this type understands; others are refused when the file
     is read. Who takes `exec` but no `script` gets scripts as `exec: [sh, -c, ...]`.
     `expansion` says how texts are prepared: "shell" keeps plain references for the step's POSIX
-    shell to read from its environment, "full" replaces everything, "words" as well, but splits a
-    command line into words before (`shlex.split` gives them back), "script" the script alone (the
-    command is in a language that has a `$` of its own), "none" replaces nothing.
+    shell to read from its environment, "posix" does so for a POSIX shell of the type's own, which it
+    gives what the texts refer to (it stands in `attempt.env`), "full" replaces everything, "words" as
+    well, but splits a command line into words before (`shlex.split` gives them back), "script" the script
+    alone (the command is in a language that has a `$` of its own), "none" replaces nothing.
     `reattaches` promises that `reattach` finds an attempt again after the engine died.
     `step_fields` are step keys beside `config` that belong to this type (`container:`).
     """

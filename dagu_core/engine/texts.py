@@ -37,7 +37,7 @@ async def prepare(
     node: PlannedStep, shell: Shell, mode: Expansion, values: StepScope, substitution: Substitution
 ) -> Texts:
     """Expand the texts of a step once; what was inserted is never scanned again."""
-    if values.too_large and mode in ("shell", "words"):
+    if values.too_large and mode in ("shell", "posix", "words"):
         refuse_too_large((*node.commands, *node.exec, node.script), values.scope)
     texts = Texts(commands=node.commands, exec=node.exec, script=node.script)
     if node.call is not None:
@@ -50,7 +50,11 @@ async def prepare(
     if mode == "script":
         texts.script = await expand(node.script, scope, substitution)
         return texts
-    texts.exec = tuple([await expand(word, scope, substitution) for word in node.exec])
+    if mode == "posix" and node.exec[:2] == ("sh", "-c"):
+        code = await for_shell(node.exec[2], scope, None)
+        texts.exec, texts.env = ("sh", "-c", code.text), dict(code.env)
+    else:
+        texts.exec = tuple([await expand(word, scope, substitution) for word in node.exec])
     if mode == "words":
         texts.commands = tuple([await expand_words(line, scope, substitution) for line in node.commands])
         texts.script = await expand(node.script, scope, substitution)
@@ -60,15 +64,15 @@ async def prepare(
         texts.commands = tuple([await expand_words(text, scope, substitution) for text in node.commands])
         texts.script = in_place(node.script, scope)
         return texts
-    if mode == "full" or not is_posix(shell):
+    if mode == "full" or (mode == "shell" and not is_posix(shell)):
         texts.commands = tuple([await expand(text, scope, substitution) for text in node.commands])
         texts.script = (
             await expand(node.script, scope, substitution) if mode == "full" else in_place(node.script, scope)
         )
         return texts
     commands = []
-    for index, text in enumerate(node.commands):
-        prepared = await for_shell(text, scope, substitution)
+    for index, line in enumerate(node.commands):
+        prepared = await for_shell(line, scope, substitution)
         commands.append(_kept_apart(index, prepared, texts.env))
     texts.commands = tuple(commands)
     if node.script:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,9 @@ from dagu_core import Attempt, Expansion, Invalid, Outcome, PlannedStep, SystemC
 from dagu_ssh.config import Copy, Host, JumpHost, SshConfig, SshSettings
 
 _LOST = "lost"
+#: shells that know `"$NAME"`, and what stands for a variable in a text for them
+_POSIX = frozenset({"sh", "bash", "zsh", "ksh", "ash", "dash", "mksh"})
+_REFERENCE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _FLAGS = {"pwsh": "-Command", "powershell": "-Command", "cmd": "/c", "cmd.exe": "/c"}
 
 
@@ -32,9 +36,14 @@ class SshExecutor(WorkerExecutor[SshConfig]):
     @classmethod
     def expansion_of(cls, step: PlannedStep, config: SshConfig, dag_fields: Mapping[str, Any]) -> Expansion:
         settings = _settings(config, dag_fields.get("ssh"))
-        has_shell = settings.shell or (step.shell is not None and not step.shell.is_direct)
+        if settings.plain:
+            return "full"
+        own = step.shell.argv if step.shell is not None and not step.shell.is_direct else ()
+        shell = _words(settings.shell) or own
         # Where no shell reads the command, a value is an argument: never two, and never a quote.
-        return "full" if has_shell or settings.plain else "words"
+        if not shell:
+            return "posix" if step.exec[:2] == ("sh", "-c") else "words"
+        return "posix" if _name(shell) in _POSIX else "full"
 
     async def run(self, attempt: Attempt[SshConfig]) -> Outcome:
         return _judged(attempt, await super().run(attempt))
@@ -59,7 +68,7 @@ class SshExecutor(WorkerExecutor[SshConfig]):
             "agent": attempt.env.get("SSH_AUTH_SOCK") or os.environ.get("SSH_AUTH_SOCK", ""),
             "keep_alive": config.keep_alive,
             "commands": commands,
-            "env": _environment(config, attempt),
+            "env": {**_referred(commands, attempt), **_environment(config, attempt)},
             "plain": config.plain,
             "upload": _copies(config.upload),
             "download": _copies(config.download),
@@ -138,7 +147,7 @@ def _commands(attempt: Attempt[SshConfig], config: SshConfig) -> list[list[str]]
         # A command of several lines comes as `sh -c TEXT`: the chosen shell reads it instead.
         is_script = argv[:2] == ["sh", "-c"] and len(argv) == 3
         texts = [argv[2] if is_script else shlex.join(argv)] if argv else attempt.commands
-        flag = _FLAGS.get(shell[0].rsplit("/", 1)[-1].lower(), "-c")
+        flag = _FLAGS.get(_name(shell), "-c")
         vectors = [[*shell, flag, text] for text in texts]
     elif config.plain and not argv:
         return list(attempt.commands)
@@ -163,6 +172,20 @@ def _words(line: str | list[str]) -> list[str]:
         return shlex.split(line)
     except ValueError as error:
         raise Invalid(f"cannot split the command into words: {error}", hint="Set `shell`.") from None
+
+
+def _name(shell: Sequence[str]) -> str:
+    return shell[0].rsplit("/", 1)[-1].lower()
+
+
+def _referred(
+    commands: Sequence[Sequence[str]] | Sequence[str], attempt: Attempt[SshConfig]
+) -> dict[str, str]:
+    """The variables of the step that the code for a shell there refers to: so no value becomes code. Those
+    of this machine (HOME, PATH) are the other one's own."""
+    code = " ".join(vector[-1] for vector in commands if isinstance(vector, list))
+    names = dict.fromkeys(_REFERENCE.findall(code))
+    return {name: attempt.env[name] for name in names if name in attempt.env and name not in os.environ}
 
 
 def _environment(config: SshConfig, attempt: Attempt[SshConfig]) -> dict[str, str]:

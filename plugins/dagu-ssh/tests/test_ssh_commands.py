@@ -48,6 +48,37 @@ def test_a_variable_that_only_the_other_side_knows_is_data_for_a_shell(sshd: Any
     assert out(step, dag={"params": [{"P": HOSTILE}]}) == f"<{HOSTILE}>"
 
 
+@pytest.mark.parametrize("shell", ["sh", "bash", "dash"])
+def test_a_value_is_never_code_of_a_shell_there(sshd: Any, shell: str) -> None:
+    dag = {"params": [{"P": HOSTILE}], "env": [{"E": f"{HOSTILE}!"}]}
+    line = """printf '<%s>' "$P" "x${E}" "${P}$NOBODY_KNOWS" "${P#?}"; printf '<%s>' '$P'"""
+    given = f"<{HOSTILE}><x{HOSTILE}!><{HOSTILE}><{HOSTILE[1:]}><$P>"
+    assert out(sshd.step(line, shell=shell), dag=dag) == given
+    script = {**sshd.step(""), "script": f"true\n{line}\n"}
+    del script["command"]
+    assert out(script, dag=dag) == given
+    assert out({**script, "shell": shell}, dag=dag) == given
+
+
+def test_a_value_is_never_code_in_an_argument_for_a_shell(sshd: Any) -> None:
+    step = {**sshd.step("", shell="bash"), "exec": ["printf", "<%s>", "${P}"]}
+    del step["command"]
+    assert out(step, dag={"params": [{"P": HOSTILE}]}) == f"<{HOSTILE}>"
+
+
+def test_what_the_environment_of_this_machine_has_is_the_other_ones_own(sshd: Any) -> None:
+    step = sshd.step('printf "%s " "${PATH:+there}" "$HOME"', shell="sh")
+    here = {"HOME": "/nowhere/here"}
+    assert "/nowhere" not in out(step, environ={**os.environ, **here})
+
+
+def test_a_secret_that_a_text_refers_to_stands_in_no_argument(sshd: Any) -> None:
+    step = sshd.step("test -n \"$TOKEN\" && tr '\\0' ' ' < /proc/$$/cmdline", shell="bash")
+    dag = {"secrets": [{"name": "TOKEN", "provider": "env", "key": "KEY"}]}
+    said = out(step, dag=dag, environ={**os.environ, "KEY": "very-secret-value"})
+    assert "$TOKEN" in said and "secret" not in said.replace("$TOKEN", "") and "***" not in said
+
+
 def test_with_a_shell_the_line_is_read_by_it(sshd: Any) -> None:
     assert out(sshd.step("echo a b | tr a-z A-Z; echo $0", shell="bash")) == "A B\nbash\n"
 
