@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dagu_core.contracts.part import NoConfig, Part
     from dagu_core.contracts.quantities import Duration, Size
     from dagu_core.contracts.secrets import SecretProvider, SecretScope
+    from dagu_core.contracts.shell_code import variables_in
     from dagu_core.contracts.store import (
         Change,
         Damage,
@@ -97,6 +98,7 @@ _HOMES = {
     "contracts.watching.patterns": "FileSelection",
     "contracts.watching.tracker": "FileSign FileState FileTracker",
     "contracts.watching.words": "FileWatchConfig",
+    "contracts.shell_code": "variables_in",
     "contracts.worker": "WorkerExecutor",
     "model.plan.places": "Places",
     "model.plan.plan": "Call Plan PlannedStep SecretRef Shell Source",
@@ -195,6 +197,7 @@ __all__ = [
     "in_thread",
     "parse_duration",
     "setting",
+    "variables_in",
 ]
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from dagu_core import Attempt, Capability, Executor, Expansion, Outcome, RunClosing
+from dagu_core import Attempt, Capability, Executor, Expansion, Outcome, PlannedStep, RunClosing
 from dagu_docker.config import ContainerField, DockerConfig
 
 
@@ -24,6 +24,13 @@ class DockerExecutor(Executor[DockerConfig]):
     reattaches = True
     step_fields: ClassVar[Mapping[str, type[Any]]] = {"container": ContainerField}
     icon = "box"
+
+    @classmethod
+    def expansion_of(
+        cls, step: PlannedStep, config: DockerConfig, dag_fields: Mapping[str, Any]
+    ) -> Expansion:
+        # A script, or a command of several lines: the sh of the image reads it.
+        return "posix" if step.exec[:2] == ("sh", "-c") else cls.expansion
 
     async def run(self, attempt: Attempt[DockerConfig]) -> Outcome:
         # What follows is imported at the first step in a container, not at every start.

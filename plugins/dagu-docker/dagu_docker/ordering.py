@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from dagu_core import Attempt, Invalid, RunClosing, RunRef, Settings
+from dagu_core import Attempt, Invalid, RunClosing, RunRef, Settings, variables_in
 from dagu_docker.auths import all_logins
 from dagu_docker.build_config import BuildField
 from dagu_docker.config import ContainerField, DockerConfig
@@ -65,7 +65,7 @@ def _modern(
     attempt: Attempt[DockerConfig], container: ContainerField, commands: list[list[str]], *, shared: bool
 ) -> Order:
     own = {} if shared else _own(attempt)
-    passed = {**_passed(attempt, container.pass_env), **own}
+    passed = {**_passed(attempt, container.pass_env), **own, **_of_script(attempt)}
     theirs = pairs(container.env)
     common: dict[str, Any] = {**_common(attempt), "commands": commands}
     if container.exec:
@@ -128,7 +128,7 @@ def _modern(
 
 
 def _legacy(attempt: Attempt[DockerConfig], config: DockerConfig, commands: list[list[str]]) -> Order:
-    own = _own(attempt)
+    own = {**_own(attempt), **_of_script(attempt)}
     common = _common(attempt)
     if PRIVILEGED in common["forbidden"] and config.exec.get("privileged"):
         raise Invalid("docker.policy forbids: a privileged command (privileged)")
@@ -211,6 +211,10 @@ def _passed(attempt: Attempt[DockerConfig], wanted: bool | list[str]) -> dict[st
     if not wanted:
         return {}
     return {name: value for name, value in attempt.env.items() if not _OF_THE_HOST.fullmatch(name)}
+
+
+def _of_script(attempt: Attempt[DockerConfig]) -> dict[str, str]:
+    return variables_in(attempt.exec[2:], attempt) if attempt.exec[:2] == ("sh", "-c") else {}
 
 
 def _own(attempt: Attempt[DockerConfig]) -> dict[str, str]:

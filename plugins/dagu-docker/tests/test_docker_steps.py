@@ -25,6 +25,31 @@ def test_gotcha_076_the_pipe_is_an_argument_of_the_entrypoint(lab: Any, engine: 
     assert ran.out("argv") == f"entry: a {lab.root} is x | y\n"
 
 
+def test_a_value_is_never_code_of_a_script(lab: Any) -> None:
+    ran = lab.run("""
+        type: graph
+        params: [{P: "a'b \\"c\\" $(echo evil); d"}]
+        env: [{E: 'of $(echo evil)'}]
+        steps:
+          - name: several-lines
+            container: {image: box:1, pullPolicy: never, env: [{OWN: theirs}]}
+            command: |
+              true
+              printf '<%s>' "$P" "x${E}" "${P#?}" "$OWN" "${HOME}" "${NOBODY_KNOWS:-none}"
+          - name: script
+            container: {image: box:1, pullPolicy: never}
+            script: printf '<%s>' "$P" "${several-lines}"
+          - name: old-form
+            type: docker
+            config: {image: box:1, pull: never, autoRemove: true}
+            script: printf '<%s>' "$P"
+        """)
+    given = "a'b \"c\" $(echo evil); d"
+    assert ran.out("several-lines") == f"<{given}><xof $(echo evil)><{given[1:]}><theirs></><none>"
+    assert ran.out("script").startswith(f"<{given}>")
+    assert ran.out("old-form") == f"<{given}>"
+
+
 def test_every_key_reaches_the_engine(lab: Any, engine: Any) -> None:
     lab.environ["DAG_SECRET_TEXT"] = "it's a  secret"
     ran = lab.run("""

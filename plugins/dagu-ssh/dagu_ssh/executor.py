@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dagu_core import Attempt, Expansion, Invalid, Outcome, PlannedStep, SystemClock, WorkerExecutor
+from dagu_core import (
+    Attempt,
+    Expansion,
+    Invalid,
+    Outcome,
+    PlannedStep,
+    SystemClock,
+    WorkerExecutor,
+    variables_in,
+)
 from dagu_ssh.config import Copy, Host, JumpHost, SshConfig, SshSettings
 
 _LOST = "lost"
-#: shells that know `"$NAME"`, and what stands for a variable in a text for them
+#: shells that know `"$NAME"`
 _POSIX = frozenset({"sh", "bash", "zsh", "ksh", "ash", "dash", "mksh"})
-_REFERENCE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _FLAGS = {"pwsh": "-Command", "powershell": "-Command", "cmd": "/c", "cmd.exe": "/c"}
 
 
@@ -68,7 +75,7 @@ class SshExecutor(WorkerExecutor[SshConfig]):
             "agent": attempt.env.get("SSH_AUTH_SOCK") or os.environ.get("SSH_AUTH_SOCK", ""),
             "keep_alive": config.keep_alive,
             "commands": commands,
-            "env": {**_referred(commands, attempt), **_environment(config, attempt)},
+            "env": {**variables_in(_code(commands), attempt), **_environment(config, attempt)},
             "plain": config.plain,
             "upload": _copies(config.upload),
             "download": _copies(config.download),
@@ -178,14 +185,8 @@ def _name(shell: Sequence[str]) -> str:
     return shell[0].rsplit("/", 1)[-1].lower()
 
 
-def _referred(
-    commands: Sequence[Sequence[str]] | Sequence[str], attempt: Attempt[SshConfig]
-) -> dict[str, str]:
-    """The variables of the step that the code for a shell there refers to: so no value becomes code. Those
-    of this machine (HOME, PATH) are the other one's own."""
-    code = " ".join(vector[-1] for vector in commands if isinstance(vector, list))
-    names = dict.fromkeys(_REFERENCE.findall(code))
-    return {name: attempt.env[name] for name in names if name in attempt.env and name not in os.environ}
+def _code(commands: list[list[str]] | list[str]) -> list[str]:
+    return [vector[-1] for vector in commands if isinstance(vector, list)]
 
 
 def _environment(config: SshConfig, attempt: Attempt[SshConfig]) -> dict[str, str]:
