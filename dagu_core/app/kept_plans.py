@@ -90,13 +90,17 @@ class KeptPlans:
             fresh.unlink()  # a full disk
 
     def _file(self, source: Source) -> Path:
-        name = sha256(f"{source.path}\0{self._base_path}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
-        return self._folder / f"{name}.plan"
+        place = f"{source.path}\0{self._base_of(source)}".encode("utf-8", "surrogatepass")
+        return self._folder / f"{sha256(place).hexdigest()[:24]}.plan"
+
+    def _base_of(self, source: Source) -> str:
+        """Where the base lies, which its warnings tell; of no account where there is none."""
+        return self._base_path if source.base else ""
 
     def _key(self, source: Source, builtins: Catalog) -> bytes:
         self._code = self._code or _code()
         words = [*builtins.executors, "", *builtins.providers, "", *builtins.triggers]
-        told = (self._code, words, source.path, self._base_path, source.base, source.text)
+        told = (self._code, words, source.path, self._base_of(source), source.base, source.text)
         return sha256(repr(told).encode("utf-8", "surrogatepass")).digest()
 
 

@@ -87,6 +87,13 @@ def test_what_is_kept_is_what_was_read(example: Path, tmp_path: Path, readings: 
     assert len(readings) == (1 if keeps else 2)
 
 
+def test_another_home_without_a_base_finds_it_too(file: Path, readings: list[str]) -> None:
+    for base in ("here/base.yaml", "there/base.yaml"):
+        host = PluginHost.load(discover=False)
+        Dags(file.parent, file.parent / base, host, file.parent / "cache").read(str(file), keep=True)
+    assert len(readings) == 1
+
+
 def test_warnings_are_told_again(file: Path, readings: list[str]) -> None:
     file.write_text("workerSelector: {gpu: 'true'}\nsteps: ['true']\n")
     first = dags(file).read(str(file), keep=True)
