@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dagu_core.base.errors import DaguError
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.notifier import Notice, Notifier
 from dagu_core.contracts.observer import Observer
@@ -99,7 +100,7 @@ class Lane:
         except (Exception, SystemExit) as error:
             if limit.expired():
                 return f"took longer than {PATIENCE:g} s"
-            return waiting.mask(f"{type(error).__name__}: {error}")
+            return waiting.mask(_wrong(error))
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
@@ -205,8 +206,13 @@ def _made(name: str, part: Callable[[], T]) -> T | None:
     try:
         return part()
     except (Exception, SystemExit) as error:
-        _say(name, f"{type(error).__name__}: {error}")
+        _say(name, _wrong(error))
         return None
+
+
+def _wrong(error: BaseException) -> str:
+    # What was made for people needs no name of a class.
+    return str(error) if isinstance(error, DaguError) else f"{type(error).__name__}: {error}"
 
 
 def _bind(method: Callable[..., Awaitable[None]], *arguments: Any) -> Call:
