@@ -44,7 +44,7 @@ def test_a_value_is_never_code_of_a_script(lab: Any) -> None:
             config: {image: box:1, pull: never, autoRemove: true}
             script: printf '<%s>' "$P"
         """)
-    given = "a'b \"c\" $(echo evil); d"
+    given = 'a\'b "c" $(echo evil); d'
     assert ran.out("several-lines") == f"<{given}><xof $(echo evil)><{given[1:]}><theirs></><none>"
     assert ran.out("script").startswith(f"<{given}>")
     assert ran.out("old-form") == f"<{given}>"
