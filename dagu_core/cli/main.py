@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import signal
 import sys
@@ -37,9 +36,7 @@ def program() -> NoReturn:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code; `args` default to those of the process."""
-    # Hardly anything made while modules load is garbage; looking for it costs a start some 20 ms.
-    gc.set_threshold(100_000)
-    # Nor does this program use plugins of pydantic: it need not search every package for them.
+    # This program does not use plugins of pydantic: it need not search every package for them.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     fill_closed_streams()
     use_lenient_streams()
