@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from dagu_core.base.places import Problem
 from dagu_core.contracts.catalog import Catalog
+from dagu_core.engine.logs import make_folder
 from dagu_core.model.plan.definition import Definition
 from dagu_core.model.plan.plan import Plan, Source
 
@@ -78,7 +79,7 @@ class KeptPlans:
         file = self._file(source)
         fresh = file.with_suffix(f".{os.getpid()}")
         with contextlib.suppress(OSError):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._folder)
             if len(others := os.listdir(self._folder)) >= _MOST:
                 for name in others:
                     (self._folder / name).unlink()

