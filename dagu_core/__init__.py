@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from dagu_core.base.clock import Clock, SystemClock
-    from dagu_core.base.config import Config
+    from dagu_core.base.config import Config, NoConfig
     from dagu_core.base.errors import (
         AlreadyExists,
         AlreadyRunning,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dagu_core.contracts.hookspecs import API_VERSION, hookimpl
     from dagu_core.contracts.notifier import Notice, Notifier
     from dagu_core.contracts.observer import Observer
-    from dagu_core.contracts.part import NoConfig, Part
+    from dagu_core.contracts.part import Part
     from dagu_core.contracts.quantities import Duration, Size
     from dagu_core.contracts.secrets import SecretProvider, SecretScope
     from dagu_core.contracts.shell_code import variables_in
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "base.clock": "Clock SystemClock",
-    "base.config": "Config",
+    "base.config": "Config NoConfig",
     "base.errors": "AlreadyExists AlreadyRunning Conflict DaguError Invalid NotFound NotRunning "
     "PluginError Unavailable UsageError",
     "base.masking": "Masker",
@@ -89,7 +89,7 @@ _HOMES = {
     "contracts.hookspecs": "API_VERSION hookimpl",
     "contracts.notifier": "Notice Notifier",
     "contracts.observer": "Observer",
-    "contracts.part": "NoConfig Part",
+    "contracts.part": "Part",
     "contracts.quantities": "Duration Size",
     "contracts.secrets": "SecretProvider SecretScope",
     "contracts.store": "Change Damage QueueState RunQuery StateStore StoredRun Versioned",

@@ -92,8 +92,8 @@ def _section_lines(model: Any) -> list[str]:
     ]
     for item in declarations(model):
         variables = ", ".join(f"`{name}`" for name in item.env)
-        default = _shown(item.field.get_default(call_default_factory=True), "s" * item.is_duration)
-        lines.append(f"| `{item.key}` | {variables} | {default} | {_cell(item.field.description)} |")
+        default = _shown(item.default, "s" * item.is_duration)
+        lines.append(f"| `{item.key}` | {variables} | {default} | {_cell(item.description)} |")
     return lines
 
 

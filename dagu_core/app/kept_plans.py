@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 
@@ -144,8 +145,8 @@ def _restored(kept: _Kept, source: Source) -> Definition:
 
 def _code() -> str:
     """What tells this code from any other that reads definitions: a changed file is other code."""
-    import pydantic
-
+    judge = find_spec("pydantic")  # its import would take longer than all the rest
+    seen = os.stat(judge.origin) if judge and judge.origin else None
     root = os.path.dirname(os.path.dirname(__file__))
     files = [
         (each.name, (found := each.stat()).st_mtime_ns, found.st_size)
@@ -153,4 +154,4 @@ def _code() -> str:
         for each in os.scandir(f"{root}/{folder}")
         if each.name.endswith(".py")
     ]
-    return repr((sys.version, pydantic.VERSION, msgspec.__version__, sorted(files)))
+    return repr((sys.version, seen and (seen.st_mtime_ns, seen.st_size), msgspec.__version__, sorted(files)))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dagu_core.app.requests import Given
-from dagu_core.base.config import is_reference
 from dagu_core.base.errors import Invalid
 from dagu_core.base.places import Problem
+from dagu_core.base.spelling import is_reference
 from dagu_core.engine.context import working_dir
 from dagu_core.model.plan.places import Places
 from dagu_core.model.plan.plan import Param, Plan

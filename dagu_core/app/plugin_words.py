@@ -8,8 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 from dagu_core.app.plugin_report import core_version
-from dagu_core.base.config import Config, fold
+from dagu_core.base.config import Config
 from dagu_core.base.errors import NotFound
+from dagu_core.base.spelling import fold
 from dagu_core.contracts.catalog import NOTATIONS, OWNERS, PLANNED
 from dagu_core.contracts.host import PluginHost
 from dagu_core.contracts.offers import Offer
@@ -126,6 +127,7 @@ def _inner(host: PluginHost, word: str, commands: Collection[str]) -> Iterator[B
     """Keys below those of the file and of the settings; the hint says where."""
     from dagu_core.base.settings.explain import item_model
     from dagu_core.base.settings.load import OUR_SECTIONS
+    from dagu_core.base.settings.record import fields
     from dagu_core.base.settings.section import SettingsSection, declarations
     from dagu_core.model.spec.schema import dag_schema
     from dagu_core.model.spec.vocabulary import Vocabulary
@@ -136,7 +138,7 @@ def _inner(host: PluginHost, word: str, commands: Collection[str]) -> Iterator[B
         for item in declarations(model):
             if item.path[-1] == wanted:
                 yield Bringer(word, "setting", package, state, f"`{item.key}`")
-            if (listed := item_model(item)) is not None and wanted in map(fold, listed.model_fields):
+            if (listed := item_model(item)) is not None and wanted in map(fold, fields(listed)):
                 yield Bringer(word, "key of a setting", package, state, f"in the list `{item.key}`")
 
     for model in OUR_SECTIONS:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
-_REFERENCE = re.compile(r"\$\{[^}]*\}|\$[A-Za-z0-9_]+|`[^`]+`")
-
-
-def fold(key: str) -> str:
-    """The spelling-free form of a key: `maxActiveRuns`, `max_active_runs` and `MAXACTIVERUNS`
-    are one key."""
-    return key.replace("_", "").lower()
-
-
-def is_reference(value: object) -> bool:
-    """Whether a value stands for another one that only the run knows: `${NAME}`, backticks."""
-    return isinstance(value, str) and bool(_REFERENCE.search(value))
+from dagu_core.base.spelling import fold, is_reference
 
 
 class Config(BaseModel):
@@ -61,6 +49,10 @@ class Config(BaseModel):
         if info.context and info.context.get("phase") == "read" and is_reference(value):
             return value
         return check(value)
+
+
+class NoConfig(Config):
+    """Nothing may stand under this word."""
 
 
 @cache

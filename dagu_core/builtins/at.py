@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 from datetime import datetime
-
-from pydantic import Field, field_validator
+from typing import TYPE_CHECKING
 
 from dagu_core import ClockScope, ClockTrigger, Tick, Trigger, hookimpl
-from dagu_core import Config as Model
+from dagu_core.contracts.part import Later
 
-
-class AtConfig(Model):
-    """One instant."""
-
-    at: str = Field(
-        description="RFC 3339, such as 2026-12-01T08:00:30+01:00; without an offset in the zone of the DAG."
-    )
-
-    @field_validator("at")
-    @classmethod
-    def _is_a_time(cls, text: str) -> str:
-        try:
-            datetime.fromisoformat(text.strip())
-        except ValueError:
-            raise ValueError(f"{text[:40]!r} is no time such as 2026-12-01T08:00:30+01:00") from None
-        return text.strip()
+if TYPE_CHECKING:
+    from dagu_core import Config as Model
 
 
 class AtTrigger(ClockTrigger):
     """One instant, once."""
 
     name = "at"
-    Config = AtConfig
+    Config = Later.of("dagu_core.builtins.at_config", "AtConfig")
 
     def backfillable(self, config: Model) -> bool:
         return False
 
     def next_after(self, config: Model, scope: ClockScope, at: float) -> Tick | None:
+        from dagu_core.builtins.at_config import AtConfig
+
         assert isinstance(config, AtConfig)
         moment = datetime.fromisoformat(config.at)
         if moment.tzinfo is None:

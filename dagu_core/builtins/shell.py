@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dagu_core import Attempt, Executor, NoConfig, Outcome, hookimpl
+from dagu_core import Attempt, Executor, Outcome, hookimpl
+
+if TYPE_CHECKING:
+    from dagu_core import NoConfig
 
 _ERREXIT = frozenset({"sh", "bash", "zsh", "ksh", "ash", "dash"})
 
 
-class ShellExecutor(Executor[NoConfig]):
+class ShellExecutor(Executor["NoConfig"]):
     """Runs commands and scripts on this machine, in the shell of the step or of the DAG.
 
     A failing command ends the line (`-e` is added) unless the step chooses a shell of its own.
@@ -18,7 +21,6 @@ class ShellExecutor(Executor[NoConfig]):
 
     name = "command"
     aliases = ("shell",)
-    Config = NoConfig
     capabilities = frozenset({"command", "commands", "exec", "script", "shell"})
     expansion = "shell"
     reattaches = True

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from dagu_core import Attempt, Executor, Invalid, NoConfig, Outcome, hookimpl
+from dagu_core import Attempt, Executor, Invalid, Outcome, hookimpl
+
+if TYPE_CHECKING:
+    from dagu_core import NoConfig
 
 
-class SubDagExecutor(Executor[NoConfig]):
+class SubDagExecutor(Executor["NoConfig"]):
     """Runs the called DAG as a run of its own and waits for it."""
 
     name = "dag"
     aliases: ClassVar[tuple[str, ...]] = ("subworkflow",)
-    Config = NoConfig
     capabilities = frozenset({"call", "workerSelector"})
     expansion = "full"
     reattaches = True

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import threading
 from abc import abstractmethod
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from dagu_core.base.config import Config
 from dagu_core.contracts.executor import Attempt, Executor, Writer
 from dagu_core.model.run.events import Outcome
 
-C = TypeVar("C", bound=Config)
+if TYPE_CHECKING:
+    from dagu_core.base.config import Config
+
+C = TypeVar("C", bound="Config")
 
 
 class BlockingAttempt(Generic[C]):

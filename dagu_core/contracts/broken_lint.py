@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from dagu_core.base.config import fold
 from dagu_core.base.places import Place, Problem
+from dagu_core.base.spelling import fold
 from dagu_core.contracts.offers import Offer
 from dagu_core.contracts.report import PluginReport
 from dagu_core.model.plan.places import Places

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from dagu_core.base.config import Config, fold
 from dagu_core.base.errors import NotFound
+from dagu_core.base.spelling import fold
 from dagu_core.contracts.offers import Offer, first_line
 from dagu_core.model.spec.vocabulary import ClockKind, StepType, Vocabulary
 
 if TYPE_CHECKING:
+    from dagu_core.base.config import Config
     from dagu_core.base.settings import SettingsSection
     from dagu_core.contracts.command import Command
     from dagu_core.contracts.executor import Executor

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dagu_core.base.config import fold
+from dagu_core.base.spelling import fold
 from dagu_core.contracts.discovery import plain
 from dagu_core.contracts.offers import Offer, claims_of
 from dagu_core.contracts.report import PluginReport

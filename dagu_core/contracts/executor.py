@@ -5,18 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
-from dagu_core.base.config import Config
 from dagu_core.contracts.part import Part
 from dagu_core.model.plan.plan import Call, PlannedStep, Shell
 from dagu_core.model.run.events import Outcome
 from dagu_core.model.run.run import RunRef
 
-C_co = TypeVar("C_co", bound=Config, covariant=True)
-C = TypeVar("C", bound=Config)
+if TYPE_CHECKING:
+    from dagu_core.base.config import Config
+
+C_co = TypeVar("C_co", bound="Config", covariant=True)
+C = TypeVar("C", bound="Config")
 
 #: environment variable that marks every process of an attempt
 MARK = "DAGU_ATTEMPT_TOKEN"

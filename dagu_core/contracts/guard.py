@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from dagu_core.base.config import Config
 from dagu_core.contracts.executor import Attempt
 from dagu_core.contracts.part import Part
+
+if TYPE_CHECKING:
+    from dagu_core.base.config import Config
 
 
 class Guard(Part, ABC):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from dagu_core.base.config import Config
 from dagu_core.contracts.part import Part
 from dagu_core.contracts.store import StoredRun
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.run.events import Event
+
+if TYPE_CHECKING:
+    from dagu_core.base.config import Config
 
 
 class Notice(Struct, frozen=True):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from dagu_core.base.config import Config, fold
 from dagu_core.base.errors import PluginError
+from dagu_core.base.spelling import fold
 from dagu_core.contracts.command import Command
 from dagu_core.contracts.executor import Executor
 from dagu_core.contracts.guard import Guard
 from dagu_core.contracts.notifier import Notifier
 from dagu_core.contracts.observer import Observer
-from dagu_core.contracts.part import Part
+from dagu_core.contracts.part import Later, Part
 from dagu_core.contracts.secrets import SecretProvider
 from dagu_core.contracts.store import StateStore
 from dagu_core.contracts.trigger import ClockTrigger, ScheduleFilter, Trigger
@@ -106,7 +106,8 @@ def _part(plugin: str, hook: str, thing: Any) -> Offer:
         raise PluginError(f"{label}: aliases must be a tuple of texts")
     if not (thing.__doc__ or "").strip():
         raise PluginError(f"{label} has no description (docstring)")
-    _require_config(label, thing.Config)
+    if not isinstance(inspect.getattr_static(thing, "Config"), Later):
+        _require_config(label, thing.Config)
     for word, model in getattr(thing, "step_fields", {}).items():
         _require_config(f"{label}: step key {word}", model)
     return Offer(plugin, kind, tuple(dict.fromkeys((name, *aliases))), thing)
@@ -120,12 +121,19 @@ def _store(plugin: str, hook: str, thing: Any) -> Offer:
 
 
 def _settings(plugin: str, hook: str, thing: Any) -> Offer:
-    from dagu_core.base.settings import SettingsSection
+    from dagu_core.base.settings.section import SettingsSection, declarations
 
     _require_class(hook, thing, SettingsSection)
     if not isinstance(section := getattr(thing, "section", None), str) or not section:
         raise PluginError(f"settings {thing.__name__} have no section")
-    _require_descriptions(f"settings {thing.__name__}", thing)
+    _require_descriptions(
+        f"settings {thing.__name__}", {item.name: item.description for item in declarations(thing)}
+    )
+    try:
+        thing.model().model_rebuild()  # else it would be made, and fail, when somebody sets one of them
+    except Exception as error:
+        told = str(error).partition("\n")[0]
+        raise PluginError(f"settings {thing.__name__} make no model: {told}") from error
     return Offer(plugin, "settings section", (section,), thing)
 
 
@@ -161,14 +169,16 @@ def _require_class(hook: str, thing: Any, *bases: type) -> None:
 
 
 def _require_config(label: str, model: Any) -> None:
+    from dagu_core.base.config import Config
+
     if not isinstance(model, type) or not issubclass(model, Config):
         raise PluginError(f"{label}: Config is {_kind_of(model)}, not a class derived from Config")
-    _require_descriptions(label, model)
+    _require_descriptions(label, {name: field.description for name, field in model.model_fields.items()})
 
 
-def _require_descriptions(label: str, model: Any) -> None:
-    for name, field in model.model_fields.items():
-        if not field.description:
+def _require_descriptions(label: str, told: Mapping[str, str | None]) -> None:
+    for name, description in told.items():
+        if not description:
             raise PluginError(f"{label}: the field `{name}` has no description")
 
 

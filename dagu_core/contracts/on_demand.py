@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from dagu_core.base.config import fold
+from dagu_core.base.spelling import fold
 from dagu_core.contracts.discovery import EntryPoint
 from dagu_core.contracts.offers import Claim, Offer, claims_of, settings_of
 from dagu_core.contracts.report import PluginReport

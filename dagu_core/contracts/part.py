@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from dagu_core.base.config import Config
+if TYPE_CHECKING:
+    from dagu_core.base.config import Config
 
 
-class NoConfig(Config):
-    """Nothing may stand under this word."""
+class Later:
+    """The `Config` of a part, imported when somebody asks for it: models cost a start a third of its time,
+    and most steps have none."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    @classmethod
+    def of(cls, module: str, name: str) -> type[Config]:
+        """To stand for `Config` in the class of a part."""
+        return cast("type[Config]", cls(module, name))
+
+    def __get__(self, part: object, kind: type[Part]) -> type[Config]:
+        return cast("type[Config]", getattr(import_module(self._module), self._name))
 
 
 class Part:
@@ -20,6 +34,6 @@ class Part:
 
     name: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
-    Config: ClassVar[type[Config]] = NoConfig
+    Config: ClassVar[type[Config]] = Later.of("dagu_core.base.config", "NoConfig")
     icon: ClassVar[str] = ""
     colour: ClassVar[str] = ""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from dagu_core.base.settings.section import parse_duration, parse_size
+from dagu_core.base.settings.values import parse_duration, parse_size
 
 #: what clocks, sockets and databases can still count
 _LONGEST = 100 * 365.25 * 86_400

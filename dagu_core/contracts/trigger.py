@@ -7,13 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, field
 
-from dagu_core.base.config import Config
 from dagu_core.base.errors import NotFound
 from dagu_core.contracts.part import Part
+
+if TYPE_CHECKING:
+    from dagu_core.base.config import Config
 
 Action = Literal["start", "stop", "restart"]
 

@@ -10,13 +10,15 @@ import json
 import os
 import sys
 from abc import abstractmethod
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from dagu_core.base.config import Config
 from dagu_core.contracts.executor import Attempt, Executor
 from dagu_core.model.run.events import Outcome
 
-C = TypeVar("C", bound=Config)
+if TYPE_CHECKING:
+    from dagu_core.base.config import Config
+
+C = TypeVar("C", bound="Config")
 _RUN = "import sys; from dagu_core.contracts.work import run; run(sys.argv[1], sys.argv[2])"
 
 

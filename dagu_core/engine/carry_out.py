@@ -7,12 +7,11 @@ import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dagu_core.base.config import Config
 from dagu_core.base.errors import DaguError, Invalid, PluginError
 from dagu_core.contracts.catalog import Catalog
 from dagu_core.contracts.discovery import BUILTINS
@@ -35,6 +34,9 @@ from dagu_core.model.plan.plan import Plan, PlannedStep, Shell
 from dagu_core.model.run.events import ConditionResult, Outcome
 from dagu_core.model.run.run import Run
 from dagu_core.model.values.expand import expand
+
+if TYPE_CHECKING:
+    from dagu_core.base.config import Config
 
 TIMEOUT_CODE = 124
 
@@ -197,8 +199,11 @@ async def _make(
 
         await check_inputs(node, values)
     literal = bench.plan.source.literal and node.handler is None
-    config = await real_config(part.Config, dict(node.config), "config", values.scope, substitution)
-    expansion = "none" if literal else part.expansion_of(node, config, bench.context.fields)
+    config, expansion = None, part.expansion
+    if part.__module__ not in BUILTINS:  # those have no config, whose model would have to be loaded
+        config = await real_config(part.Config, dict(node.config), "config", values.scope, substitution)
+        expansion = part.expansion_of(node, config, bench.context.fields)
+    expansion = "none" if literal else expansion
     texts = await prepare(node, shell, expansion, values, substitution)
     step_fields = {
         word: await real_config(model, node.extras[word], word, values.scope, substitution)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from dagu_core.base.config import Config
 from dagu_core.base.errors import Invalid
 from dagu_core.base.masking import Masker
 from dagu_core.engine.substitute import Substitution
@@ -23,6 +22,7 @@ from dagu_core.model.values.params import params_json
 from dagu_core.model.values.scope import Scope
 
 if TYPE_CHECKING:
+    from dagu_core.base.config import Config
     from dagu_core.engine.known_secrets import KnownSecrets
 
 Params = tuple[tuple[str, str], ...]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from dagu_core.base.config import Config
 from dagu_core.base.errors import Invalid
 from dagu_core.engine.context import RunContext
 from dagu_core.engine.substitute import Substitution
 from dagu_core.model.plan.plan import Plan
 from dagu_core.model.values.expand import expand_data
 from dagu_core.model.values.scope import Scope
+
+if TYPE_CHECKING:
+    from dagu_core.base.config import Config
 
 
 async def real_config(
@@ -29,6 +29,8 @@ async def real_config(
     if not data and not model.model_fields:
         # Most steps: there is nothing to judge, and so no validator to build for it.
         return _empty(model)
+    from pydantic import ValidationError
+
     try:
         real = await expand_data(data, scope, substitution) if data else data
         return model.model_validate({} if real is None else real, strict=False)

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from dagu_core.base.config import is_reference
 from dagu_core.base.errors import Invalid
+from dagu_core.base.spelling import is_reference
 from dagu_core.engine.scope import StepScope
 from dagu_core.model.plan.plan import MadeFrom, PlannedStep
 from dagu_core.model.values.expand import expand_data

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from dagu_core.base.config import fold
+from dagu_core.base.spelling import fold
 
 #: keys that decide when and whether a DAG starts, and those its triggers need, folded
 KEYS = frozenset(

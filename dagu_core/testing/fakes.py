@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from dagu_core.base.config import NoConfig
 from dagu_core.contracts.executor import Attempt, Capability, Executor
-from dagu_core.contracts.part import NoConfig
 from dagu_core.model.run.events import Outcome
 
 

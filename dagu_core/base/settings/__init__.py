@@ -2,17 +2,7 @@
 
 from dagu_core.base.settings.folders import Paths
 from dagu_core.base.settings.load import Settings
-from dagu_core.base.settings.section import (
-    Duration,
-    Isolation,
-    Pairs,
-    SettingsItem,
-    SettingsSection,
-    Size,
-    Words,
-    parse_duration,
-    setting,
-)
+from dagu_core.base.settings.section import SettingsItem, SettingsSection, setting
 from dagu_core.base.settings.sections import (
     CoreSettings,
     PathSettings,
@@ -31,6 +21,15 @@ from dagu_core.base.settings.services import (
     UISettings,
     WorkerSettings,
 )
+from dagu_core.base.settings.values import (
+    Duration,
+    Isolation,
+    Pairs,
+    Secret,
+    Size,
+    Words,
+    parse_duration,
+)
 
 __all__ = [
     "AuthSettings",
@@ -48,6 +47,7 @@ __all__ = [
     "QueuesSettings",
     "RemoteNode",
     "SchedulerSettings",
+    "Secret",
     "ServerSettings",
     "Settings",
     "SettingsItem",

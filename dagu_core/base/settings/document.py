@@ -9,9 +9,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from dagu_core.base.config import fold
 from dagu_core.base.errors import Invalid
 from dagu_core.base.places import Place
+from dagu_core.base.spelling import fold
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 

@@ -5,29 +5,30 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import BaseModel, SecretStr, ValidationError
-from pydantic.alias_generators import to_camel
-
-from dagu_core.base.config import fold
 from dagu_core.base.settings.document import Node
+from dagu_core.base.settings.record import Record, fields
 from dagu_core.base.settings.section import Declared, SettingsItem, SettingsSection, declarations, folded
+from dagu_core.base.spelling import camel, fold
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 def shown(value: Any) -> Any:
     """`value` as plain data, secrets as ***."""
     match value:
-        case SecretStr():
-            return "***" if value.get_secret_value() else ""
-        case BaseModel():
-            return {name: shown(getattr(value, name)) for name in type(value).model_fields}
+        case Record():
+            return {name: shown(getattr(value, name)) for name in fields(type(value))}
         case list() | tuple():
             return [shown(item) for item in value]
         case dict():
             return {key: shown(item) for key, item in value.items()}
         case os.PathLike():
             return str(value)
+    if hasattr(value, "get_secret_value"):  # pydantic has such types too
+        return "***" if value.get_secret_value() else ""
     return value
 
 
@@ -48,7 +49,7 @@ def unknown_keys(document: Node, items: Sequence[Declared], others: Iterable[str
         lines.append(_line(document, path, node, spellings))
     for item in items:
         if (listed := document.find(item.path)) is not None and (model := item_model(item)) is not None:
-            known = {(*item.path, fold(name)): to_camel(name) for name in model.model_fields}
+            known = {(*item.path, fold(name)): camel(name) for name in fields(model)}
             lines += list(_of_items(document, item.path, listed, known))
     return lines
 
@@ -84,7 +85,7 @@ def _of_items(
 
 def item_model(item: Declared) -> type[SettingsItem] | None:
     """What stands in the list that a setting is."""
-    models = (each for each in get_args(item.field.annotation) if isinstance(each, type))
+    models = (each for each in get_args(item.annotation) if isinstance(each, type))
     return next((each for each in models if issubclass(each, SettingsItem)), None)
 
 

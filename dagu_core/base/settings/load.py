@@ -6,10 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
-
-from pydantic import ValidationError
 
 from dagu_core.base.errors import DaguError, Invalid, NotFound
 from dagu_core.base.settings.document import Node, read_document
@@ -250,11 +248,12 @@ class Settings:
                 if node:
                     nodes[item.name] = node
         if not values:
-            # Nothing to judge; building the model's validator would cost a start some milliseconds.
-            return model.model_construct()
+            return model()
+        from pydantic import ValidationError
+
         lenient = {item.name: item.key for item in declarations(model) if item.lenient}
         try:
-            return model.model_validate(values)
+            return cast("S", model.of(values))
         except ValidationError as error:
             problems = refusals(error, model, nodes, self._sources)
             if not all(name in lenient for name, _ in problems):
@@ -264,4 +263,4 @@ class Settings:
                 self._given.tell(f"{line}; the default is used")
                 values.pop(name, None)
                 self._sources.pop(lenient[name], None)
-            return model.model_validate(values)
+            return cast("S", model.of(values))

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
-
-from pydantic import Field, field_validator
+from typing import Annotated, ClassVar, Literal
 
 from dagu_core.base.errors import UsageError
 from dagu_core.base.names import check_queue_name
-from dagu_core.base.settings.section import (
-    Duration,
-    Isolation,
-    Pairs,
-    SettingsItem,
-    SettingsSection,
-    Words,
-    setting,
-)
+from dagu_core.base.settings.section import SettingsItem, SettingsSection, setting
+from dagu_core.base.settings.values import Checked, Duration, Isolation, Pairs, Words
+
+
+def _zone(name: str) -> str:
+    if name:
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, KeyError):
+            raise ValueError(f"unknown time zone {name!r}") from None
+    return name
+
+
+def _queue_name(name: str) -> str:
+    try:
+        return check_queue_name(name)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+Zone = Annotated[str, Checked(_zone)]
+QueueName = Annotated[str, Checked(_queue_name)]
 
 
 class CoreSettings(SettingsSection):
@@ -29,7 +42,7 @@ class CoreSettings(SettingsSection):
         " whatever its value, does the same.",
     )
     log_format: Literal["text", "json"] = setting("text", "Form of log lines.", lenient=True)
-    tz: str = setting("", "IANA time zone of schedules and times shown; empty = the system's.")
+    tz: Zone = setting("", "IANA time zone of schedules and times shown; empty = the system's.")
     default_shell: str = setting("", "Shell of steps that name none; empty = $SHELL, else sh.")
     skip_examples: bool = setting(
         False,
@@ -45,18 +58,6 @@ class CoreSettings(SettingsSection):
     )
 
     log_limit: int = setting(1 << 30, "Bytes kept of each log of a step, apart from its last MiB.", ge=1024)
-
-    @field_validator("tz")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        if name:
-            from zoneinfo import ZoneInfo
-
-            try:
-                ZoneInfo(name)
-            except (ValueError, OSError, KeyError):
-                raise ValueError(f"unknown time zone {name!r}") from None
-        return name
 
 
 _IN_DATA = "it is in the store and in the data folder"
@@ -122,18 +123,10 @@ class PathSettings(SettingsSection):
 class QueueSettings(SettingsItem):
     """One named queue."""
 
-    name: str
+    name: QueueName
     max_concurrency: int = 1
     max_active_runs: int | None = None
-    labels: Pairs = Field(default_factory=dict)
-
-    @field_validator("name")
-    @classmethod
-    def _possible_name(cls, name: str) -> str:
-        try:
-            return check_queue_name(name)
-        except UsageError as error:
-            raise ValueError(str(error)) from None
+    labels: Pairs = setting({}, "What is said of the queue.")
 
     @property
     def limit(self) -> int:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import SecretStr, field_validator
+from dagu_core.base.settings.section import SettingsItem, SettingsSection, setting
+from dagu_core.base.settings.values import Checked, Duration, Pairs, Secret, Size, Words
 
-from dagu_core.base.settings.section import (
-    Duration,
-    Pairs,
-    SettingsItem,
-    SettingsSection,
-    Size,
-    Words,
-    setting,
-)
+
+def _clean_path(path: str) -> str:
+    words = [word for word in path.split("/") if word not in {"", "."}]
+    return "".join(f"/{word}" for word in words)
+
+
+URLPath = Annotated[str, Checked(_clean_path)]
 
 
 class RemoteNode(SettingsItem):
@@ -24,9 +23,9 @@ class RemoteNode(SettingsItem):
     api_base_url: str = ""
     is_basic_auth: bool = False
     basic_auth_username: str = ""
-    basic_auth_password: SecretStr = SecretStr("")
+    basic_auth_password: Secret = Secret()
     is_auth_token: bool = False
-    auth_token: SecretStr = SecretStr("")
+    auth_token: Secret = Secret()
     skip_tls_verify: bool = False
 
 
@@ -36,7 +35,7 @@ class ServerSettings(SettingsSection):
     section: ClassVar[str] = ""
     host: str = setting("127.0.0.1", "Address to listen on.", old_env=("DAGU__ADMIN_HOST",))
     port: int = setting(8080, "Port to listen on.", old_env=("DAGU__ADMIN_PORT",), ge=0, le=65535)
-    base_path: str = setting("", "Path everything is served under.")
+    base_path: URLPath = setting("", "Path everything is served under.")
     api_base_path: str = setting("/api/v2", "Path of the API, told to the UI.", env="")
     api_base_url: str = setting("", "Older name of apiBasePath.", key="apiBaseURL", env="DAGU_API_BASE_URL")
     headless: bool = setting(False, "Serve the API only.")
@@ -62,12 +61,6 @@ class ServerSettings(SettingsSection):
         old_keys=("permissionRunDAGs",),
     )
     remote_nodes: list[RemoteNode] = setting([], "Other servers.", env="")
-
-    @field_validator("base_path")
-    @classmethod
-    def _clean(cls, path: str) -> str:
-        words = [word for word in path.split("/") if word not in {"", "."}]
-        return "".join(f"/{word}" for word in words)
 
 
 class UISettings(SettingsSection):
@@ -100,18 +93,18 @@ class AuthSettings(SettingsSection):
     basic_username: str = setting(
         "", "Basic login.", key="basic.username", old_env=("DAGU_BASICAUTH_USERNAME",)
     )
-    basic_password: SecretStr = setting(
-        SecretStr(""), "Basic login.", key="basic.password", old_env=("DAGU_BASICAUTH_PASSWORD",)
+    basic_password: Secret = setting(
+        Secret(), "Basic login.", key="basic.password", old_env=("DAGU_BASICAUTH_PASSWORD",)
     )
-    token_value: SecretStr = setting(
-        SecretStr(""),
+    token_value: Secret = setting(
+        Secret(),
         "API token.",
         key="token.value",
         env="DAGU_AUTH_TOKEN",
         old_env=("DAGU_AUTHTOKEN",),
     )
     oidc_client_id: str = setting("", "OIDC client.", key="oidc.clientId")
-    oidc_client_secret: SecretStr = setting(SecretStr(""), "OIDC client's secret.", key="oidc.clientSecret")
+    oidc_client_secret: Secret = setting(Secret(), "OIDC client's secret.", key="oidc.clientSecret")
     oidc_client_url: str = setting("", "Our own address, as browsers see it.", key="oidc.clientUrl")
     oidc_issuer: str = setting("", "OIDC issuer.", key="oidc.issuer")
     oidc_scopes: Words = setting([], "OIDC scopes.", key="oidc.scopes")
@@ -119,11 +112,11 @@ class AuthSettings(SettingsSection):
     admin_username: str = setting(
         "admin", "First user.", key="builtin.admin.username", env="DAGU_AUTH_ADMIN_USERNAME"
     )
-    admin_password: SecretStr = setting(
-        SecretStr(""), "First user's password.", key="builtin.admin.password", env="DAGU_AUTH_ADMIN_PASSWORD"
+    admin_password: Secret = setting(
+        Secret(), "First user's password.", key="builtin.admin.password", env="DAGU_AUTH_ADMIN_PASSWORD"
     )
-    token_secret: SecretStr = setting(
-        SecretStr(""), "Signs login tokens.", key="builtin.token.secret", env="DAGU_AUTH_TOKEN_SECRET"
+    token_secret: Secret = setting(
+        Secret(), "Signs login tokens.", key="builtin.token.secret", env="DAGU_AUTH_TOKEN_SECRET"
     )
     token_ttl: Duration = setting(
         86400.0, "Life of a login.", key="builtin.token.ttl", env="DAGU_AUTH_TOKEN_TTL"

@@ -18,7 +18,7 @@ def _number(text: str) -> str:
 
 
 def _labels(text: str) -> str:
-    from dagu_core.base.settings.section import parse_pairs
+    from dagu_core.base.settings.values import parse_pairs
 
     parse_pairs(text)
     return text

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dagu_core.base.config import is_reference
 from dagu_core.base.errors import Invalid
+from dagu_core.base.spelling import is_reference
 from dagu_core.model.plan.step_types import StepTypeOfFile
 from dagu_core.model.spec.findings import Findings
 from dagu_core.model.spec.located import Map, locate, plain

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dagu_core.base.config import fold
 from dagu_core.base.places import Place
+from dagu_core.base.spelling import fold
 from dagu_core.model.plan.filling import Filler, TooMuch
 from dagu_core.model.plan.inputs import judged, with_defaults
 from dagu_core.model.plan.origins import CallFindings, Origin

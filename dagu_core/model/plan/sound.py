@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dagu_core.base.config import fold
 from dagu_core.base.places import InvalidDefinition, Place, Problem
+from dagu_core.base.spelling import fold
 from dagu_core.model.plan.build import Built
 from dagu_core.model.plan.definition import Definition
 from dagu_core.model.plan.places import Places

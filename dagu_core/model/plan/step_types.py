@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from dagu_core.base.config import fold
 from dagu_core.base.errors import Invalid
 from dagu_core.base.places import Place
+from dagu_core.base.spelling import fold
 from dagu_core.model.plan.graph import find_cycles
 from dagu_core.model.plan.kinds import COMMAND, NO_ENGINE, registered
 from dagu_core.model.plan.origins import Origins, spoken

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
-from dagu_core.base.config import is_reference
 from dagu_core.base.errors import UsageError
 from dagu_core.base.names import check_queue_name, priority_of
+from dagu_core.base.spelling import is_reference
 from dagu_core.model.plan.plan import EnvEntry
 from dagu_core.model.spec.located import plain
 from dagu_core.model.spec.refusal import describe, refused, report_item

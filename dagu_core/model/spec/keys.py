@@ -7,7 +7,7 @@ from functools import cache
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
-from dagu_core.base.config import fold
+from dagu_core.base.spelling import fold
 
 
 @cache

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dagu_core.base.config import fold
 from dagu_core.base.places import Place
+from dagu_core.base.spelling import fold
 
 _START = Place()
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from dagu_core.base.config import Config, fold
+from dagu_core.base.config import Config
+from dagu_core.base.spelling import fold
 from dagu_core.model.plan.plan import ParamsSpec
 from dagu_core.model.spec.dag import DagSpec, HandlersSpec
 from dagu_core.model.spec.located import Map

@@ -16,8 +16,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from dagu_core.base.config import fold
 from dagu_core.base.places import Place
+from dagu_core.base.spelling import fold
 from dagu_core.model.spec.explain import explain
 from dagu_core.model.spec.findings import Findings
 from dagu_core.model.spec.keys import known_keys, shown_keys

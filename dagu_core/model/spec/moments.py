@@ -33,7 +33,7 @@ Zone = Annotated[str, AfterValidator(known_zone)]
 
 def _length(value: Any) -> Any:
     """`30s`, `1h30m`, `2d` -> seconds."""
-    from dagu_core.base.settings.section import parse_duration
+    from dagu_core.base.settings.values import parse_duration
 
     example = "a length of time such as 30s, 5m or 1h30m"
     if isinstance(value, int | float) and not isinstance(value, bool) and value:

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 from pydantic import Field, ValidationError
 
-from dagu_core.base.config import Config, fold
+from dagu_core.base.config import Config
 from dagu_core.base.errors import Invalid
 from dagu_core.base.places import Place
+from dagu_core.base.spelling import fold
 from dagu_core.model.plan.schedule import ScheduleEntry
 from dagu_core.model.spec.explain import explain
 from dagu_core.model.spec.findings import Findings

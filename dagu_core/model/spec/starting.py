@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, SkipValidation, ValidationInfo
 
-from dagu_core.base.config import fold
+from dagu_core.base.spelling import fold
 from dagu_core.model.plan.schedule import POLICIES, CatchUp, Overlap, TriggerEntry
 from dagu_core.model.spec.explain import check_plugin_value
 from dagu_core.model.spec.forms import Priority, QueueName

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from dagu_core.base.config import Config
 from dagu_core.model.plan.plan import SecretRef
+
+if TYPE_CHECKING:
+    from dagu_core.base.config import Config
 
 
 class StepType(Struct, frozen=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pydantic import field_validator
-from pydantic.alias_generators import to_camel
 
 from dagu_core import SettingsSection, setting
 
@@ -46,4 +45,9 @@ class DockerPolicy(SettingsSection):
     @property
     def forbidden(self) -> list[str]:
         """The keys that are false."""
-        return [to_camel(name) for name in type(self).model_fields if not getattr(self, name)]
+        keys = {
+            "privileged": self.privileged,
+            "hostNetwork": self.host_network,
+            "hostMounts": self.host_mounts,
+        }
+        return [key for key, allowed in keys.items() if not allowed]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from pydantic import field_validator
 
 from dagu_core.app.checks import machine
-from dagu_core.base.settings import Settings
+from dagu_core.base.errors import PluginError
+from dagu_core.base.settings import Settings, SettingsSection, setting
 from dagu_core.contracts import host as host_module
 from dagu_core.contracts.discovery import installed
 from dagu_core.contracts.host import PluginHost
+from dagu_core.contracts.offers import offers_of
 
 _PLUGIN = '''
 from dagu_core import SettingsSection, hookimpl, setting
@@ -84,3 +89,40 @@ def test_a_value_that_is_refused_is_told_once_and_as_what_it_is(start: Start, tm
     refused = f"{tmp_path}/config.yaml:1:15: lamps.most: Input should be greater than 0"
     assert [(one.severity, one.what) for one in found if "lamps.most:" in one.what] == [("error", refused)]
     assert [one.what.partition(": ")[2] for one in found if one.severity == "warning"][-2:] == UNKNOWN
+
+
+class CrookedSettings(SettingsSection):
+    """Its validator is for a field that it does not have."""
+
+    section: ClassVar[str] = "crooked"
+    most: int = setting(3, "How many.")
+
+    @field_validator("lest")
+    @classmethod
+    def _enough(cls, lest: int) -> int:
+        return lest
+
+
+class SilentSettings(SettingsSection):
+    """A field that nobody explains."""
+
+    section: ClassVar[str] = "silent"
+    most: int = 3
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        (
+            CrookedSettings,
+            r"settings CrookedSettings make no model: Decorators defined with incorrect fields.*",
+        ),
+        (SilentSettings, "settings SilentSettings: the field `most` has no description"),
+    ],
+)
+def test_a_section_that_cannot_be_used_is_refused_when_it_is_offered(
+    section: type[SettingsSection], told: str
+) -> None:
+    with pytest.raises(PluginError) as caught:
+        list(offers_of("toy", "dagu_register_settings", [section]))
+    assert re.fullmatch(told, str(caught.value))

@@ -15,8 +15,9 @@ from msgspec import Struct, convert, field
 from msgspec.structs import replace
 from pydantic import Field
 
-from dagu_core.base.config import Config, fold
+from dagu_core.base.config import Config
 from dagu_core.base.places import InvalidDefinition
+from dagu_core.base.spelling import fold
 from dagu_core.model.plan.plan import Plan, Source
 from dagu_core.model.spec import step_types  # noqa: F401  # a model that is imported when a file needs it
 from dagu_core.model.spec.keys import shown_keys

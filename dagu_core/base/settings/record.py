@@ -1,0 +1,103 @@
+"""What settings are made of: records whose values pydantic judges, but only where there are some to judge.
+
+Most commands are given no settings at all. They must not wait for the models of some hundred of them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from inspect import get_annotations
+from typing import TYPE_CHECKING, Any, ClassVar, get_origin
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+
+class Setting(Struct, frozen=True):
+    """How a field is declared: its default, what it is for, where it may stand, pydantic's limits.
+
+    `key` "" and `env` None stand for those made of the field's name.
+    """
+
+    default: Any
+    description: str
+    key: str = ""
+    env: tuple[str, ...] | None = None
+    old_keys: tuple[str, ...] = ()
+    old_env: tuple[str, ...] = ()
+    lenient: bool = False
+    unused: str = ""
+    limits: dict[str, Any] = {}
+
+
+class _RecordType(type):
+    """Of its own, for type checkers to see that records' classes can be keys of a cache."""
+
+
+class Record(metaclass=_RecordType):
+    """Fields with defaults, declared as in a pydantic model, pydantic's `Field` and validators included.
+
+    A record is not changed once it is made. `model` is the pydantic model that judges values for it.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        defaults = {name: default_of(declared) for name, declared in fields(type(self)).items()}
+        self.__dict__.update(defaults | values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{type(self).__name__}.{name} cannot be changed")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.__dict__.items())})"
+
+    @classmethod
+    def model(cls) -> type[BaseModel]:
+        """The pydantic model of the same fields, made when it is first asked for."""
+        from dagu_core.base.settings.judging import model_of
+
+        return model_of(cls)
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Any:
+        """The record of values from outside. Raises pydantic's ValidationError."""
+        return cls._taken(cls.model().model_validate(values))
+
+    @classmethod
+    def _taken(cls, judged: BaseModel) -> Any:
+        return cls(**{name: getattr(judged, name) for name in fields(cls)})
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(cls._taken, handler.generate_schema(cls.model()))
+
+
+@cache
+def fields(record: type[Record]) -> dict[str, Any]:
+    """What each field of a record is declared with; `...` = it must be given."""
+    found: dict[str, Any] = {}
+    for each in reversed(record.__mro__):
+        for name, annotation in get_annotations(each).items():
+            if not name.startswith("_") and not _is_of_the_class(annotation):
+                found[name] = each.__dict__.get(name, ...)
+    return found
+
+
+def _is_of_the_class(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        return annotation.startswith(("ClassVar", "typing.ClassVar"))
+    return annotation is ClassVar or get_origin(annotation) is ClassVar
+
+
+def default_of(declared: Any) -> Any:
+    """The default of a field, None where it has none; what can be changed is a fresh copy."""
+    value = None if declared is ... else declared
+    if isinstance(declared, Setting):
+        value = declared.default
+    elif hasattr(declared, "get_default"):  # pydantic's
+        value = None if declared.is_required() else declared.get_default(call_default_factory=True)
+    return value.copy() if isinstance(value, list | dict) else value
