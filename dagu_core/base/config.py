@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 from pydantic.alias_generators import to_camel
@@ -14,7 +14,8 @@ from dagu_core.base.spelling import fold, is_reference
 class Config(BaseModel):
     """A contributed model: strict about unknown keys and types, lenient in spelling.
 
-    Keys are accepted in camelCase, snake_case and any case. When a definition is read
+    Keys are accepted in camelCase, snake_case and any case; one without a value, whose field knows no
+    None, is as good as not given. When a definition is read
     (validation context `{"phase": "read"}`) references pass; they are checked with their real
     value when the step starts. Every field needs a description.
     """
@@ -40,8 +41,9 @@ class Config(BaseModel):
     def _any_spelling(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        known = _known_keys(cls)
-        return {known.get(fold(key), key) if isinstance(key, str) else str(key): data[key] for key in data}
+        known, valued = _known_keys(cls), _valued_keys(cls)
+        named = ((known.get(fold(key), key) if isinstance(key, str) else str(key), data[key]) for key in data)
+        return {key: value for key, value in named if value is not None or key not in valued}
 
     @field_validator("*", mode="wrap")
     @classmethod
@@ -53,6 +55,13 @@ class Config(BaseModel):
 
 class NoConfig(Config):
     """Nothing may stand under this word."""
+
+
+@cache
+def _valued_keys(model: type[Config]) -> frozenset[str]:
+    """The keys that mean nothing without a value."""
+    fields = ((field.alias or name, field.annotation) for name, field in model.model_fields.items())
+    return frozenset(key for key, kind in fields if kind is not Any and type(None) not in get_args(kind))
 
 
 @cache

@@ -20,13 +20,13 @@ from dagu_core.model.plan.plan import ParamsSpec
 from dagu_core.model.plan.schedule import Schedule
 from dagu_core.model.spec.forms import (
     Env,
+    Files,
     LogOutputWord,
     QueueName,
     Seconds,
     ShellWords,
     Tags,
     TextMap,
-    Texts,
 )
 from dagu_core.model.spec.located import Map, Seq, plain
 from dagu_core.model.spec.model import Reading, SpecModel
@@ -197,7 +197,7 @@ class DagSpec(SpecModel):
     file_trigger: FileTrigger = Field(default_factory=list, description="Files that start it.")
     skip_if_successful: bool = Field(False, description="Skip a scheduled start after a success.")
     env: Env = Field(default_factory=list, description="Environment variables of all steps.")
-    dotenv: Texts | None = Field(None, description="Files with variables, after `.env`; [] = none at all.")
+    dotenv: Files | None = Field(None, description="Files with variables, after `.env`; [] = none at all.")
     dotenv_first: bool = Field(False, description="Let `env` and `params` see the values of dotenv files.")
     secrets: Annotated[list[SecretSpec], AfterValidator(without_broken)] = Field(
         default_factory=list, description="Values kept elsewhere, masked in all output."

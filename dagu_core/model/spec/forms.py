@@ -49,6 +49,14 @@ def _texts(value: Any) -> Any:
 Texts = Annotated[list[str], BeforeValidator(_texts, json_schema_input_type=Scalar | list[Scalar])]
 
 
+def _files(value: Any) -> Any:
+    return _texts([item for item in value if item is not None] if isinstance(value, list) else value)
+
+
+#: names of files, or one; an empty item is none
+Files = Annotated[list[str], BeforeValidator(_files, json_schema_input_type=Scalar | list[Scalar | None])]
+
+
 def _tags(value: Any) -> Any:
     if isinstance(value, list):
         value = ["" if item is None else item for item in value]

@@ -40,7 +40,7 @@ class ConditionSpec(SpecModel):
 
 
 def _conditions(value: Any, info: ValidationInfo[Any]) -> Any:
-    """A text, a mapping, or nested lists of them -> flat list of mappings."""
+    """A text, a mapping, or nested lists of them -> flat list of mappings, without empty items."""
     if isinstance(value, str):
         if not value.strip():
             raise refused("must not be empty (condition is required)")
@@ -59,7 +59,7 @@ def _conditions(value: Any, info: ValidationInfo[Any]) -> Any:
             report_item(info, value, index, "must not be empty (condition is required)")
         elif isinstance(item, dict):
             found.append(item)
-        else:
+        elif item is not None:
             report_item(info, value, index, f"must be a text or a mapping, not {describe(item)}")
     return found
 
@@ -79,7 +79,7 @@ Conditions = Annotated[
     list[ConditionSpec],
     AfterValidator(without_broken),
     BeforeValidator(
-        _conditions, json_schema_input_type=str | ConditionSpec | list[str | ConditionSpec | list[Any]]
+        _conditions, json_schema_input_type=str | ConditionSpec | list[str | ConditionSpec | list[Any] | None]
     ),
 ]
 

@@ -30,6 +30,7 @@ def schema_of(model: type[BaseModel], address: str) -> tuple[Schema, dict[str, S
             _let_short_forms_in(schema, its_model)
         _let_references_in(schema)
         if its_model is not None:
+            let_nulls_in(schema)
             add_spellings(schema, its_model, f"{address}-{name}" if name else address)
     return own, inner
 

@@ -33,6 +33,8 @@ steps: [{call: a, priority: '${P}', parallel: [1, {a: b}]}]
 {logOutput: '', steps: []}
 {preconditions: [[a, [{condition: b}]], c], steps: []}
 {tags: [1, a], shell: [bash, 1], dotenv: [1], workerSelector: {a: 1}, steps: []}
+{preconditions: [null], dotenv: [null, a], steps: [{command: x, preconditions: [null, [null, b]]}]}
+steps: [{type: greet, config: {times: null}}]
 {tags: 5, env: [A=1, {B: 2}], steps: []}
 """.strip().splitlines()
 REFUSED = """

@@ -118,7 +118,7 @@ def test_a_mistake_of_the_document_is_told_there() -> None:
 
 @pytest.mark.parametrize(("own", "base"), [("", "container: {}"), ("container: {image: b}", "container: {}")])
 def test_a_value_of_no_type_it_may_have_is_one_mistake(own: str, base: str) -> None:
-    wrong = "env: {A: null, B: {}}, user: [], ports: null"
+    wrong = "env: {A: null, B: {}}, user: [], ports: 5"
     for document, config in (
         (f"container: {{image: a, {wrong}}}", ""),
         (own, f"container: {{image: a, {wrong}}}"),
@@ -130,7 +130,7 @@ def test_a_value_of_no_type_it_may_have_is_one_mistake(own: str, base: str) -> N
             "D002 `container.env.A` must be a text or a list, not null",
             "D002 `container.env.B` must be a text or a list, not a mapping",
             "D002 `container.user` must be a text, not a list",
-            "D002 `container.ports` must be a list, not null",
+            "D002 `container.ports` must be a list, not a number (5)",
         ]
     (said,) = [line for line in told("container: {image: a, env: 5}", "").splitlines() if "error" in line]
     assert said.endswith("`container.env` must be a mapping or a list, not a number (5)")

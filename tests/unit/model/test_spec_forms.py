@@ -48,6 +48,7 @@ def one(fields: str) -> PlannedStep:
     ("shell: direct", "shell", Shell(("direct",))),
     ("dir: a", "working_dir", "a"),
     ("working_dir: a", "working_dir", "a"),
+    ("preconditions: [null, a]", "preconditions", (Condition("a"),)),
     ("env: {A: 1.10, B: yes, C: null, D: 0777, E: [1, x], F: 1e3}", "env", (
         EnvEntry("A", "1.10"), EnvEntry("B", "yes"), EnvEntry("C", ""), EnvEntry("D", "0777"),
         EnvEntry("E", '[1,"x"]'), EnvEntry("F", "1e3"))),
