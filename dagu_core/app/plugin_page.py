@@ -46,9 +46,10 @@ def _about(offer: Offer) -> list[str]:
 
 def _settings(model: type[SettingsSection]) -> dict[str, Any]:
     """The JSON Schema of a section, by the keys of the file, with the environment variables."""
+    from dagu_core.base.settings.judging import model_of
     from dagu_core.base.settings.section import declarations
 
-    schema = model.model().model_json_schema()
+    schema = model_of(model).model_json_schema()
     properties = {}
     for item in declarations(model):
         shown = dict(schema["properties"][item.name])

@@ -121,6 +121,7 @@ def _store(plugin: str, hook: str, thing: Any) -> Offer:
 
 
 def _settings(plugin: str, hook: str, thing: Any) -> Offer:
+    from dagu_core.base.settings.judging import model_of
     from dagu_core.base.settings.section import SettingsSection, declarations
 
     _require_class(hook, thing, SettingsSection)
@@ -130,7 +131,7 @@ def _settings(plugin: str, hook: str, thing: Any) -> Offer:
         f"settings {thing.__name__}", {item.name: item.description for item in declarations(thing)}
     )
     try:
-        thing.model().model_rebuild()  # else it would be made, and fail, when somebody sets one of them
+        model_of(thing).model_rebuild()  # else it would be made, and fail, when somebody sets one of them
     except Exception as error:
         told = str(error).partition("\n")[0]
         raise PluginError(f"settings {thing.__name__} make no model: {told}") from error

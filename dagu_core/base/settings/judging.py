@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from inspect import get_annotations
 from types import new_class
@@ -9,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dagu_core.base.settings.record import Record, Setting
+from dagu_core.base.settings.record import R, Record, Setting, taken
 from dagu_core.base.spelling import fold
 
 _TAKEN = frozenset({"__module__", "__qualname__", "__doc__"})
@@ -36,6 +37,11 @@ class _AnySpelling(_Model):
             return data
         names = {fold(name): name for name in cls.model_fields}
         return {names.get(fold(str(key)), str(key)): value for key, value in data.items()}
+
+
+def judged(record: type[R], values: Mapping[str, Any]) -> R:
+    """The record of values from outside. Raises pydantic's ValidationError."""
+    return taken(record, model_of(record).model_validate(values))
 
 
 @cache

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from dagu_core.base.errors import DaguError, Invalid, NotFound
@@ -251,9 +251,11 @@ class Settings:
             return model()
         from pydantic import ValidationError
 
+        from dagu_core.base.settings.judging import judged
+
         lenient = {item.name: item.key for item in declarations(model) if item.lenient}
         try:
-            return cast("S", model.of(values))
+            return judged(model, values)
         except ValidationError as error:
             problems = refusals(error, model, nodes, self._sources)
             if not all(name in lenient for name, _ in problems):
@@ -263,4 +265,4 @@ class Settings:
                 self._given.tell(f"{line}; the default is used")
                 values.pop(name, None)
                 self._sources.pop(lenient[name], None)
-            return cast("S", model.of(values))
+            return judged(model, values)

@@ -5,15 +5,18 @@ Most commands are given no settings at all. They must not wait for the models of
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from inspect import get_annotations
-from typing import TYPE_CHECKING, Any, ClassVar, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_origin
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, GetCoreSchemaHandler
     from pydantic_core import CoreSchema
+
+
+R = TypeVar("R", bound="Record")
 
 
 class Setting(Struct, frozen=True):
@@ -40,11 +43,13 @@ class _RecordType(type):
 class Record(metaclass=_RecordType):
     """Fields with defaults, declared as in a pydantic model, pydantic's `Field` and validators included.
 
-    A record is not changed once it is made. `model` is the pydantic model that judges values for it.
+    A record is not changed once it is made. Its methods have no names that a field might want.
     """
 
     def __init__(self, **values: Any) -> None:
         defaults = {name: default_of(declared) for name, declared in fields(type(self)).items()}
+        if unknown := values.keys() - defaults.keys():
+            raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
         self.__dict__.update(defaults | values)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -54,26 +59,19 @@ class Record(metaclass=_RecordType):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.__dict__.items())})"
 
     @classmethod
-    def model(cls) -> type[BaseModel]:
-        """The pydantic model of the same fields, made when it is first asked for."""
-        from dagu_core.base.settings.judging import model_of
-
-        return model_of(cls)
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> Any:
-        """The record of values from outside. Raises pydantic's ValidationError."""
-        return cls._taken(cls.model().model_validate(values))
-
-    @classmethod
-    def _taken(cls, judged: BaseModel) -> Any:
-        return cls(**{name: getattr(judged, name) for name in fields(cls)})
-
-    @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         from pydantic_core import core_schema
 
-        return core_schema.no_info_after_validator_function(cls._taken, handler.generate_schema(cls.model()))
+        from dagu_core.base.settings.judging import model_of
+
+        return core_schema.no_info_after_validator_function(
+            partial(taken, cls), handler.generate_schema(model_of(cls))
+        )
+
+
+def taken(record: type[R], judged: BaseModel) -> R:
+    """The record of values that were judged."""
+    return record(**{name: getattr(judged, name) for name in fields(record)})
 
 
 @cache

@@ -100,7 +100,9 @@ class Declared(Struct, frozen=True):
     @property
     def annotation(self) -> Any:
         """Its type, as pydantic sees it: without what is said beside the type."""
-        return self.model.model().model_fields[self.name].annotation
+        from dagu_core.base.settings.judging import model_of
+
+        return model_of(self.model).model_fields[self.name].annotation
 
     @property
     def is_duration(self) -> bool:

@@ -102,7 +102,24 @@ def test_a_section_nothing_is_given_for_has_its_defaults(tmp_path: Path) -> None
     assert others.section(Bird).nests == []
 
 
-def test_a_record_is_not_changed() -> None:
+class Parameters(SettingsSection):
+    """Its fields have names that one might take for methods."""
+
+    section: ClassVar[str] = "parameters"
+    model: str = setting("small", "Which one.")
+    of: int = setting(1, "How many.")
+    fields: list[str] = setting([], "What it knows.", env="")
+
+
+def test_a_field_may_have_any_name(tmp_path: Path) -> None:
+    assert load(tmp_path).section(Parameters).model == "small"
+    found = load(tmp_path, "parameters: {model: large, of: 2, fields: [a]}\n").section(Parameters)
+    assert (found.model, found.of, found.fields) == ("large", 2, ["a"])
+
+
+def test_a_record_is_not_changed_and_has_no_other_fields() -> None:
+    with pytest.raises(TypeError, match="Bird has no field beak, tail"):
+        Bird(wings=1, tail=2, beak=3)
     change: Any = Bird()
     with pytest.raises(AttributeError, match=r"Bird\.wings cannot be changed"):
         change.wings = 3
