@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
-from dagu_core.base.errors import PluginError
+from dagu_core.base.errors import DaguError, PluginError
 from dagu_core.contracts.hookspecs import API_VERSION
 
 State = Literal["loaded", "disabled", "failed"]
+_CORE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,33 @@ class PluginReport:
 
 
 def cause(error: BaseException) -> str:
-    """An exception in one line; its type is left out where the message was made for people."""
+    """An exception in one line, with the line of the plugin it comes from; type and place are left out
+    where the message was made for people."""
     text = str(error).strip().partition("\n")[0]
-    if isinstance(error, PluginError):
+    if isinstance(error, DaguError) and text:
         return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    told = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    place = "" if isinstance(error, SyntaxError) else _place(error)  # which tells its place itself
+    return f"{told} ({place})" if place else told
+
+
+def _place(error: BaseException) -> str:
+    """`folder/file.py:line` of what the plugin did last, "" when none of its code was reached: an SDK
+    it uses may have raised, and its own line is the one to look at."""
+    lines: list[tuple[Path, int]] = []
+    trace = error.__traceback__
+    while trace is not None:
+        lines.append((Path(trace.tb_frame.f_code.co_filename), trace.tb_lineno))
+        trace = trace.tb_next
+    own = [each for each in lines if each[0].is_absolute() and not _of_the_loaders(each[0])]
+    if not own:
+        return ""
+    file, line = [each for each in own if each[0].is_relative_to(own[0][0].parent)][-1]
+    return f"{file.parent.name}/{file.name}:{line}"
+
+
+def _of_the_loaders(file: Path) -> bool:
+    return file.is_relative_to(_CORE) or file.parent.name in {"stevedore", "importlib", "metadata"}
 
 
 def api_range(made_for: object) -> tuple[int, int]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from dagu_core.cli.invocation import Invocation
+from dagu_core.cli.main import run
 from dagu_core.contracts.host import PluginHost
 from dagu_core.testing.store_contract import StateStoreContract
 from docs.examples.plugin_store import FolderStore
@@ -80,6 +82,24 @@ def test_the_secret_provider(lab: Lab) -> None:
         steps: [{name: s, command: 'test "$T" = "open sesame" && echo "it is $T"'}]
         """)
     assert ran.out("s") == "it is *******\n"
+
+
+def test_the_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dag = tmp_path / "dag.yaml"
+    dag.write_text("steps:\n  - echo a\n  - echo b\n  - echo c\n")
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "rules.py").write_text((ROOT / "docs" / "examples" / "plugin_settings.py").read_text())
+
+    def validate(most: object) -> tuple[int, str]:
+        (tmp_path / "config.yaml").write_text(f"rules: {{maxSteps: {most}}}\n")
+        code = run(["validate", str(dag)], Invocation(home=str(tmp_path)))
+        return code, capsys.readouterr().err
+
+    assert validate(3) == (0, "")
+    assert validate(2)[0] == 1 and f"{dag}:4:5: error RULE1 3 steps, where 2 are allowed" in validate(2)[1]
+    refused = "config.yaml:1:19: rules.maxSteps: Input should be greater than or equal to 1"
+    assert f"the plugin rules could not judge this file: dagu_lint: {tmp_path}/{refused}" in validate(0)[1]
 
 
 class TestFolderStore(StateStoreContract):
