@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from dagu_core.cli.invocation import Invocation
 from dagu_core.cli.main import run
 from dagu_core.contracts.host import PluginHost
 from dagu_core.testing.store_contract import StateStoreContract
+from dagu_core.testing.trigger_contract import ClockTriggerContract
 from docs.examples.plugin_store import FolderStore
+from docs.examples.plugin_trigger import Beat
 from tests.gotchas.lab import Lab
 from tests.house.tree import ROOT, blocks
 
@@ -100,6 +103,32 @@ def test_the_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert validate(2)[0] == 1 and f"{dag}:4:5: error RULE1 3 steps, where 2 are allowed" in validate(2)[1]
     refused = "config.yaml:1:19: rules.maxSteps: Input should be greater than or equal to 1"
     assert f"the plugin rules could not judge this file: dagu_lint: {tmp_path}/{refused}" in validate(0)[1]
+
+
+class TestBeat(ClockTriggerContract):
+    """The contract of schedules, inherited as a plugin would."""
+
+    trigger = Beat
+
+    def entries(self) -> Sequence[Mapping[str, Any] | str]:
+        return ["@beat 90", {"seconds": 3600}]
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dag = tmp_path / "nap.yaml"
+    dag.write_text("steps: [sleep 0.2]\n")
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "longest.py").write_text((ROOT / "docs" / "examples" / "plugin_command.py").read_text())
+
+    def dagu(*words: str) -> str:
+        assert run(list(words), Invocation(home=str(tmp_path))) == 0
+        return capsys.readouterr().out
+
+    assert dagu("longest", "nap") == "no run of nap has ended\n"
+    dagu("start", "-q", str(dag))
+    seconds, unit = dagu("longest", "nap").split()
+    assert float(seconds) >= 0.2 and unit == "s"
 
 
 class TestFolderStore(StateStoreContract):

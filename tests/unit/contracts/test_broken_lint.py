@@ -126,11 +126,11 @@ def test_one_that_judges_well_is_heard(tmp_path: Path) -> None:
 def test_one_that_can_judge_nothing_is_told_without_any_file(tmp_path: Path) -> None:
     host = PluginHost.load(plugins=[Judge(ValueError("boo"))], discover=False)
     found = [one for one in machine.plugins(host) if "Judge" in one.what]
-    assert [(one.severity, one.what) for one in found] == [
-        ("error", "plugin Judge: dagu_lint: ValueError: boo")
-    ]
+    line = Path(__file__).read_text().splitlines().index("            raise self.answer") + 1
+    reason = f"dagu_lint: ValueError: boo (contracts/test_broken_lint.py:{line})"
+    assert [(one.severity, one.what) for one in found] == [("error", f"plugin Judge: {reason}")]
     (report,) = [each for each in host.reports if each.name == "Judge"]
-    assert (report.state, report.reason) == ("loaded", "dagu_lint: ValueError: boo")
+    assert (report.state, report.reason) == ("loaded", reason)
     assert not [
         one
         for one in machine.plugins(PluginHost.load(plugins=[Judge([])], discover=False))

@@ -83,7 +83,7 @@ def test_a_good_plugin_is_loaded_with_all_it_offers(install: Install) -> None:
 
 
 BROKEN = {
-    "zoo_raises": "RuntimeError: the cage is empty",
+    "zoo_raises": "RuntimeError: the cage is empty (plugins_zoo/zoo_raises.py:3)",
     "zoo_exits": "SystemExit: 3",
     "zoo_asserts": "AssertionError: sums",
     "zoo_missing_dependency": "ModuleNotFoundError: No module named 'no_such_package_of_the_zoo'",
@@ -119,10 +119,10 @@ def test_X08_each_broken_plugin_is_reported_and_harms_no_other(install: Install,
         assert report.reason.startswith(reason), module
         assert report.parts == ()
         assert report.version == "1.2"
-    assert reports["constructor"].reason == "OSError: no nest"
+    assert reports["constructor"].reason == "OSError: no nest (plugins_zoo/zoo_constructor.py:8)"
     assert [name for name, each in reports.items() if each.state == "loaded"] == ["secrets", "good"]
     assert set(host.catalog.executors) == {"parrot", "bird"}
-    assert host.catalog.vocabulary.broken["dagu-raises"] == "RuntimeError: the cage is empty"
+    assert host.catalog.vocabulary.broken["dagu-raises"] == BROKEN["zoo_raises"]
 
 
 def test_X08_a_plugin_that_hangs_is_left_behind(install: Install) -> None:
@@ -233,7 +233,8 @@ def test_an_unknown_step_type_names_its_package_or_the_cause(install: Install) -
     with pytest.raises(NotFound) as broken:
         host.catalog.executor("docker")
     assert broken.value.hint == (
-        "the plugin dagu-docker is installed but did not load: RuntimeError: the cage is empty"
+        "the plugin dagu-docker is installed but did not load: "
+        "RuntimeError: the cage is empty (plugins_zoo/zoo_raises.py:3)"
     )
     with pytest.raises(NotFound) as absent:
         host.catalog.executor("ssh")

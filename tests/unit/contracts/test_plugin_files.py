@@ -53,9 +53,9 @@ def test_X08_each_broken_file_is_reported_and_harms_no_other(folder: Path) -> No
     (folder / "syntax.py").write_text("def broken(:\n")
     host, reports = load(folder)
     assert {reports[animal].state for animal in (*broken, "syntax")} == {"failed"}
-    assert reports["raises"].reason == "RuntimeError: the cage is empty"
+    assert reports["raises"].reason == "RuntimeError: the cage is empty (plugins/raises.py:3)"
     assert reports["good"].state == "loaded"
-    assert host.catalog.vocabulary.broken["raises"] == "RuntimeError: the cage is empty"
+    assert host.catalog.vocabulary.broken["raises"] == "RuntimeError: the cage is empty (plugins/raises.py:3)"
 
 
 def test_X08_a_file_that_hangs_is_left_behind(folder: Path) -> None:

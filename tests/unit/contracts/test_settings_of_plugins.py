@@ -110,9 +110,35 @@ class SilentSettings(SettingsSection):
     most: int = 3
 
 
+class MistypedSettings(SettingsSection):
+    """A limit that pydantic does not know, and would not judge by."""
+
+    section: ClassVar[str] = "mistyped"
+    most: int = setting(3, "How many.", gte=0)
+
+
+class NamelessSettings(SettingsSection):
+    section: ClassVar[str] = "nameless"
+    most: int = setting(3, "How many.")
+
+
+class OurSettings(SettingsSection):
+    """Takes a key that the core has."""
+
+    section: ClassVar[str] = "scheduler"
+    most: int = setting(3, "How many.")
+    gate: int = setting(3, "Which.", key="PORT")
+
+
 @pytest.mark.parametrize(
     ("section", "told"),
     [
+        (
+            MistypedSettings,
+            r"settings MistypedSettings make no model: setting\(\) takes no gte; its limits are .*",
+        ),
+        (NamelessSettings, r"settings NamelessSettings have no description \(docstring\)"),
+        (OurSettings, "settings OurSettings: `scheduler.port` is a setting of the core; choose another .*"),
         (
             CrookedSettings,
             r"settings CrookedSettings make no model: Decorators defined with incorrect fields.*",
