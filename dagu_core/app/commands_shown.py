@@ -68,7 +68,7 @@ def _and(entries: tuple[EnvEntry, ...], known: Mapping[str, str]) -> dict[str, s
     """The known variables after these entries, the last one of a name winning."""
     after = dict(known)
     for entry in entries:
-        if set(entry.value) & set("$`"):
+        if set(entry.value) & set("$`") or entry.value.startswith("~"):
             after.pop(entry.name, None)
         else:
             after[entry.name] = entry.value
@@ -83,6 +83,7 @@ def _from_files(view: RunView) -> Mapping[str, str]:
     if not view.plan.env:
         return {}
     try:
-        return load_dotenv(view.plan, working_dir(view.plan, os.environ), os.environ)
+        known = {**os.environ, **_and(view.plan.env, {})}
+        return load_dotenv(view.plan, working_dir(view.plan, known), known)
     except (DaguError, OSError):
         return {}

@@ -70,6 +70,8 @@ def _schema(plan: Plan, given: Given | None) -> Mapping[str, Any] | None:
         return None
     folders = [Path.cwd(), working_dir(plan, os.environ, given.fallback_dir if given else "")]
     folders += [Path(plan.source.path).parent] if plan.source.path else []
+    if is_reference(plan.working_dir) and not any((folder / schema).is_file() for folder in folders):
+        return None
     return param_schema.read_schema(schema, folders)
 
 
@@ -86,7 +88,7 @@ def _known(plan: Plan, overrides: Sequence[Param]) -> tuple[dict[str, str], set[
     known: dict[str, str] = {}
     open_names: set[str] = set()
     for one in merge(plan.params.defaults, overrides):
-        if one.name in data or not (one.command or is_reference(one.value)):
+        if one.name in data or not (one.command or is_reference(one.value) or one.value.startswith("~")):
             known[one.name] = data.get(one.name, one.value)
         else:
             open_names.add(one.name)

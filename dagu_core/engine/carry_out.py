@@ -33,7 +33,7 @@ from dagu_core.engine.texts import prepare
 from dagu_core.model.plan.plan import Plan, PlannedStep, Shell
 from dagu_core.model.run.events import ConditionResult, Outcome
 from dagu_core.model.run.run import Run
-from dagu_core.model.values.expand import expand
+from dagu_core.model.values.expand import expand, expand_at_home
 
 if TYPE_CHECKING:
     from dagu_core.base.config import Config
@@ -189,9 +189,8 @@ async def _make(
     substitution = Substitution(bench.context.shell, values.env, bench.context.working_dir)
     for name in ("stdout", "stderr"):
         if path := getattr(node, name):
-            target = Path(
-                os.path.normpath(bench.context.working_dir / await expand(path, values.scope, substitution))
-            )
+            told = await expand_at_home(path, values.scope, substitution)
+            target = Path(os.path.normpath(bench.context.working_dir / told))
             make_folder(target.parent)
             setattr(streams, "extra_out" if name == "stdout" else "extra_err", str(target))
     if node.made_from and not again:

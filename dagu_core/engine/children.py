@@ -17,7 +17,7 @@ from dagu_core.model.plan.plan import Call, Param, Plan, PlannedStep
 from dagu_core.model.run.events import ChildRef, ChildStarted, Outcome, StopRequested
 from dagu_core.model.run.run import Run, RunRef
 from dagu_core.model.status import RunStatus, StepStatus
-from dagu_core.model.values.expand import expand, expand_data
+from dagu_core.model.values.expand import expand, expand_at_home, expand_data
 from dagu_core.model.values.items import split_items
 from dagu_core.model.values.params import child_params, params_from_data, params_text, parse_params
 from dagu_core.model.values.text import to_text
@@ -114,7 +114,10 @@ class RunChildren:
         scope, run = self.attempt.values.scope, self.attempt.substitution
         if call.parallel.source:
             return split_items(await expand(call.parallel.source, scope, run))
-        return [await expand_data(item, scope, run) for item in call.parallel.items]
+        return [
+            await (expand_at_home if isinstance(item, str) else expand_data)(item, scope, run)
+            for item in call.parallel.items
+        ]
 
     async def _params(self, call: Call, item: Any) -> tuple[Param, ...]:
         scope, run = self.attempt.values.scope, self.attempt.substitution

@@ -17,7 +17,7 @@ from dagu_core.engine.substitute import Substitution
 from dagu_core.model.plan.plan import Plan, Shell
 from dagu_core.model.run.events import ConditionResult
 from dagu_core.model.values.dotenv import parse_dotenv
-from dagu_core.model.values.expand import expand
+from dagu_core.model.values.expand import expand_at_home
 from dagu_core.model.values.params import params_json
 from dagu_core.model.values.scope import Scope
 
@@ -149,17 +149,27 @@ def working_dir(plan: Plan, environ: Mapping[str, str], fallback: str = "") -> P
     return Path(fallback) if fallback else folder
 
 
-async def dag_environment(plan: Plan, environ: Mapping[str, str], shell: Shell, cwd: Path) -> dict[str, str]:
+def substitution(plan: Plan, environ: Mapping[str, str], fallback: str = "") -> Substitution:
+    """What runs the backticks of a DAG that has not begun: in its folder, or where its file lies."""
+    cwd = working_dir(plan, environ, fallback)
+    if not cwd.is_dir():
+        cwd = Path(plan.source.path).parent if plan.source.path else Path("/")
+    return Substitution(default_shell(plan, environ), environ, cwd)
+
+
+async def dag_environment(
+    plan: Plan, environ: Mapping[str, str], fallback: str = "", *, run_commands: bool = True
+) -> dict[str, str]:
     """Evaluate the DAG's `env`, once, each entry seeing the earlier ones.
 
-    Raises Invalid when a command substitution fails.
+    Raises Invalid when a command substitution fails. Without `run_commands` backticks stay.
     """
     values: dict[str, str] = {}
     for entry in plan.env:
         scope = Scope(layers=(values,), environ=environ)
-        run = Substitution(shell, {**environ, **values}, cwd if cwd.is_dir() else Path("/"))
+        run = substitution(plan, {**environ, **values}, fallback) if run_commands else None
         try:
-            values[entry.name] = await expand(entry.value, scope, run)
+            values[entry.name] = await expand_at_home(entry.value, scope, run)
         except Invalid as error:
             raise Invalid(f"env {entry.name}: {error}", hint=error.hint) from None
     return values

@@ -196,7 +196,7 @@ async def _drive(
     try:
         files.create()
         cwd.mkdir(parents=True, exist_ok=True, mode=0o755)
-        dotenv = load_dotenv(plan, cwd, launch.environ)
+        dotenv = load_dotenv(plan, cwd, {**launch.environ, **values.env})
     except OSError as error:
         first.append(RunFailed(now, f"cannot use {error.filename}: {error.strerror}"))
     except DaguError as error:
@@ -210,7 +210,7 @@ async def _drive(
         params=values.params,
         secrets=values.secrets,
         special=special,
-        shell=default_shell(plan, launch.environ),
+        shell=default_shell(plan, {**launch.environ, **values.env}),
         cwd=cwd,
         source=plan.source.path,
         home=runner.places.home,

@@ -11,8 +11,7 @@ from msgspec import Struct, field
 
 from dagu_core.base.errors import DaguError
 from dagu_core.contracts.store import definition_key
-from dagu_core.engine.context import Params, dag_environment, default_shell, load_dotenv, working_dir
-from dagu_core.engine.substitute import Substitution
+from dagu_core.engine.context import Params, dag_environment, load_dotenv, substitution, working_dir
 from dagu_core.model.plan.plan import Param, Plan
 from dagu_core.model.run.run import DEFAULT_PRIORITY, KEPT_PARAMS, RunRef, RunSummary
 from dagu_core.model.values.params import params_text, resolve
@@ -59,7 +58,11 @@ async def secrets_of(
         return None
     from dagu_core.engine.known_secrets import PATIENCE, known_secrets
 
-    folder = working_dir(launch.plan, launch.environ, launch.fallback_dir)
+    environ = dict(launch.environ)
+    if "$" in launch.plan.working_dir:
+        # The commands of the env run once, after this: a folder that one of them names is not known yet.
+        environ |= await dag_environment(launch.plan, environ, run_commands=False)
+    folder = working_dir(launch.plan, environ, launch.fallback_dir)
     return await known_secrets(launch, providers, folder, PATIENCE if patience is None else patience)
 
 
@@ -77,14 +80,15 @@ async def _evaluated(
     launch: Launch, folders: Sequence[Path], secrets: KnownSecrets | None
 ) -> tuple[Params, dict[str, str], Path]:
     plan, environ = launch.plan, launch.environ
-    shell = default_shell(plan, environ)
-    cwd = working_dir(plan, environ, launch.fallback_dir)
     if plan.dotenv_first:
-        environ = {**environ, **load_dotenv(plan, cwd, environ)}
-    env = await dag_environment(plan, environ, shell, cwd)
+        first = working_dir(plan, environ, launch.fallback_dir)
+        environ = {**environ, **load_dotenv(plan, first, environ)}
+    env = await dag_environment(plan, environ, launch.fallback_dir)
+    # Folder and shell of a DAG may refer to its own variables.
+    cwd = working_dir(plan, {**environ, **env}, launch.fallback_dir)
     if launch.params is not None:
         return _as_before(launch, secrets), env, cwd
-    run = Substitution(shell, {**environ, **env}, cwd if cwd.is_dir() else Path("/"))
+    run = substitution(plan, {**environ, **env}, launch.fallback_dir)
     places = [*folders, cwd, *([Path(plan.source.path).parent] if plan.source.path else [])]
     params = await resolve(
         plan.params, launch.overrides, env=env, environ=environ, run_command=run, folders=places

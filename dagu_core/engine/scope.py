@@ -12,7 +12,7 @@ from dagu_core.engine.env_limit import fits, in_file
 from dagu_core.engine.substitute import Substitution
 from dagu_core.model.plan.plan import Plan, PlannedStep
 from dagu_core.model.run.run import Run
-from dagu_core.model.values.expand import expand
+from dagu_core.model.values.expand import expand_at_home
 from dagu_core.model.values.scope import Scope, StepFacts
 
 
@@ -124,7 +124,7 @@ async def step_scope(
         substitution = Substitution(context.shell, env, context.working_dir)
         for entry in node.env:
             # Entries see the earlier ones, as in the DAG's own env.
-            name, value = entry.name, await expand(entry.value, scope, substitution)
+            name, value = entry.name, await expand_at_home(entry.value, scope, substitution)
             step_env[name] = env[name] = value
             if not fits(name, value):
                 too_large |= {name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
@@ -17,6 +18,14 @@ RunCommand: TypeAlias = Callable[[str], Awaitable[str]]
 
 _SPECIAL = re.compile(r"\\[$`]|\"\$\{|[$`]")
 _QUOTED = re.compile(r'"(\$\{[A-Za-z0-9_][^}\n]{0,1000}\})"')
+#: the references `simple` knows; the last one after all others, for its names are any
+_WHOLE = (
+    references.DOTTED_BRACED,
+    references.PLAIN_BRACED,
+    references.DOTTED_BARE,
+    references.ODD_BRACED,
+)
+_HOME = re.compile(r"~[A-Za-z0-9._-]*(?=/|\Z)")
 _OPERATOR = re.compile(r"\$\{(#?)([A-Za-z0-9_]+)")
 
 
@@ -36,6 +45,15 @@ async def expand(text: str, scope: Scope, run_command: RunCommand | None = None)
         parts.append(filled)
     parts.append(text[at:])
     return "".join(parts)
+
+
+async def expand_at_home(text: str, scope: Scope, run_command: RunCommand | None = None) -> str:
+    """`text` as `expand` fills it in, its leading `~` or `~name` being a home folder, as for a shell."""
+    home = _HOME.match(text) if text.startswith("~") else None
+    if home is None:
+        return await expand(text, scope, run_command)
+    folder = scope.get("HOME") if home[0] == "~" else None
+    return (folder or os.path.expanduser(home[0])) + await expand(text[home.end() :], scope, run_command)
 
 
 async def expand_data(value: Any, scope: Scope, run_command: RunCommand | None = None) -> Any:
@@ -66,7 +84,7 @@ async def _one(
             stop = span.end() if span else start + (2 if text.startswith("``", start) else 1)
             return text[start:stop], stop
         return await run_command(command_text(span[1], scope)), span.end()
-    for pattern in (references.DOTTED_BRACED, references.PLAIN_BRACED, references.DOTTED_BARE):
+    for pattern in _WHOLE:
         if (match := pattern.match(text, start)) and (value := simple(match[0], scope)) is not None:
             return value, match.end()
     if match := references.PLAIN_BARE.match(text, start):
@@ -100,5 +118,8 @@ def simple(reference: str, scope: Scope) -> str | None:
         return scope.get(plain[1])
     for pattern in (references.DOTTED_BRACED, references.DOTTED_BARE):
         if match := pattern.fullmatch(reference):
-            return references.dotted(match[1], match[2], scope)
-    return None
+            value = references.dotted(match[1], match[2], scope)
+            if value is not None:
+                return value
+    odd = references.ODD_BRACED.fullmatch(reference)
+    return scope.variable(odd[1]) if odd else None

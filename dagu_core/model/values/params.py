@@ -12,7 +12,7 @@ from dagu_core.base.errors import Invalid
 from dagu_core.model.plan.plan import Param, ParamsSpec
 from dagu_core.model.values import param_schema
 from dagu_core.model.values.backticks import command_text
-from dagu_core.model.values.expand import RunCommand, expand, expand_data
+from dagu_core.model.values.expand import RunCommand, expand, expand_at_home, expand_data
 from dagu_core.model.values.json_parts import json_parts, json_value
 from dagu_core.model.values.scope import Scope
 from dagu_core.model.values.text import json_text, to_text
@@ -152,9 +152,7 @@ async def child_params(
     A text that is one reference and nothing else is filled in first and then read as parameters.
     """
     if isinstance(params, tuple):
-        return tuple(
-            [Param(name, to_text(await expand_data(value, scope, run_command))) for name, value in params]
-        )
+        return tuple([Param(name, await _given(value, scope, run_command)) for name, value in params])
     if _ONE_REFERENCE.fullmatch(params):
         value = await expand(params.strip(), scope, run_command)
         return tuple(Param(param.name, _literal(param)) for param in parse_params(value))
@@ -214,9 +212,15 @@ def _literal(param: Param) -> str:
     return f"`{param.value}`" if param.command else param.value
 
 
+async def _given(value: Any, scope: Scope, run_command: RunCommand | None) -> str:
+    if isinstance(value, str):
+        return await expand_at_home(value, scope, run_command)
+    return to_text(await expand_data(value, scope, run_command))
+
+
 async def _evaluated(param: Param, scope: Scope, run_command: RunCommand | None) -> str:
     if not param.command:
-        return await expand(param.value, scope, run_command)
+        return await expand_at_home(param.value, scope, run_command)
     return await run_command(command_text(param.value, scope)) if run_command else _literal(param)
 
 
@@ -245,8 +249,6 @@ def _from_json(parts: dict[str, str] | list[str]) -> tuple[Param, ...]:
             raise _list_in_list()
         if part.startswith("{"):
             found.extend(parse_params(part))
-        elif part.startswith('"'):
-            found.extend(parse_params(json_value(part)))
         else:
             found.append(Param("", json_value(part)))
     return tuple(found)

@@ -12,6 +12,8 @@ NAME = r"[A-Za-z0-9_]+"
 PLAIN_BRACED = re.compile(rf"\$\{{({NAME})\}}")
 #: `${NAME.path}` -> name, path with its dot; a step id may hold `-`
 DOTTED_BRACED = re.compile(r"\$\{([A-Za-z0-9_][A-Za-z0-9_-]*)(\.[^}\n]{1,1000})\}")
+#: `${a name}` -> name, where only one that is known counts
+ODD_BRACED = re.compile(r"\$\{([^{}$`\"'\n]{1,200})\}")
 #: `$NAME` -> name
 PLAIN_BARE = re.compile(rf"\$({NAME})")
 #: the path in `$NAME.path`; it ends where it stops looking like one

@@ -127,8 +127,11 @@ class _Scan:
                 if value is not None:
                     self._replace(match.end(), f"${{{self.result.hold(value)}}}")
                     return
+        odd = references.ODD_BRACED.match(self.text, self.at)
         if plain := references.PLAIN_BRACED.match(self.text, self.at):
             self._copy(plain.end())
+        elif odd and (value := self.scope.variable(odd[1])) is not None:
+            self._replace(odd.end(), f"${{{self.result.hold(value)}}}")
         elif self.text.startswith("$((", self.at):
             self._open("$((", self.at + 3, is_quoted=True)
         elif self.text.startswith("$(", self.at):

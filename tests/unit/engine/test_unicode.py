@@ -20,8 +20,8 @@ FULL = os.environ.get("DAGU_FULL") == "1"
 SIGNS = "a1 \"'`$\\{}()[]#&|;<>!*?~%=:,-\n\r\t\x01\x1b\x7f\x85\u2028\ufeff\ufffdé日😀"
 ANY = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 TEXTS = st.one_of(st.text(st.sampled_from(SIGNS), max_size=20), st.text(ANY, max_size=60))
-#: in a definition `$` and backticks mean something, so only what has none arrives as it stands
-PLAIN = TEXTS.map(lambda text: text.replace("$", "S").replace("`", "'"))
+#: in a definition `$`, backticks and a leading `~` mean something, so only what has none arrives as it stands
+PLAIN = TEXTS.map(lambda text: text.replace("$", "S").replace("`", "'").lstrip("~"))
 KNOWN = ["", " ", "\n", "a\n", "$(id)", "`id`", "${HOME}", "$V0", '"', "'", "\\", "\\n", "a=b", "-n", "{}"]
 
 

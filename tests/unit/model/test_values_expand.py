@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dagu_core.base.errors import Invalid
 from dagu_core.model.values.dotenv import parse_dotenv
-from dagu_core.model.values.expand import expand, expand_data
+from dagu_core.model.values.expand import expand, expand_at_home, expand_data
 from dagu_core.model.values.items import split_items
 from dagu_core.model.values.jsonpath import select
 from dagu_core.model.values.scope import Scope, StepFacts
@@ -82,6 +82,28 @@ def full(text: str, scope: Scope = SCOPE) -> str:
 )
 def test_expansion(text: str, expected: str) -> None:
     assert full(text) == (text if expected == "=text" else expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("~", "/h"),
+        ("~/${A}", "/h/first"),
+        ("~~", "~~"),
+        (" ~/x", " ~/x"),
+        ("~nobody-here/x", "~nobody-here/x"),
+        ("~ x", "~ x"),
+        ("${A}~/", "first~/"),
+    ],
+)
+def test_a_leading_tilde_is_the_home_folder(text: str, expected: str) -> None:
+    assert asyncio.run(expand_at_home(text, SCOPE)) == expected
+    assert full(text) == text.replace("${A}", "first"), "only where a folder may be meant"
+
+
+def test_a_known_name_of_any_kind_goes_before_an_operator() -> None:
+    scope = Scope(layers=[{"a": "1", "a-b": "2", "c.d": '3"', "é è": "4"}], environ={"a-z": "no"})
+    assert full('${a-b} ${a-c} ${a-z} ${c.d} "${c.d}" ${é è} ${c.e}', scope) == '2 1 1 3" "3\\"" 4 ${c.e}'
 
 
 @pytest.mark.parametrize("text", ["${a.", "${a:-", "$((", "`a\\`", "${a:-}", '"${a', "$((1+", "${a:-${b:-"])
