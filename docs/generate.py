@@ -68,7 +68,8 @@ def settings_page() -> str:
         "",
         "A setting comes from the first of these that has it: a flag of the command, an environment",
         "variable, the configuration file (`config.yaml` in the home folder), its default. Keys are",
-        "accepted in any case, and with underscores. `dagu config` shows every value and where it came from.",
+        "accepted in any case, and with underscores. `dagu config` shows every value and where it came from,",
+        "and tells each value that is refused and each key that nobody knows.",
     ]
     for module in (sections, services):
         for model in vars(module).values():

@@ -79,7 +79,7 @@ async def _steps_end(app: App, runner: Runner, summary: RunSummary) -> StopSigna
 async def _wanted(app: App, runner: Runner, ref: RunRef, known: StopSignal | None) -> StopSignal | None:
     """The latest wish that the run be stopped: a signal left for it, or one that this process got."""
     for one in (await app.store.signals([ref])).get(ref, []):
-        if known is None or one.force:
+        if known is None or (one.force and not known.force):
             known = one
     if known is None and runner.interrupted_by:
         known = StopSignal(app.clock.now(), runner.interrupted_by, force=runner.forced)

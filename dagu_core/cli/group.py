@@ -142,11 +142,17 @@ class VerbGroup(click.Group):
 
 
 def _load(brought: Command) -> click.Command:
+    from dagu_core.contracts.report import cause
+
+    broken = f"the plugin that brings `{brought.name}` is broken"
+    hint = "`dagu plugins` tells which one it is; update it, or disable it in plugins.disabled"
     try:
-        return brought.load()
+        command: object = brought.load()
     except Exception as error:
-        cause = f"{type(error).__name__}: {error}"
-        raise PluginError(f"the plugin that brings `{brought.name}` is broken: {cause}") from error
+        raise PluginError(f"{broken}: {cause(error)}", hint=hint) from error
+    if not isinstance(command, click.Command):
+        raise PluginError(f"{broken}: load gave a {type(command).__name__}, not a click command", hint=hint)
+    return command
 
 
 def verb_first(args: list[str]) -> list[str]:

@@ -28,6 +28,8 @@ def program() -> NoReturn:
         main()
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 1
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
     finally:
         # What plugins want done at the end is done all the same.
         atexit._run_exitfuncs()

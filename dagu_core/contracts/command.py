@@ -11,6 +11,43 @@ if TYPE_CHECKING:
     import click
 
 
+#: the verbs of the program itself, whose names nobody else may take
+OURS = frozenset(
+    {
+        "start",
+        "exec",
+        "enqueue",
+        "dequeue",
+        "queue",
+        "stop",
+        "restart",
+        "retry",
+        "status",
+        "history",
+        "why",
+        "events",
+        "dry",
+        "validate",
+        "schedule",
+        "scheduler",
+        "start-all",
+        "backfill",
+        "worker",
+        "recover",
+        "doctor",
+        "cleanup",
+        "migrate",
+        "schema",
+        "plugins",
+        "plugin",
+        "config",
+        "completion",
+        "version",
+        "help",
+    }
+)
+
+
 class Command(Struct, frozen=True):
     """A verb: its name, one line of help, and a function that builds the click command when the
     verb is used (so that listing verbs imports nothing).

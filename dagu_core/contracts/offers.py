@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from dagu_core.base.errors import PluginError
 from dagu_core.base.spelling import fold
-from dagu_core.contracts.command import Command
+from dagu_core.contracts.command import OURS, Command
 from dagu_core.contracts.executor import Executor
 from dagu_core.contracts.guard import Guard
 from dagu_core.contracts.notifier import Notifier
@@ -84,6 +84,26 @@ def first_line(thing: object) -> str:
 
 def offers_of(plugin: str, hook: str, answer: object) -> Iterator[Offer]:
     """What a plugin answered at a hook, as offers. Raises PluginError for what breaks the contract."""
+    for offer in _checked(plugin, hook, answer):
+        for space, word in offer.claims:
+            if space in ("guard", "DAG key") and word in _core_keys(space):
+                owner = "step" if space == "guard" else "DAG"
+                raise PluginError(
+                    f"{offer}: `{word}` is a key of the core in every {owner}; choose another word"
+                )
+        yield offer
+
+
+def _core_keys(space: str) -> Mapping[str, str]:
+    # Whoever offers such a word has brought pydantic along: the models cost little more.
+    from dagu_core.model.spec.dag import DagSpec
+    from dagu_core.model.spec.keys import known_keys
+    from dagu_core.model.spec.step import StepSpec
+
+    return known_keys(StepSpec if space == "guard" else DagSpec)
+
+
+def _checked(plugin: str, hook: str, answer: object) -> Iterator[Offer]:
     if hook == "dagu_register_dag_fields":
         yield from _fields(plugin, hook, answer)
         return
@@ -104,8 +124,7 @@ def _part(plugin: str, hook: str, thing: Any) -> Offer:
         raise PluginError(f"{label} has no name")
     if not isinstance(aliases, tuple) or not all(isinstance(alias, str) and alias for alias in aliases):
         raise PluginError(f"{label}: aliases must be a tuple of texts")
-    if not (thing.__doc__ or "").strip():
-        raise PluginError(f"{label} has no description (docstring)")
+    _require_docstring(label, "has", thing)
     if not isinstance(inspect.getattr_static(thing, "Config"), Later):
         _require_config(label, thing.Config)
     for word, model in getattr(thing, "step_fields", {}).items():
@@ -122,25 +141,38 @@ def _store(plugin: str, hook: str, thing: Any) -> Offer:
 
 def _settings(plugin: str, hook: str, thing: Any) -> Offer:
     from dagu_core.base.settings.judging import model_of
+    from dagu_core.base.settings.load import OUR_SECTIONS
     from dagu_core.base.settings.section import SettingsSection, declarations
 
     _require_class(hook, thing, SettingsSection)
     if not isinstance(section := getattr(thing, "section", None), str) or not section:
         raise PluginError(f"settings {thing.__name__} have no section")
-    _require_descriptions(
-        f"settings {thing.__name__}", {item.name: item.description for item in declarations(thing)}
-    )
+    label = f"settings {thing.__name__}"
+    _require_docstring(label, "have", thing)
+    _require_descriptions(label, {item.name: item.description for item in declarations(thing)})
+    ours = {fold(item.key): item.key for each in OUR_SECTIONS for item in declarations(each)}
+    for item in declarations(thing):
+        if key := ours.get(fold(item.key)):
+            raise PluginError(f"{label}: `{key}` is a setting of the core; choose another section or key")
     try:
         model_of(thing).model_rebuild()  # else it would be made, and fail, when somebody sets one of them
     except Exception as error:
         told = str(error).partition("\n")[0]
-        raise PluginError(f"settings {thing.__name__} make no model: {told}") from error
+        raise PluginError(f"{label} make no model: {told}") from error
     return Offer(plugin, "settings section", (section,), thing)
 
 
 def _command(plugin: str, hook: str, thing: Any) -> Offer:
     if not isinstance(thing, Command):
-        raise PluginError(f"{hook} returned {_kind_of(thing)} in its list, not a Command")
+        raise PluginError(f"{hook} returned {_kind_of(thing)} in its list, not a Command of dagu_core")
+    label = f"command {thing.name!r}"
+    for name, value in (("name", thing.name), ("help", thing.help)):
+        if not isinstance(value, str) or not value.strip():
+            raise PluginError(f"{label}: {name} must be a text that is not empty")
+    if not callable(thing.load):
+        raise PluginError(f"{label}: load is {_kind_of(thing.load)}, not a function that builds the command")
+    if thing.name in OURS:
+        raise PluginError(f"{label} is a verb of dagu itself; choose another name")
     return Offer(plugin, "command", (thing.name,), thing)
 
 
@@ -175,6 +207,11 @@ def _require_config(label: str, model: Any) -> None:
     if not isinstance(model, type) or not issubclass(model, Config):
         raise PluginError(f"{label}: Config is {_kind_of(model)}, not a class derived from Config")
     _require_descriptions(label, {name: field.description for name, field in model.model_fields.items()})
+
+
+def _require_docstring(label: str, has: str, thing: type) -> None:
+    if not (thing.__doc__ or "").strip():
+        raise PluginError(f"{label} {has} no description (docstring)")
 
 
 def _require_descriptions(label: str, told: Mapping[str, str | None]) -> None:

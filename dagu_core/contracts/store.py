@@ -19,13 +19,15 @@ from dagu_core.model.status import RunStatus
 class Change(Struct, frozen=True):
     """What one commit writes: the run's row, the touched steps by node name, the events.
 
-    `durable` asks that the commit reaches the disk before it is acknowledged.
+    `durable` asks that the commit reaches the disk before it is acknowledged. `heard` are signals the
+    run knows of from now on: they wait no more.
     """
 
     summary: RunSummary
     steps: Mapping[str, StepRun] = field(default_factory=dict)
     events: Sequence[Event] = ()
     durable: bool = False
+    heard: Sequence[Signal] = ()
 
 
 class StoredRun(Struct, frozen=True):
@@ -126,6 +128,7 @@ class StateStore(ABC):
     @abstractmethod
     async def commit(self, change: Change) -> None:
         """Write the change, all of it or nothing; but `holds_slot` stays as it is, see `hold_slot`.
+        The signals it has `heard` are removed, and all of the run with its end.
 
         Raises Conflict when the stored fence is newer than `change.summary.fence` or the stored
         run is over and the change is not a retry (a RunReset or RunStarted event), NotFound when
@@ -174,11 +177,13 @@ class StateStore(ABC):
 
     @abstractmethod
     async def leave_signal(self, ref: RunRef, signal: Signal) -> None:
-        """Put a signal where the run's owner finds it. Raises NotFound."""
+        """Put a signal where the run's owner finds it; one for a run that is over is dropped. Raises
+        NotFound."""
 
     @abstractmethod
     async def signals(self, refs: Sequence[RunRef]) -> dict[RunRef, list[Signal]]:
-        """Take (read and remove) the waiting signals of these runs, in order left."""
+        """The waiting signals of these runs, in order left. They wait until a commit removes them: an
+        owner that dies before it could record one must not have lost it."""
 
     # -- claims ---------------------------------------------------------------------------------
 

@@ -130,8 +130,10 @@ class ChildRun(Struct, frozen=True):
 
         summary = stored.summary
         run = restore(launch.plan, summary, stored.steps)
+        # One that was taken out of its queue has an end, but never began.
+        last = summary.started_at or summary.finished_at or 0.0
         if summary.status.is_success or (
-            self.attempt.again and summary.status.is_over and (summary.started_at or 0.0) >= self._begun()
+            self.attempt.again and summary.status.is_over and last >= self._begun()
         ):
             # It ended while this attempt had no engine: that is its true result.
             return run

@@ -19,7 +19,7 @@ from dagu_core.engine.host import Slots, Watch
 from dagu_core.engine.logs import is_merged, size_of
 from dagu_core.engine.outputs import write_outputs
 from dagu_core.engine.patience import innermost
-from dagu_core.engine.record import Record
+from dagu_core.engine.record import Record, heard
 from dagu_core.model.plan.plan import PlannedStep
 from dagu_core.model.run.decide import (
     Action,
@@ -46,6 +46,7 @@ from dagu_core.model.run.events import (
     StopRequested,
 )
 from dagu_core.model.run.run import Run
+from dagu_core.model.run.signals import StopSignal
 from dagu_core.model.run.verdict import verdict
 from dagu_core.model.values.scope import Scope
 
@@ -69,6 +70,8 @@ class Driver:
         self.clock, self.slots, self.watch = clock, slots, watch
         self.abandoned = False
         self.may_look_ahead = may_look_ahead
+        #: signals that were taken up; each waits in the store until the run has recorded it
+        self.told: set[StopSignal] = set()
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._checking: asyncio.Task[None] | None = None
@@ -86,6 +89,7 @@ class Driver:
         Raises LostOwnership when another process took the run over (its steps go on), and
         Unavailable when the store is gone.
         """
+        self.told.update(heard(first))
         for event in first:
             self._record.apply(event)  # not `_apply`: a retry begins with a run that is over
         try:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from time import monotonic
 
 from dagu_core.base.errors import Busy, Conflict, LostOwnership, NotFound
 from dagu_core.base.failpoints import fail_point
 from dagu_core.contracts.store import Change, StateStore
 from dagu_core.model.plan.plan import Plan
-from dagu_core.model.run.events import AttemptStarted, Event
+from dagu_core.model.run.events import AttemptStarted, Event, StopRequested
 from dagu_core.model.run.evolve import evolve
 from dagu_core.model.run.index import keep_marks
 from dagu_core.model.run.run import Run
+from dagu_core.model.run.signals import StopSignal
 
 #: seconds until a run is given up whose store is locked by another process; its steps go on even
 #: then, and the run is taken over once the store is free
@@ -49,7 +51,7 @@ class Record:
         durable = over and run.summary.parent is None
         fail_point("run.end.before" if over else "store.commit.before")
         try:
-            await self._written(Change(run.summary, touched, events, durable=durable))
+            await self._written(Change(run.summary, touched, events, durable=durable, heard=heard(events)))
         except (Conflict, NotFound) as error:
             raise LostOwnership(f"lost ownership of run {run.ref}: {error}") from None
         fail_point("run.end.after" if over else "store.commit.after")
@@ -69,3 +71,9 @@ class Record:
                 if monotonic() > deadline:
                     raise
             await asyncio.sleep(_PAUSE)
+
+
+def heard(events: Sequence[Event]) -> list[StopSignal]:
+    """The signals these events were made of, where they were made of one."""
+    stops = (event for event in events if isinstance(event, StopRequested))
+    return [StopSignal(stop.at, stop.by, stop.signal, stop.force) for stop in stops]

@@ -238,7 +238,8 @@ class Runner:
                         self._deliver(ref, one)
 
     def _deliver(self, ref: RunRef, one: StopSignal) -> None:
-        if (driver := self._drivers.get(ref)) is not None:
+        if (driver := self._drivers.get(ref)) is not None and one not in driver.told:
+            driver.told.add(one)
             driver.post(StopRequested(one.at, one.by, one.signal, one.force))
 
     def _dump_stacks(self) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 #: to the last), and a runner may take to stop beyond its grace
 LOOK, BACKOFF, LONGEST, MARGIN = 5.0, 0.1, 5.0, 3.0
 _YOUNG = 10.0
+#: how often a runner may be killed before it is ready until it counts as one that cannot start
+_KILLS = 3
 
 
 class _Member(Struct):
@@ -60,7 +62,8 @@ class Pool:
         return [one.process.pid for one in self._members if one.process.returncode is None]
 
     async def start(self) -> None:
-        """Start all runners; returns when each is ready (or has failed to be, which is said).
+        """Start all runners; returns when each is ready (or has failed to be, which is said). One that
+        was killed while it began is started again a few times first: that is no failure of its own.
 
         Raises Unavailable when none of them could start.
         """
@@ -99,14 +102,18 @@ class Pool:
     async def _keep(self, ready: asyncio.Event) -> None:
         """Have one runner, whatever happens to it."""
         loop = asyncio.get_running_loop()
-        delay = BACKOFF
+        delay, kills = BACKOFF, 0
         while not self._stopping:
             member = await self._spawn()
             assert member.process.stdout is not None
             member.ready = bool(await member.process.stdout.readline())
             self._works = self._works or member.ready
-            ready.set()
+            if member.ready:
+                ready.set()
             code = await member.process.wait()
+            kills += code < 0
+            if self._stopping or code >= 0 or kills >= _KILLS:
+                ready.set()
             self._members.remove(member)
             if self._stopping:
                 return
@@ -153,8 +160,10 @@ class Pool:
 
 
 def _signal(member: _Member, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        member.process.send_signal(number)
+    # Not `send_signal`: that may reap the process before asyncio does, which then complains aloud.
+    if member.process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(member.process.pid, number)
 
 
 def _limited_to(cpus: int) -> Callable[[], None] | None:

@@ -10,6 +10,7 @@ from dagu_core.base.errors import Conflict, Invalid
 from dagu_core.contracts.store import Change, StateStore
 from dagu_core.model.run.run import RunRef
 from dagu_core.model.run.signals import StopSignal
+from dagu_core.model.status import RunStatus
 from dagu_core.testing.store_suite import SOURCE, StoreSuite, summary
 
 
@@ -18,7 +19,7 @@ class PairCases(StoreSuite):
 
     # -- signals ----------------------------------------------------------------------------------
 
-    def test_signals_are_taken_once_in_order(self) -> None:
+    def test_signals_wait_in_order_until_a_commit_has_heard_them(self) -> None:
         async def test(store: StateStore) -> None:
             refs = [RunRef("a", name) for name in ("r1", "r2", "r3")]
             for ref in refs:
@@ -28,9 +29,26 @@ class PairCases(StoreSuite):
             await store.leave_signal(refs[2], second)
             await store.leave_signal(refs[0], second)
             assert await store.signals([]) == {}
-            assert await store.signals([refs[0], refs[1], RunRef("a", "no")]) == {refs[0]: [first, second]}
-            assert await store.signals(refs) == {refs[2]: [second]}
-            assert await store.signals(refs) == {}
+            both, other = {refs[0]: [first, second]}, {refs[2]: [second]}
+            assert await store.signals([refs[0], refs[1], RunRef("a", "no")]) == both
+            await store.commit(Change(summary("r1")))
+            assert await store.signals(refs) == both | other
+            await store.commit(Change(summary("r1"), heard=[first]))
+            assert await store.signals(refs) == {refs[0]: [second]} | other
+            await store.commit(Change(summary("r1"), heard=[second]))
+            assert await store.signals(refs) == other
+
+        self.run(test)
+
+    def test_a_run_that_is_over_has_no_signals(self) -> None:
+        async def test(store: StateStore) -> None:
+            ref, signal = RunRef("a", "r"), StopSignal(1.0, "me")
+            await store.create(Change(summary("r")), SOURCE)
+            await store.leave_signal(ref, signal)
+            await store.commit(Change(summary("r", status=RunStatus.SUCCEEDED)))
+            assert await store.signals([ref]) == {}
+            await store.leave_signal(ref, signal)  # by somebody who looked a moment before the end
+            assert await store.signals([ref]) == {}
 
         self.run(test)
 

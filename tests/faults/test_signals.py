@@ -255,3 +255,18 @@ def test_a_step_begins_with_the_default_of_every_signal(home: Home) -> None:
     blocked, ignored = (int(line.split()[1], 16) for line in seen.read_text().splitlines())
     # The C library keeps 32 and 33 to itself.
     assert (blocked, ignored & ~(0b11 << 31)) == (0, 0)
+
+
+@pytest.mark.parametrize("point", ["before", "after"])
+def test_S07_a_stop_outlives_the_engine_that_heard_of_it(home: Home, point: str) -> None:
+    text = TRAPPING.format(code=3)
+    # The first commit begins step one, the second records the stop.
+    env = {"DAGU_FAILPOINTS": f"store.commit.{point}=kill9@2"}
+    process = home.begin("start", "--run-id=r", home.write("trapping", text), env=env)
+    within(10, lambda: home.ledger.steps() == ["one"])
+    assert home.cli("stop", "--run-id=r", "trapping").code == 0
+    assert process.wait(10) == -signal.SIGKILL and home.status("trapping") == "running"
+    assert home.cli("recover").code == 1
+    assert home.status("trapping") == "aborted"
+    assert [entry.what for entry in home.ledger.entries()] == ["start", "abort", "exit"]
+    assert sum(isinstance(event, StopRequested) for event in home.events("trapping")) == 1

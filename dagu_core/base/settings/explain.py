@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from dagu_core.base.settings.document import Node
 from dagu_core.base.settings.record import Record, fields
@@ -48,9 +48,8 @@ def unknown_keys(document: Node, items: Sequence[Declared], others: Iterable[str
             continue
         lines.append(_line(document, path, node, spellings))
     for item in items:
-        if (listed := document.find(item.path)) is not None and (model := item_model(item)) is not None:
-            known = {(*item.path, fold(name)): camel(name) for name in fields(model)}
-            lines += list(_of_items(document, item.path, listed, known))
+        if (given := document.find(item.path)) is not None:
+            lines += _strangers(_spelled(document, item.path), given, item.annotation)
     return lines
 
 
@@ -70,17 +69,37 @@ def refusals(
         key = keys.get(name, model.section)
         where = nodes[name].deepest(rest).where if name in nodes else sources.get(key, key)
         detail = ".".join(str(word) for word in (key, *rest))
+        if problem["type"] == "missing" and not rest:
+            variables = next((item.env for item in declarations(model) if item.key == key), ())
+            ways = " or ".join(("in the configuration file", *(f"as {name}" for name in variables)))
+            found.append((name, f"`{key}` must be given, {ways}"))
+            continue
         found.append((name, f"{where}: {detail}: {problem['msg'].removeprefix('Value error, ')}"))
     return found
 
 
-def _of_items(
-    document: Node, path: tuple[str, ...], listed: Node, known: Mapping[tuple[str, ...], str]
-) -> Iterator[str]:
-    for one in listed.children.values():
-        for word, node in one.children.items():
-            if (*path, word) not in known:
-                yield _line(document, (*path, word), node, known)
+def _strangers(trail: str, given: Node, annotation: Any) -> Iterator[str]:
+    """A line for each key that the items in the value of a setting do not have, however deep they are."""
+    if isinstance(annotation, type) and issubclass(annotation, SettingsItem):
+        from dagu_core.base.settings.judging import model_of
+
+        names = {fold(name): name for name in fields(annotation)}
+        known: dict[tuple[str, ...], str] = {(word,): camel(name) for word, name in names.items()}
+        for word, node in given.children.items():
+            key = f"{trail}.{node.key}"
+            if word in names:
+                yield from _strangers(key, node, model_of(annotation).model_fields[names[word]].annotation)
+            else:
+                yield f"{node.where}: unknown key `{key}`{did_you_mean((word,), known)}"
+        return
+    is_container = isinstance(get_origin(annotation), type) and issubclass(get_origin(annotation), Collection)
+    for inner in get_args(annotation):
+        if not is_container:  # a union
+            yield from _strangers(trail, given, inner)
+        else:
+            for node in given.children.values():
+                key = trail if given.is_list else f"{trail}.{node.key}"
+                yield from _strangers(key, node, inner)
 
 
 def item_model(item: Declared) -> type[SettingsItem] | None:
@@ -90,9 +109,13 @@ def item_model(item: Declared) -> type[SettingsItem] | None:
 
 
 def _line(document: Node, path: tuple[str, ...], node: Node, spellings: Mapping[tuple[str, ...], str]) -> str:
-    nodes = [document.find(path[: length + 1]) for length in range(len(path))]
-    spelled = ".".join([*(each.key for each in nodes[:-1] if each), node.key])
-    return f"{node.where}: unknown key `{spelled}`{did_you_mean(path, spellings)}"
+    return f"{node.where}: unknown key `{_spelled(document, path)}`{did_you_mean(path, spellings)}"
+
+
+def _spelled(document: Node, path: tuple[str, ...]) -> str:
+    """A folded path as it is written in the file."""
+    nodes = (document.find(path[: length + 1]) for length in range(len(path)))
+    return ".".join(each.key for each in nodes if each)
 
 
 def did_you_mean(path: tuple[str, ...], spellings: Mapping[tuple[str, ...], str]) -> str:

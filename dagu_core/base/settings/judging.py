@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from inspect import get_annotations
+from inspect import get_annotations, signature
 from types import new_class
 from typing import Any
 
@@ -14,6 +14,8 @@ from dagu_core.base.settings.record import R, Record, Setting, taken
 from dagu_core.base.spelling import fold
 
 _TAKEN = frozenset({"__module__", "__qualname__", "__doc__"})
+#: what pydantic's Field takes; it keeps any other word, and judges nothing by it
+_LIMITS = frozenset(signature(Field).parameters) - {"extra", "default", "default_factory", "description"}
 
 
 class _Model(BaseModel):
@@ -66,6 +68,9 @@ def _base(each: type) -> type:
 
 
 def _field(declared: Setting) -> Any:
+    if strange := declared.limits.keys() - _LIMITS:
+        words = ", ".join(sorted(strange))
+        raise TypeError(f"setting() takes no {words}; its limits are those of pydantic's Field")
     if isinstance(declared.default, list | dict):
         return Field(
             default_factory=declared.default.copy, description=declared.description, **declared.limits

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from dagu_core.base.errors import DaguError, Invalid, NotFound
+from dagu_core.base.errors import DaguError, Invalid, NotFound, PluginError
 from dagu_core.base.settings.document import Node, read_document
 from dagu_core.base.settings.explain import refusals, shown, unknown_keys
 from dagu_core.base.settings.folders import Home, Paths, find_home
 from dagu_core.base.settings.given import Given
+from dagu_core.base.settings.record import is_required
 from dagu_core.base.settings.section import SettingsSection, declarations
 from dagu_core.base.settings.sections import (
     CoreSettings,
@@ -229,10 +230,14 @@ class Settings:
         return found
 
     def explain(self) -> list[tuple[str, Any, str]]:
-        """(key, value, source) of every setting; secrets are shown as ***."""
+        """(key, value, source) of every setting; secrets are shown as ***, and sections in which something
+        is refused are left out: `problems` has those."""
         rows = []
         for model in dict.fromkeys((*OUR_SECTIONS, *self._sections)):
-            section = self.paths if model is PathSettings else self.section(model)
+            try:
+                section = self.paths if model is PathSettings else self.section(model)
+            except DaguError:
+                continue
             for item in declarations(model):
                 value = self.store if item.key == "store" else getattr(section, item.name)
                 rows.append((item.key, shown(value), self._sources.get(item.key, "default") + item.remark))
@@ -247,7 +252,7 @@ class Settings:
                 values[item.name], self._sources[item.key], node = found
                 if node:
                     nodes[item.name] = node
-        if not values:
+        if not values and not any(is_required(item.declared) for item in declarations(model)):
             return model()
         from pydantic import ValidationError
 
@@ -266,3 +271,7 @@ class Settings:
                 values.pop(name, None)
                 self._sources.pop(lenient[name], None)
             return judged(model, values)
+        except Exception as error:  # validators are code of plugins, too
+            broken = f"{model.__name__}, the section `{model.section}`, could not judge what it was given"
+            hint = "its validators should raise ValueError for a value they refuse"
+            raise PluginError(f"{broken}: {type(error).__name__}: {error}", hint=hint) from error

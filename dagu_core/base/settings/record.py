@@ -47,9 +47,12 @@ class Record(metaclass=_RecordType):
     """
 
     def __init__(self, **values: Any) -> None:
-        defaults = {name: default_of(declared) for name, declared in fields(type(self)).items()}
-        if unknown := values.keys() - defaults.keys():
+        declared = fields(type(self))
+        if unknown := values.keys() - declared.keys():
             raise TypeError(f"{type(self).__name__} has no field {', '.join(sorted(unknown))}")
+        if missing := [name for name in declared.keys() - values.keys() if is_required(declared[name])]:
+            raise TypeError(f"{type(self).__name__} must be given {', '.join(sorted(missing))}")
+        defaults = {name: default_of(each) for name, each in declared.items() if name not in values}
         self.__dict__.update(defaults | values)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -91,11 +94,18 @@ def _is_of_the_class(annotation: Any) -> bool:
     return annotation is ClassVar or get_origin(annotation) is ClassVar
 
 
+def is_required(declared: Any) -> bool:
+    """Whether a field has no default."""
+    if isinstance(declared, Setting):
+        return declared.default is ...
+    return declared is ... or (hasattr(declared, "is_required") and bool(declared.is_required()))
+
+
 def default_of(declared: Any) -> Any:
     """The default of a field, None where it has none; what can be changed is a fresh copy."""
-    value = None if declared is ... else declared
-    if isinstance(declared, Setting):
-        value = declared.default
-    elif hasattr(declared, "get_default"):  # pydantic's
-        value = None if declared.is_required() else declared.get_default(call_default_factory=True)
+    value: Any = None if is_required(declared) else declared
+    if isinstance(value, Setting):
+        value = value.default
+    elif value is not None and hasattr(value, "get_default"):  # pydantic's
+        value = value.get_default(call_default_factory=True)
     return value.copy() if isinstance(value, list | dict) else value

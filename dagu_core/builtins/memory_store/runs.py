@@ -69,6 +69,10 @@ class MemoryRuns(MemoryPairs):
             raise Conflict(f"run {stored.ref} is over: it {stored.status.label}", status=stored.status.label)
         _apply(record, change)
         record.summary.holds_slot = stored.holds_slot
+        if summary.status.is_over:
+            record.signals.clear()
+        heard = {encode_signal(one) for one in change.heard}
+        record.signals = [body for body in record.signals if body not in heard]
 
     async def load(self, ref: RunRef) -> StoredRun:
         record = self._record(ref)
@@ -115,16 +119,16 @@ class MemoryRuns(MemoryPairs):
         return removed
 
     async def leave_signal(self, ref: RunRef, signal: Signal) -> None:
-        self._record(ref).signals.append(encode_signal(signal))
+        if not (record := self._record(ref)).summary.status.is_over:
+            record.signals.append(encode_signal(signal))
 
     async def signals(self, refs: Sequence[RunRef]) -> dict[RunRef, list[Signal]]:
         self._check_open()
-        taken: dict[RunRef, list[Signal]] = {}
+        waiting: dict[RunRef, list[Signal]] = {}
         for ref in refs:
             if (record := self._runs.get(ref)) is not None and record.signals:
-                taken[ref] = [decode_signal(body) for body in record.signals]
-                record.signals.clear()
-        return taken
+                waiting[ref] = [decode_signal(body) for body in record.signals]
+        return waiting
 
     def _record(self, ref: RunRef) -> Record:
         self._check_open()

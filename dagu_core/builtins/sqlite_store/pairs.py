@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from dagu_core.base.errors import Conflict, Unavailable
+from dagu_core.builtins.sqlite_store.rows import STATUSES
 from dagu_core.builtins.sqlite_store.runs import run_number
 from dagu_core.contracts.store import Versioned
 from dagu_core.model.run.codec import Damaged, decode_signal, encode_signal, load_json
@@ -19,8 +20,11 @@ KEEP_EXPIRED = 86_400.0
 
 
 def leave_signal(db: DB, ref: RunRef, signal: Signal) -> None:
-    """Put a signal where the owner of the run finds it."""
-    db.execute("INSERT INTO signals (run, body) VALUES (?, ?)", (run_number(db, ref), encode_signal(signal)))
+    """Put a signal where the owner of the run finds it, as long as that is not over."""
+    run = run_number(db, ref)
+    (status,) = db.execute("SELECT status FROM runs WHERE id = ?", (run,)).fetchone()
+    if not (status in STATUSES and STATUSES[status].is_over):
+        db.execute("INSERT INTO signals (run, body) VALUES (?, ?)", (run, encode_signal(signal)))
 
 
 def any_signal(db: DB) -> bool:
@@ -28,22 +32,19 @@ def any_signal(db: DB) -> bool:
     return db.execute("SELECT 1 FROM signals LIMIT 1").fetchone() is not None
 
 
-def take_signals(db: DB, refs: Sequence[RunRef]) -> dict[RunRef, list[Signal]]:
-    """Read and remove the signals of these runs."""
-    taken: dict[RunRef, list[Signal]] = {}
+def signals(db: DB, refs: Sequence[RunRef]) -> dict[RunRef, list[Signal]]:
+    """The signals of these runs that wait."""
+    waiting: dict[RunRef, list[Signal]] = {}
     for ref in dict.fromkeys(refs):
         rows = db.execute(
-            "SELECT s.id, s.body FROM runs r JOIN signals s ON s.run = r.id"
+            "SELECT s.body FROM runs r JOIN signals s ON s.run = r.id"
             " WHERE r.run_id = ? AND r.dag = ? ORDER BY s.id",
             (ref.run_id, ref.dag),
         ).fetchall()
-        for number, body in rows:
-            db.execute("DELETE FROM signals WHERE id = ?", (number,))
-            try:
-                taken.setdefault(ref, []).append(decode_signal(body))
-            except Damaged:
-                continue
-    return {ref: signals for ref, signals in taken.items() if signals}
+        for (body,) in rows:
+            with contextlib.suppress(Damaged):
+                waiting.setdefault(ref, []).append(decode_signal(body))
+    return {ref: found for ref, found in waiting.items() if found}
 
 
 def acquire(db: DB, key: str, owner: str, ttl: float, steady: tuple[str, float]) -> int | None:

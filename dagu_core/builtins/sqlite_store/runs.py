@@ -29,6 +29,7 @@ from dagu_core.model.run.codec import (
     decode_source,
     dump_json,
     encode_event,
+    encode_signal,
     encode_source,
     encode_step,
     encode_summary,
@@ -93,6 +94,10 @@ def commit(db: DB, change: Change) -> None:
         _write_steps(db, run, change)
     if change.events:
         _write_events(db, run, change, seq)
+    if summary.status.is_over:
+        db.execute("DELETE FROM signals WHERE run = ?", (run,))
+    for one in change.heard:
+        db.execute("DELETE FROM signals WHERE run = ? AND body = ?", (run, encode_signal(one)))
 
 
 def load(db: DB, ref: RunRef) -> StoredRun:

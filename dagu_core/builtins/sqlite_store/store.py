@@ -112,10 +112,10 @@ class SqliteStore(StateStore):
         await self._write(lambda db: pairs.leave_signal(db, ref, signal))
 
     async def signals(self, refs: Sequence[RunRef]) -> dict[RunRef, list[Signal]]:
-        # Owners ask often and hardly ever find one: looking first spares them the write lock.
+        # Owners ask often and hardly ever find one.
         if not refs or not await self._read(pairs.any_signal):
             return {}
-        return await self._write(lambda db: pairs.take_signals(db, refs))
+        return await self._read(lambda db: pairs.signals(db, refs))
 
     async def claim(
         self,

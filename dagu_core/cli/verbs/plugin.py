@@ -42,7 +42,7 @@ def new(invocation: Invocation, /, kind: str, name: str, folder: str, single_fil
     files = new_package(kind, name, Path(folder or "."))
     root = files[0].parent
     say(as_table(("MADE",), [(str(file),) for file in files]))
-    say(f"\nNext: pip install -e {root} && dagu plugin verify {name.removeprefix('dagu-')}")
+    say(f"\nNext: pip install -e '{root}[test]' && dagu plugin verify {name.removeprefix('dagu-')}")
     return 0
 
 

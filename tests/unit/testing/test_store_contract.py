@@ -174,12 +174,17 @@ async def _deletes_running(self: Any, refs: Any) -> int:
     return await good.delete(self, refs)
 
 
-async def _keeps_signals(self: Any, refs: Any) -> Any:
-    kept = {ref: list(record.signals) for ref, record in self._runs.items()}
+async def _takes_signals(self: Any, refs: Any) -> Any:
     found = await good.signals(self, refs)
-    for ref, signals in kept.items():
-        self._runs[ref].signals[:] = signals
+    for ref in found:
+        self._runs[ref].signals.clear()
     return found
+
+
+async def _keeps_signals(self: Any, change: Any) -> None:
+    kept = list(self._record(change.summary.ref).signals)
+    await good.commit(self, change)
+    self._record(change.summary.ref).signals[:] = kept
 
 
 async def _phantom_lease(self: Any, key: str, owner: str, ttl: float) -> int | None:
@@ -256,7 +261,8 @@ BROKEN: list[tuple[str, type[MemoryStore]]] = [
     ("test_queues_are_listed_with_what_waits_and_works", _bug(queues=_forgets_the_owned)),
     ("test_delete_takes_everything_of_the_run_and_below", _bug(_family=lambda self, ref: [ref])),
     ("test_delete_leaves_active_runs", _bug(delete=_deletes_running)),
-    ("test_signals_are_taken_once_in_order", _bug(signals=_keeps_signals)),
+    ("test_signals_wait_in_order_until_a_commit_has_heard_them", _bug(signals=_takes_signals)),
+    ("test_a_run_that_is_over_has_no_signals", _bug(commit=_keeps_signals)),
     ("test_a_lease_has_one_holder_and_a_growing_fence", _bug(acquire=_phantom_lease)),
     ("test_a_lease_needs_an_owner_and_a_time", _bug(acquire=_lease_for_nobody)),
     ("test_a_pair_keeps_any_json_value", _bug(put=_texts_only)),
