@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dagu_core.base.errors import AlreadyExists, Conflict, DaguError
+from dagu_core.base.errors import AlreadyExists, Conflict, NotFound
 from dagu_core.base.masking import names_below
 from dagu_core.base.names import check_queue_name, priority_of
 from dagu_core.contracts.store import StoredRun
@@ -110,7 +110,7 @@ class ChildRun(Struct, frozen=True):
                 pass
         try:
             stored = await self.runner.store.load(self.child.ref)
-        except DaguError:
+        except NotFound:
             return await self._begin(launch)
         return await self._go_on(launch, stored)
 
